@@ -1,0 +1,6 @@
+"""The only place that compiles: a model and data become functions of a flat theta."""
+
+from pycmtensor.engine.local import LocalEngine
+from pycmtensor.engine.protocol import Engine
+
+__all__ = ["Engine", "LocalEngine"]

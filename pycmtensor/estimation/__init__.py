@@ -1,0 +1,6 @@
+"""Methods of estimation: an engine and start values in, a Fit out."""
+
+from pycmtensor.estimation.fit import Fit, Outcome
+from pycmtensor.estimation.maximise import maximise
+
+__all__ = ["Fit", "Outcome", "maximise"]

@@ -1,0 +1,76 @@
+"""What an estimation leaves behind: numbers, and what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Fit", "Outcome"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an estimation ended.
+
+    Attributes:
+        converged: Whether the estimates are a maximum of the likelihood.
+        reason: What was reached or why it stopped.
+        remedy: What to do, empty when nothing needs to be done.
+        near_maximum: Whether the point is so near to a maximum that standard errors there mean something.
+    """
+
+    converged: bool
+    reason: str
+    remedy: str = ""
+    near_maximum: bool = True
+
+    def __str__(self) -> str:
+        word = "converged" if self.converged else "NOT CONVERGED"
+        return f"{word}: {self.reason}" + (f" {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Estimates and the derivatives of the log-likelihood there; nothing symbolic.
+
+    Attributes:
+        model: Name of the model.
+        method: Name of the method of estimation.
+        labels: Names of the K free parameters.
+        theta: Estimates (K,).
+        start: Start values (K,).
+        at_bound: Which estimates lie on a bound that the likelihood pushes against, (K,).
+        fixed: Names and values of the parameters that were not estimated.
+        llf: Log-likelihood at ``theta``.
+        llnull: Log-likelihood with equal shares of the available alternatives.
+        gradient: Of the log-likelihood, (K,).
+        hessian: Of the log-likelihood, (K, K).
+        scores: Gradient of each individual's log-likelihood, unweighted, (N, K).
+        weights: Sample weight of each individual, (N,).
+        nobs: Choice situations.
+        outcome: How the estimation ended.
+        history: Column -> one number per iteration or epoch.
+        seconds: Wall time.
+    """
+
+    model: str
+    method: str
+    labels: tuple[str, ...]
+    theta: Array
+    start: Array
+    at_bound: NDArray[np.bool_]
+    fixed: dict[str, float]
+    llf: float
+    llnull: float
+    gradient: Array
+    hessian: Array
+    scores: Array
+    weights: Array
+    nobs: int
+    outcome: Outcome
+    history: dict[str, Array] = field(default_factory=dict)
+    seconds: float = 0.0

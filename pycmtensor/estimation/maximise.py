@@ -1,0 +1,104 @@
+"""From a model to a Fit: start values, the method, derivatives at the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation.fit import Fit
+from pycmtensor.estimation.identification import check_identification
+from pycmtensor.estimation.progress import IterationLines
+from pycmtensor.estimation.trust_region import Optimum, trust_region
+from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.expressions import Parameter
+from pycmtensor.models.base import Model
+
+__all__ = ["maximise", "start_values"]
+
+Array = NDArray[np.floating]
+
+
+def maximise(
+    model: Model,
+    data: Dataset | None = None,
+    method: str = "trust-region",
+    *,
+    start: Mapping[str, float] | None = None,
+    progress: bool | None = None,
+    max_iterations: int = 200,
+) -> Fit:
+    """Maximum likelihood estimates and the derivatives there; see `pycmtensor.estimate`."""
+    began = perf_counter()
+    if data is not None:
+        model.check(data)
+    data = data or model.dataset
+    theta = start_values(model.free, start or {})
+    lb, ub = _bounds(model.free)
+    engine = LocalEngine(model, data)
+    engine.compile_ahead(theta)
+    if method != "trust-region":
+        raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
+    best: Optimum = trust_region(engine, theta, lb, ub, max_iterations=max_iterations, report=IterationLines(progress))
+    if best.outcome.converged:
+        inside = ~best.at_bound
+        check_identification(
+            -best.hessian[np.ix_(inside, inside)], [n for n, i in zip(engine.labels, inside, strict=True) if i]
+        )
+    return Fit(
+        model=model.name,
+        method=method,
+        labels=engine.labels,
+        theta=best.theta,
+        start=theta,
+        at_bound=best.at_bound,
+        fixed={label: float(v) for p in model.params if p.status for label, v in _labelled(p)},
+        llf=best.llf,
+        llnull=model.llnull(data),
+        gradient=best.gradient,
+        hessian=best.hessian,
+        scores=engine.scores(best.theta),
+        weights=data.individual_weights,
+        nobs=data.nobs,
+        outcome=best.outcome,
+        history=_columns([asdict(iterate) for iterate in best.path]),
+        seconds=perf_counter() - began,
+    )
+
+
+def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
+    """Flat start values (K,): those in ``start`` by name, the parameters' own values otherwise.
+
+    Raises:
+        ModelError: A name belongs to no free parameter, or a value lies outside its bounds.
+    """
+    labels = [label for parameter in free for label in parameter.labels()]
+    unknown = [name for name in start if name not in labels]
+    if unknown:
+        raise ModelError(f"start names {', '.join(unknown)}; the free parameters are {', '.join(labels)}.")
+    theta = np.concatenate([parameter.get_value().ravel() for parameter in free]).astype(float)
+    theta = np.array([start.get(label, value) for label, value in zip(labels, theta, strict=True)], dtype=float)
+    lb, ub = _bounds(free)
+    for label, value, low, high in zip(labels, theta, lb, ub, strict=True):
+        if not low <= value <= high:
+            raise ModelError(f"The start value {value:g} of '{label}' lies outside its bounds [{low:g}, {high:g}].")
+    return theta
+
+
+def _bounds(free: list[Parameter]) -> tuple[Array, Array]:
+    lb = [np.full(p.size, -np.inf if p.lb is None else p.lb) for p in free]
+    ub = [np.full(p.size, np.inf if p.ub is None else p.ub) for p in free]
+    return np.concatenate(lb), np.concatenate(ub)
+
+
+def _labelled(parameter: Parameter) -> list[tuple[str, float]]:
+    return list(zip(parameter.labels(), parameter.get_value().ravel().tolist(), strict=True))
+
+
+def _columns(rows: list[dict[str, float]]) -> dict[str, Array]:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -1,0 +1,250 @@
+"""Trust-region Newton method with the exact Hessian and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.engine.protocol import Engine
+from pycmtensor.estimation.fit import Outcome
+from pycmtensor.exceptions import OptimizerError
+
+__all__ = ["Iterate", "Optimum", "newton_distance", "trust_region"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """One line of progress.
+
+    Attributes:
+        iteration: Number of accepted and rejected steps so far.
+        llf: Log-likelihood.
+        gradient: Largest absolute element of the gradient that bounds leave free.
+        distance: Estimated distance to the maximum in standard errors, see `newton_distance`.
+    """
+
+    iteration: int
+    llf: float
+    gradient: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best point found, with the derivatives of the log-likelihood there."""
+
+    theta: Array
+    llf: float
+    gradient: Array
+    hessian: Array
+    at_bound: NDArray[np.bool_]
+    outcome: Outcome
+    path: list[Iterate]
+
+
+@dataclass(frozen=True)
+class _Quadratic:
+    """The model f + g's + s'Hs/2 of the negative log-likelihood around x."""
+
+    x: Array
+    f: float
+    g: Array
+    H: Array
+
+    def change(self, s: Array) -> float:
+        return float(self.g @ s + 0.5 * s @ self.H @ s)
+
+
+def newton_distance(g: Array, H: Array) -> float:
+    r"""How far the minimum of g's + s'Hs/2 is, in standard errors of the estimates.
+
+    .. math:: \sqrt{g^\top H^{-1} g}
+
+    With H the information matrix, this is the length of the Newton step measured with the inverse of the
+    covariance, and half its square is the gain in log-likelihood that is still to be expected. It does not depend
+    on the units of the parameters. Infinite where the function is not convex.
+    """
+    if not g.size:
+        return 0.0
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(H)), np.finfo(float).tiny))
+    w, Q = np.linalg.eigh(H * np.outer(scale, scale))
+    projected = Q.T @ (g * scale)
+    flat = np.abs(w) <= len(g) * 1e-12
+    if np.any(w[~flat] < 0):
+        return np.inf
+    return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))
+
+
+def trust_region(
+    engine: Engine,
+    start: Array,
+    lb: Array,
+    ub: Array,
+    *,
+    tolerance: float = 1e-7,
+    max_iterations: int = 200,
+    report: Callable[[Iterate], None] = lambda iterate: None,
+) -> Optimum:
+    """Maximise a log-likelihood within bounds.
+
+    Each step minimises the quadratic model of the negative log-likelihood within a sphere, exactly, by the
+    eigenvalues of the Hessian. Lengths are measured in the scale that gives the Hessian a unit diagonal, so units
+    of the data do not matter. Parameters that would cross a bound are put on it and the rest is solved again.
+
+    Args:
+        engine: The log-likelihood and its derivatives.
+        start: Start values (K,), within the bounds.
+        lb: Lower bounds (K,), -inf for none.
+        ub: Upper bounds (K,), inf for none.
+        tolerance: Converged when the maximum is estimated to be this many standard errors away.
+        max_iterations: Most evaluations of the Hessian.
+        report: Called with every accepted iterate.
+
+    Raises:
+        OptimizerError: The log-likelihood or its gradient is not finite at the start.
+
+    References:
+        Nocedal & Wright (2006), Numerical Optimization, doi:10.1007/978-0-387-40065-5, algorithms 4.1 and 4.3,
+        section 16.7 for the bounds.
+    """
+    here = _evaluate(engine, np.clip(start, lb, ub))
+    if not _is_finite(here):
+        raise OptimizerError(
+            f"The log-likelihood or a derivative is not finite at the start values "
+            f"{dict(zip(engine.labels, here.x.tolist(), strict=True))}. Choose values nearer to 0 or scale the columns."
+        )
+    radius, path = np.inf, []
+    for iteration in range(max_iterations):
+        held = _held(here, lb, ub)
+        distance = newton_distance(here.g[~held], here.H[np.ix_(~held, ~held)])
+        path.append(Iterate(iteration, -here.f, float(np.abs(here.g[~held]).max(initial=0)), distance))
+        report(path[-1])
+        if distance <= tolerance:
+            return _optimum(here, held, _converged(held, engine.labels), path)
+        there, radius = _accepted_step(engine, here, radius, lb, ub)
+        if there is None:
+            stalled = Outcome(
+                False,
+                f"no step raises the log-likelihood; the maximum is estimated {distance:.2g} standard errors away.",
+                "Scale the columns to similar sizes, or start elsewhere.",
+            )
+            return _optimum(here, held, stalled, path)
+        here = there
+    held = _held(here, lb, ub)
+    limit = Outcome(
+        False,
+        f"stopped after {max_iterations} iterations.",
+        "Raise max_iterations, choose other start values, or check that the parameters are identified.",
+    )
+    return _optimum(here, held, limit, path)
+
+
+def _accepted_step(
+    engine: Engine, here: _Quadratic, radius: float, lb: Array, ub: Array
+) -> tuple[_Quadratic | None, float]:
+    """Shrink the sphere until a step lowers the function about as much as the model says."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(here.H)), np.finfo(float).tiny))
+    rounding = 10 * np.finfo(float).eps * max(abs(here.f), 1.0)
+    while True:
+        s = _step(here, radius, scale, lb, ub)
+        expected = -here.change(s)
+        length = float(np.linalg.norm(s * scale))
+        if not np.any(s) or (expected <= 0 and length < 1e-14):
+            return None, radius
+        there = _evaluate(engine, np.clip(here.x + s, lb, ub))
+        agreement = (here.f - there.f) / expected if expected > 0 and _is_finite(there) else -np.inf
+        if expected < rounding and _is_finite(there) and abs(here.f - there.f) < 10 * rounding:
+            agreement = 1.0 if np.abs(there.g).max() < np.abs(here.g).max() else -np.inf  # f can tell no more
+        if agreement > 0.75 and length > 0.9 * radius:
+            radius = 2 * radius
+        if agreement > 1e-4:
+            return there, radius if agreement > 0.25 else length / 4
+        radius = length / 4
+        if radius < 1e-14:
+            return None, radius
+
+
+def _step(here: _Quadratic, radius: float, scale: Array, lb: Array, ub: Array) -> Array:
+    """The step that minimises the model in the sphere, with the parameters at their bounds held."""
+    held = _held(here, lb, ub)
+    s = np.zeros_like(here.x)
+    while not held.all():
+        free = ~held
+        g = (here.g[free] + here.H[np.ix_(free, held)] @ s[held]) / scale[free]
+        H = here.H[np.ix_(free, free)] / np.outer(scale[free], scale[free])
+        s[free] = _in_sphere(g, H, radius) / scale[free]
+        low, high = here.x + s < lb, here.x + s > ub
+        crossing = free & (low | high)
+        if not crossing.any():
+            break
+        s = np.where(crossing & low, lb - here.x, np.where(crossing & high, ub - here.x, s))
+        held = held | crossing
+    return s
+
+
+def _in_sphere(g: Array, H: Array, radius: float) -> Array:
+    """Minimise g's + s'Hs/2 with |s| <= radius: s = -(H + shift I)^-1 g with the least shift >= 0 that fits."""
+    w, Q = np.linalg.eigh(H)
+    g = Q.T @ g
+    flat = np.abs(w) <= len(g) * 1e-12  # directions in which the function neither bends nor (if also g = 0) falls
+    g = np.where(flat & (np.abs(g) <= 1e-9 * max(1.0, float(np.abs(g).max()))), 0.0, g)
+
+    def solution(shift: float) -> Array:
+        bent = w + shift
+        return np.where(g == 0, 0.0, -g / np.where(g == 0, 1.0, bent))
+
+    if w[0] > 0 or (np.all(w[~flat] > 0) and not np.any(g[flat])):
+        newton = solution(0.0)
+        if np.linalg.norm(newton) <= radius:
+            return Q @ newton
+    if not np.isfinite(radius):
+        radius = max(1.0, float(np.linalg.norm(g)))
+    lowest = max(0.0, -w[0]) * (1 + 1e-10) + 1e-14
+    s = solution(lowest)
+    if np.linalg.norm(s) < radius:  # the hard case: go on along the direction of most negative curvature
+        s[0] += np.sqrt(radius**2 - s @ s) * (-1.0 if g[0] > 0 else 1.0)
+        return Q @ s
+    highest = lowest + float(np.linalg.norm(g)) / radius
+    for _ in range(100):
+        middle = 0.5 * (lowest + highest)
+        if np.linalg.norm(solution(middle)) > radius:
+            lowest = middle
+        else:
+            highest = middle
+        if highest - lowest <= 1e-10 * highest:
+            break
+    return Q @ solution(highest)
+
+
+def _evaluate(engine: Engine, x: Array) -> _Quadratic:
+    value, gradient, hessian = engine.second_order(x)
+    return _Quadratic(x, -value, -gradient, -(hessian + hessian.T) / 2)
+
+
+def _is_finite(q: _Quadratic) -> bool:
+    return bool(np.isfinite(q.f) and np.isfinite(q.g).all() and np.isfinite(q.H).all())
+
+
+def _held(here: _Quadratic, lb: Array, ub: Array) -> NDArray[np.bool_]:
+    """Parameters on a bound that the function pushes against."""
+    return ((here.x <= lb) & (here.g >= 0)) | ((here.x >= ub) & (here.g <= 0))
+
+
+def _converged(held: NDArray[np.bool_], labels: tuple[str, ...]) -> Outcome:
+    if not held.any():
+        return Outcome(True, "a maximum of the log-likelihood.")
+    names = ", ".join(label for label, h in zip(labels, held, strict=True) if h)
+    return Outcome(
+        True,
+        f"a maximum within the bounds; {names} at a bound.",
+        "An estimate at a bound has no standard error; check whether the bound is meant.",
+    )
+
+
+def _optimum(here: _Quadratic, held: NDArray[np.bool_], outcome: Outcome, path: list[Iterate]) -> Optimum:
+    return Optimum(here.x, -here.f, -here.g, -here.H, held, outcome, path)

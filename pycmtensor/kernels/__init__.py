@@ -1,0 +1,5 @@
+"""Kernels: utilities in, log-probabilities out. Symbolic on both sides; no data, no compiling."""
+
+from pycmtensor.kernels.logit import logit
+
+__all__ = ["logit"]

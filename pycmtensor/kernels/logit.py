@@ -1,0 +1,47 @@
+"""The logit probability of the chosen alternative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+
+__all__ = ["LARGEST_EXPONENT", "logit"]
+
+#: exp(700) is about 1e304, near the largest number that float64 holds.
+LARGEST_EXPONENT = 700.0
+
+
+def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: Variable) -> Variable:
+    r"""Log-probability of the chosen alternative y.
+
+    .. math:: \log P_y = -\log \sum_j a_j \exp(V_j - V_y)
+
+    The differences to the chosen utility make the largest term 1 when y is likely, so nothing overflows there and
+    no maximum has to be found first. Exponents are cut at 700: the value is exact while P_y is above 1e-304, and
+    stays finite, with finite derivatives, below.
+
+    Args:
+        V: Utilities, J expressions that broadcast to (T, N, R).
+        available: Per alternative 1 or 0, broadcasting to (T, N, R), or None when always available. The chosen
+            alternative must be available.
+        chosen: Position of the chosen alternative in ``V``, (T, N, 1).
+
+    Returns:
+        Log-probability (T, N, R).
+
+    References:
+        McFadden (1974), Conditional logit analysis of qualitative choice behavior, equation 12; Train (2009),
+        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, equation 3.6.
+
+    Examples:
+        >>> import numpy as np, pytensor.tensor as pt
+        >>> V = [pt.as_tensor(np.log(3.0)), pt.as_tensor(0.0)]
+        >>> P = pt.exp(logit(V, [None, None], pt.zeros((1, 1, 1))))
+        >>> round(float(P.eval().squeeze()), 12)
+        0.75
+    """
+    V_y = sum(pt.switch(pt.eq(chosen, j), V_j, 0.0) for j, V_j in enumerate(V))
+    terms = [pt.exp(pt.minimum(V_j - V_y, LARGEST_EXPONENT)) for V_j in V]
+    return -pt.log(sum(t if a is None else pt.switch(a, t, 0.0) for t, a in zip(terms, available, strict=True)))

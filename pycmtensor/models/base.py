@@ -1,0 +1,206 @@
+"""What all models share: utilities by alternative, availability, parameters, inputs and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.expressions import Parameter, parameters_of
+
+__all__ = ["Model"]
+
+Expression = Variable | Parameter | float
+
+
+class Model:
+    """Base class of choice models.
+
+    A subclass gives `log_probability`. The base checks the specification, collects parameters and inputs, and
+    forms the likelihood.
+
+    Args:
+        dataset: The data that the utilities are written with.
+        utilities: Name of every alternative -> its utility, an expression of parameters and columns.
+        availability: Name of an alternative -> 1 where it can be chosen, 0 where not: a column or an expression of
+            columns. Alternatives that are not named are always available.
+        params: The parameters that you mean to estimate. Optional; when given, a parameter that no utility uses,
+            or one that is used and not listed, is an error.
+
+    Attributes:
+        params: Parameters of the utilities, fixed ones too, in the order in which they were created.
+        inputs: The symbolic columns that `cost` needs; `arrays` gives their numbers.
+        logprob: Log-likelihood of each individual, (N,).
+        cost: Negative log-likelihood, weighted and summed over individuals, a scalar.
+
+    Raises:
+        ModelError: An alternative has no utility, a name is no alternative, an expression has the wrong axes or
+            holds an unknown input, the parameters contradict each other, or nothing is left to estimate.
+        DatasetError: A chosen alternative is unavailable, or a used column holds missing values.
+    """
+
+    name: ClassVar[str] = "Choice model"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression],
+        availability: Mapping[str, Expression] | None = None,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.alternatives = tuple(dataset.alternatives)
+        self.utilities = self._by_alternative("utilities", utilities)
+        missing = [name for name in self.alternatives if name not in utilities]
+        if missing:
+            raise ModelError(
+                f"No utility is given for {', '.join(missing)}. Give each alternative one; 0 is a utility too."
+            )
+        self.availability = self._by_alternative("availability", availability or {})
+        self.params = self._parameters(params)
+        self.logprob = self._individual_logprob()
+        self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
+        self.inputs = self._inputs()
+        self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
+        self.check(dataset)
+
+    def log_probability(self) -> Variable:
+        """Log-probability of the chosen alternative, (T, N, R)."""
+        raise ModelError(f"{type(self).__name__} has no kernel. Use MNL, or write `log_probability` in a subclass.")
+
+    @property
+    def free(self) -> list[Parameter]:
+        """The parameters that are estimated."""
+        return [parameter for parameter in self.params if parameter.status == 0]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the free parameters, one per element of theta (K,)."""
+        return tuple(label for parameter in self.free for label in parameter.labels())
+
+    def arrays(self, data: Dataset | None = None) -> list[NDArray[Any]]:
+        """The numbers of `inputs`, each (T, N, 1), ready for a compiled function of them.
+
+        Args:
+            data: A data set with the same columns; None for the model's own.
+        """
+        return [(data or self.dataset).array(symbol) for symbol in self.inputs]
+
+    def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
+        """Which alternatives can be chosen, (J, T, N)."""
+        data = data or self.dataset
+        shape = data.array(data.chosen).shape
+        return np.stack(
+            [
+                np.broadcast_to(data.evaluate(self.availability[name]) != 0, shape)[..., 0]
+                if name in self.availability
+                else np.ones(shape[:2], dtype=bool)
+                for name in self.alternatives
+            ]
+        )
+
+    def llnull(self, data: Dataset | None = None) -> float:
+        """Log-likelihood when every available alternative is equally likely."""
+        data = data or self.dataset
+        choices = self.available(data).sum(axis=0)
+        observed = data.array(data.observed)[..., 0]
+        return -float((np.log(choices) * observed).sum(axis=0) @ data.individual_weights)
+
+    def check(self, data: Dataset) -> None:
+        """Raise a `DatasetError` when ``data`` cannot be used with this model."""
+        if tuple(data.alternatives) != self.alternatives:
+            raise DatasetError(
+                f"The model is for the alternatives {', '.join(self.alternatives)}, the data set has "
+                f"{', '.join(data.alternatives)}. Make the Dataset with the model's alternatives, in that order."
+            )
+        if data.is_panel != self.dataset.is_panel:
+            raise DatasetError(
+                f"The model was made for {'a panel' if self.dataset.is_panel else 'a cross-section'}, the data set is "
+                f"{'a panel' if data.is_panel else 'a cross-section'}. Give both the same `individual`."
+            )
+        self.arrays(data)
+        chosen = data.array(data.chosen)[..., 0]
+        available = self.available(data)
+        for j, name in enumerate(self.alternatives):
+            rows = data.rows_of((chosen == j) & ~available[j])
+            if len(rows):
+                raise DatasetError(
+                    f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
+                    "or drop these rows."
+                )
+
+    def _individual_logprob(self) -> Variable:
+        """Sum over an individual's choice situations; padding counts nothing."""
+        logP = self.log_probability()
+        if self.dataset.is_panel:
+            logP = logP * self.dataset.observed
+        return pt.sum(logP, axis=0)[:, 0]
+
+    def _by_alternative(self, what: str, given: Mapping[str, Expression]) -> dict[str, Variable]:
+        if not isinstance(given, Mapping):
+            raise ModelError(f"{what} must map names of alternatives to expressions, found {type(given).__name__}.")
+        for name in given:
+            if name not in self.alternatives:
+                near = get_close_matches(str(name), self.alternatives, n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                raise ModelError(
+                    f"{what} names '{name}', which is no alternative of the data set "
+                    f"({', '.join(self.alternatives)}).{hint}"
+                )
+        return {name: self._expression(what, name, given[name]) for name in self.alternatives if name in given}
+
+    def _expression(self, what: str, name: str, given: Expression) -> Variable:
+        try:
+            expression = pt.as_tensor_variable(given)
+        except (TypeError, NotImplementedError):
+            raise ModelError(
+                f"{what} of '{name}' must be an expression of parameters and columns, found {given!r}."
+            ) from None
+        if expression.ndim not in (0, 3):
+            raise ModelError(
+                f"{what} of '{name}' must be a scalar or have the axes (T, N, R) of the columns, found "
+                f"{expression.type}. Use the data set's columns, ds['name'], instead of arrays."
+            )
+        for variable in graph_inputs([expression]):
+            known = hasattr(variable.tag, "column") or hasattr(variable.tag, "parameter")
+            if not known and not isinstance(variable, pt.TensorConstant):
+                raise ModelError(
+                    f"{what} of '{name}' depends on '{variable}', which is neither a parameter nor a column. "
+                    "Use Beta or Weight for unknowns and ds['name'] for data."
+                )
+        return expression
+
+    def _parameters(self, listed: Sequence[Parameter] | None) -> list[Parameter]:
+        used = parameters_of(self.utilities.values())
+        in_availability = parameters_of(self.availability.values())
+        if in_availability:
+            raise ModelError(f"Availability depends on {', '.join(p.name for p in in_availability)}; it must be data.")
+        if listed is not None:
+            unused = [p.name for p in listed if p not in used]
+            if unused:
+                raise ModelError(
+                    f"{', '.join(unused)}: used in no utility, so the data say nothing about it. "
+                    "Put it into a utility or take it out of params."
+                )
+            unlisted = [p.name for p in used if p not in listed]
+            if unlisted:
+                raise ModelError(f"The utilities use {', '.join(unlisted)}, which params does not list.")
+        if not any(p.status == 0 for p in used):
+            raise ModelError("No utility holds a parameter that is free to be estimated.")
+        return used
+
+    def _inputs(self) -> list[Variable]:
+        inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]
+        return list(dict.fromkeys(inputs))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"

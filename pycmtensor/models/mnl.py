@@ -1,0 +1,43 @@
+"""The multinomial logit model."""
+
+from __future__ import annotations
+
+from pytensor.graph.basic import Variable
+
+from pycmtensor.kernels import logit
+from pycmtensor.models.base import Model
+
+__all__ = ["MNL"]
+
+
+class MNL(Model):
+    r"""Multinomial logit: independent extreme value errors of scale 1.
+
+    .. math:: P_{jn} = \frac{a_{jn} \exp V_{jn}}{\sum_i a_{in} \exp V_{in}}
+
+    Only differences of utilities matter: at least one alternative must be without a constant, and the scale of the
+    errors is normalised to 1.
+
+    Arguments, attributes and errors are those of `Model`.
+
+    References:
+        McFadden (1974), Conditional logit analysis of qualitative choice behavior.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 2, 2], "t_car": [10.0, 20, 30], "t_bus": [15.0, 12, 20]})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> b_time = cmt.Beta("b_time", -0.1)
+        >>> model = cmt.MNL(ds, {"car": b_time * ds["t_car"], "bus": b_time * ds["t_bus"]})
+        >>> model
+        MNL(car, bus; b_time)
+        >>> round(model.llnull(), 6)  # 3 log(1 / 2)
+        -2.079442
+    """
+
+    name = "Multinomial logit"
+
+    def log_probability(self) -> Variable:
+        """The logit kernel of the utilities."""
+        available = [self.availability.get(name) for name in self.alternatives]
+        return logit(list(self.utilities.values()), available, self.dataset.chosen)

@@ -1,0 +1,42 @@
+"""How an estimation approached its maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["convergence"]
+
+
+def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = None) -> Axes:
+    """Log-likelihood and gradient per iteration or epoch.
+
+    Args:
+        history: The columns 'iteration' or 'epoch', 'llf' and 'gradient', as `Results.history` holds them.
+        ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes of the log-likelihood; the gradient has the right-hand scale.
+    """
+    if ax is None:
+        ax = Figure(figsize=(7, 3.6), layout="constrained").add_subplot()
+    step = "epoch" if "epoch" in history else "iteration"
+    marker = {"marker": "o", "markersize": 4} if len(history[step]) <= 40 else {}
+    (llf,) = ax.plot(history[step], history["llf"], color="#1b4f72", label="log-likelihood (left)", **marker)
+    ax.set_xlabel(step)
+    ax.set_ylabel("log-likelihood")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.spines[["top"]].set_visible(False)
+    right = ax.twinx()
+    (gradient,) = right.plot(
+        history[step], history["gradient"], color="#b9770e", linestyle="--", label="largest gradient (right)", **marker
+    )
+    right.set_yscale("log")
+    right.set_ylabel("largest element of the gradient")
+    right.spines[["top"]].set_visible(False)
+    ax.legend(handles=[llf, gradient], frameon=False, loc="center right")
+    return ax

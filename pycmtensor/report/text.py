@@ -1,0 +1,36 @@
+"""A summary for terminals, by rich."""
+
+from __future__ import annotations
+
+import io
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from pycmtensor.report.summary import Summary
+
+__all__ = ["to_text"]
+
+
+def to_text(summary: Summary) -> str:
+    """Plain text: facts in two columns, the table, the notes. As wide as the table needs, never folded."""
+    facts = Table.grid(padding=(0, 2))
+    for justify in ("left", "right", "left", "right"):
+        facts.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    half = -(-len(summary.facts) // 2)
+    right = [*summary.facts[half:], ("", "")]
+    for left_fact, right_fact in zip(summary.facts[:half], right, strict=False):
+        facts.add_row(*left_fact, *right_fact)
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(summary.columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in summary.rows:
+        table.add_row(*(Text(cell) for cell in row))
+
+    console = Console(file=io.StringIO(), width=400, color_system=None, force_terminal=False)
+    console.print(Group(Text(summary.title, style="bold"), facts, table, *map(Text, summary.notes)))
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())

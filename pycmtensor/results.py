@@ -1,0 +1,278 @@
+"""Results: estimates, how certain they are, how well they fit, and the tables of them."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.estimation import Fit, Outcome, maximise
+from pycmtensor.estimation.stochastic import Stochastic
+from pycmtensor.inference import covariance
+from pycmtensor.models import Model
+from pycmtensor.report import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Results", "estimate"]
+
+Array = NDArray[np.floating]
+
+
+def estimate(
+    model: Model,
+    data: Dataset | None = None,
+    method: str | Stochastic = "trust-region",
+    *,
+    start: Mapping[str, float] | Results | None = None,
+    progress: bool | None = None,
+    max_iterations: int = 200,
+) -> Results:
+    """Estimate the free parameters of a model.
+
+    Args:
+        model: Any model of the library. Its parameters keep their values: estimates are in the results.
+        data: A data set with the model's columns; None for the one the model was made with.
+        method: "trust-region" (maximum likelihood with the exact Hessian), or ``Stochastic(optimizer, ...)``.
+        start: Start values by name, or earlier results whose names are used where they match; other parameters
+            start at their own values.
+        progress: Show the iterations on standard error; None shows them when that is a terminal.
+        max_iterations: Most iterations of a second-order method.
+
+    Returns:
+        The results. ``results.outcome`` says whether they are a maximum of the likelihood.
+
+    Raises:
+        IdentificationError: The data cannot tell some parameters apart; the message names them.
+        ModelError: A start value is unknown or outside its bounds.
+        DatasetError: ``data`` does not fit the model.
+        OptimizerError: The method is unknown, or the likelihood is not finite at the start.
+
+    Warns:
+        NotConvergedWarning: A second-order method ended before a maximum.
+
+    Examples:
+        >>> import numpy as np, pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1] * 30 + [2] * 10})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> abs(results.params["asc_car"] - np.log(3)) < 1e-9  # log(30 / 10)
+        True
+        >>> results.outcome.converged
+        True
+    """
+    if isinstance(start, Results):
+        free = {label for parameter in model.free for label in parameter.labels()}
+        start = {label: value for label, value in start._by_name().items() if label in free}
+    fit = maximise(model, data, method, start=start, progress=progress, max_iterations=max_iterations)
+    return Results(fit)
+
+
+class Results:
+    """Estimates with their uncertainty and fit; numbers only, no model inside.
+
+    Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:
+    "classical" (inverse Hessian), "robust" (sandwich) or "bhhh" (outer product of scores).
+
+    Args:
+        fit: What an estimation left behind.
+    """
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+
+    # ---- estimates --------------------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates of the free parameters, by name."""
+        return self._series(self.fit.theta, "value")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Classical standard errors, by name."""
+        return self.standard_errors()
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimate divided by its classical standard error, by name."""
+        return self.params / self.bse
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p values of the hypothesis that a parameter is 0, from the normal distribution, by name."""
+        return self._series(_two_sided(self.tvalues.to_numpy()), "p value")
+
+    def standard_errors(self, kind: str = "classical") -> pd.Series:
+        """Standard errors of one kind, by name; NaN where they would mean nothing."""
+        return self._series(self._errors(kind), f"{kind} std err")
+
+    def cov_params(self, kind: str = "classical") -> pd.DataFrame:
+        """Covariance matrix of the estimates.
+
+        Args:
+            kind: "classical", "robust" or "bhhh".
+        """
+        import pandas as pd
+
+        return pd.DataFrame(covariance(self.fit, kind), index=list(self.fit.labels), columns=list(self.fit.labels))
+
+    def conf_int(self, alpha: float = 0.05, kind: str = "classical") -> pd.DataFrame:
+        """Wald confidence intervals, estimate -+ z(1 - alpha / 2) standard errors.
+
+        Args:
+            alpha: One minus the coverage, in (0, 1).
+            kind: Kind of the standard errors.
+
+        Returns:
+            Columns 'lower' and 'upper', by name.
+        """
+        import pandas as pd
+        from scipy.special import ndtri
+
+        half = ndtri(1 - alpha / 2) * self._errors(kind)
+        bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
+        return pd.DataFrame(bounds, index=list(self.fit.labels))
+
+    # ---- fit --------------------------------------------------------------------------------------------------
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood at the estimates."""
+        return self.fit.llf
+
+    @property
+    def llnull(self) -> float:
+        """Log-likelihood when all available alternatives are equally likely, LL(0)."""
+        return self.fit.llnull
+
+    @property
+    def rho2(self) -> float:
+        """McFadden's rho-squared, 1 - LL / LL(0)."""
+        return 1 - self.llf / self.llnull
+
+    @property
+    def rho2_adjusted(self) -> float:
+        """Rho-squared with a charge for each parameter, 1 - (LL - K) / LL(0)."""
+        return 1 - (self.llf - len(self.fit.theta)) / self.llnull
+
+    @property
+    def aic(self) -> float:
+        """Akaike information criterion, 2 K - 2 LL."""
+        return 2 * len(self.fit.theta) - 2 * self.llf
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion, K log(choice situations) - 2 LL."""
+        return len(self.fit.theta) * math.log(self.nobs) - 2 * self.llf
+
+    @property
+    def nobs(self) -> int:
+        """Choice situations."""
+        return self.fit.nobs
+
+    @property
+    def n_individuals(self) -> int:
+        """Decision makers."""
+        return len(self.fit.weights)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the estimates are a maximum of the likelihood, why the method stopped, and what to do."""
+        return self.fit.outcome
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per iteration or epoch."""
+        import pandas as pd
+
+        return pd.DataFrame(self.fit.history)
+
+    # ---- tables and pictures ----------------------------------------------------------------------------------
+
+    def summary(self) -> Summary:
+        """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
+        fit = self.fit
+        facts = (
+            ("Method", fit.method),
+            ("Choice situations", f"{self.nobs:,}"),
+            ("Individuals", f"{self.n_individuals:,}"),
+            ("Parameters", f"{len(fit.theta)}"),
+            ("Time", f"{fit.seconds:.2f} s"),
+            ("LL(0)", f"{self.llnull:.6f}"),
+            ("LL", f"{self.llf:.6f}"),
+            ("Rho-squared", f"{self.rho2:.6f}"),
+            ("Adjusted rho-squared", f"{self.rho2_adjusted:.6f}"),
+            ("AIC", f"{self.aic:.3f}"),
+            ("BIC", f"{self.bic:.3f}"),
+        )
+        columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
+        classical, robust = self._errors("classical"), self._errors("robust")
+        rows = [
+            (label, f"{value:.6f}", *_inference_cells(value, se), *_inference_cells(value, robust_se))
+            for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
+        ]
+        rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
+        return Summary(fit.model, facts, columns, tuple(rows), (f"Estimation {fit.outcome}",))
+
+    def plot_convergence(self, ax: Axes | None = None) -> Axes:
+        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""
+        from pycmtensor.plots import convergence
+
+        return convergence(self.fit.history, ax)
+
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the summary and the convergence plot as one HTML file that needs no other.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Returns:
+            The path of the file.
+        """
+        from pycmtensor.report.html import page
+
+        picture = io.BytesIO()
+        figure = self.plot_convergence().figure
+        figure.savefig(picture, format="png", dpi=150)  # type: ignore[union-attr]
+        target = Path(path)
+        target.write_text(page(self.summary(), {"Convergence": picture.getvalue()}), encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def __repr__(self) -> str:
+        return f"Results({self.fit.model}, LL {self.llf:.3f}, {self.fit.outcome})"
+
+    def _errors(self, kind: str) -> Array:
+        return np.sqrt(np.diag(covariance(self.fit, kind)))
+
+    def _by_name(self) -> dict[str, float]:
+        return dict(zip(self.fit.labels, self.fit.theta.tolist(), strict=True))
+
+    def _series(self, values: Array, name: str) -> pd.Series:
+        import pandas as pd
+
+        return pd.Series(values, index=list(self.fit.labels), name=name)
+
+
+def _two_sided(t: Array) -> Array:
+    """2 (1 - Phi(abs(t))), accurate in the tail."""
+    return np.array([math.erfc(abs(value) / math.sqrt(2)) for value in t])
+
+
+def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
+    if np.isnan(se):
+        return "-", "-", "-"
+    t = value / se if se else math.inf
+    return f"{se:.6f}", f"{t:.2f}", f"{_two_sided(np.array([t]))[0]:.4f}"
