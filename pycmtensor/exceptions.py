@@ -21,6 +21,10 @@ class OptimizerError(PyCMTensorError, ValueError):
     """An optimizer or a method of estimation was given something outside its range."""
 
 
+class NonFiniteError(PyCMTensorError, ArithmeticError):
+    """A cost or a gradient was not finite; the message names the parameters and the step."""
+
+
 class UnusedParameterWarning(UserWarning):
     """The cost does not depend on a parameter, which is therefore left unchanged."""
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytensor.tensor as pt
-from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
-from pycmtensor.expressions import Parameter
-from pycmtensor.optimizers.base import Optimizer, Updates, known_options, ratio
+from pycmtensor.optimizers.base import Optimizer, Rate, Updates, ratio
+from pycmtensor.optimizers.packed import Param
 
 __all__ = ["AdaGrad", "Adadelta", "RMSProp"]
 
@@ -23,7 +22,7 @@ class AdaGrad(Optimizer):
 
     Args:
         params: Parameters to move.
-        kwargs: ``name``, ``epsilon``, ``eps_in_sqrt``, ``initial_accumulator``.
+        kwargs: ``epsilon``, ``eps_in_sqrt``, ``initial_accumulator`` and the options of `Optimizer`.
 
     References:
         Duchi, Hazan & Singer (2011), JMLR 12:2121-2159, figure 1 (diagonal).
@@ -37,14 +36,16 @@ class AdaGrad(Optimizer):
     """
 
     slots = ("a",)
-    initial = {"a": "initial_accumulator"}  # noqa: RUF012
+    options = ("eps_in_sqrt", "initial_accumulator")
 
-    def __init__(self, params: Sequence[Parameter | SharedVariable], **kwargs: Any) -> None:
-        super().__init__(params, **known_options("AdaGrad", kwargs))
+    def __init__(self, params: Sequence[Param], **kwargs: Any) -> None:
+        super().__init__(params, **self._known(kwargs))
 
-    def update(
-        self, cost: Variable, params: Sequence[Parameter | SharedVariable], lr: float | Variable = 1.0
-    ) -> Updates:
+    def start(self, slot: str) -> float:
+        """``initial_accumulator``."""
+        return self.initial_accumulator
+
+    def update(self, cost: Variable, params: Sequence[Param], lr: Rate = 1.0) -> Updates:
         """As `Optimizer.update`, with a default learning rate of 1."""
         return super().update(cost, params, lr)
 
@@ -63,7 +64,7 @@ class RMSProp(Optimizer):
     Args:
         params: Parameters to move.
         rho: Decay of the mean of squares, in [0, 1).
-        kwargs: ``name``, ``epsilon``, ``eps_in_sqrt``, ``initial_accumulator``.
+        kwargs: ``epsilon``, ``eps_in_sqrt``, ``initial_accumulator`` and the options of `Optimizer`.
 
     References:
         Tieleman & Hinton (2012), Lecture 6.5, COURSERA: Neural Networks for Machine Learning.
@@ -77,10 +78,14 @@ class RMSProp(Optimizer):
     """
 
     slots = ("a",)
-    initial = {"a": "initial_accumulator"}  # noqa: RUF012
+    options = ("eps_in_sqrt", "initial_accumulator")
 
-    def __init__(self, params: Sequence[Parameter | SharedVariable], rho: float = 0.9, **kwargs: Any) -> None:
-        super().__init__(params, rho=rho, **known_options("RMSProp", kwargs))
+    def __init__(self, params: Sequence[Param], rho: float = 0.9, **kwargs: Any) -> None:
+        super().__init__(params, rho=rho, **self._known(kwargs))
+
+    def start(self, slot: str) -> float:
+        """``initial_accumulator``."""
+        return self.initial_accumulator
 
     def step(self, g: Variable, t: Variable, a: Variable) -> tuple[Variable, tuple[Variable]]:
         """g / (sqrt(a) + epsilon)."""
@@ -99,7 +104,7 @@ class Adadelta(Optimizer):
     Args:
         params: Parameters to move.
         rho: Decay of the means of squares, in [0, 1).
-        kwargs: ``name``, ``epsilon`` (1e-6 unless given).
+        kwargs: ``epsilon`` (1e-6 unless given) and the options of `Optimizer`.
 
     References:
         Zeiler (2012), arXiv:1212.5701, algorithm 1.
@@ -114,12 +119,10 @@ class Adadelta(Optimizer):
 
     slots = ("a", "d")
 
-    def __init__(self, params: Sequence[Parameter | SharedVariable], rho: float = 0.95, **kwargs: Any) -> None:
-        super().__init__(params, rho=rho, **known_options("Adadelta", {"epsilon": 1e-6, **kwargs}))
+    def __init__(self, params: Sequence[Param], rho: float = 0.95, **kwargs: Any) -> None:
+        super().__init__(params, rho=rho, **self._known({"epsilon": 1e-6, **kwargs}))
 
-    def update(
-        self, cost: Variable, params: Sequence[Parameter | SharedVariable], lr: float | Variable = 1.0
-    ) -> Updates:
+    def update(self, cost: Variable, params: Sequence[Param], lr: Rate = 1.0) -> Updates:
         """As `Optimizer.update`, with a default learning rate of 1."""
         return super().update(cost, params, lr)
 

@@ -3,53 +3,50 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
-from pycmtensor.expressions import Parameter
+from pycmtensor.expressions import Bias, Parameter, Weight
+from pycmtensor.optimizers.options import (
+    OPTIONS,
+    Accumulator,
+    Average,
+    Gradients,
+    Guard,
+    Updates,
+    above_0,
+    at_least_0,
+    by_name,
+    clipped,
+    fraction,
+)
+from pycmtensor.optimizers.packed import Packed, Param, Slot, make_slots, shared_of
 
-__all__ = ["Optimizer", "ratio"]
+__all__ = ["Optimizer", "Rate", "Updates", "ratio"]
 
-Updates = list[tuple[SharedVariable, Variable]]
+Rate: TypeAlias = (
+    float | Variable | Callable[[Any], Any]
+)  #: a number, a symbolic scalar, or a schedule: number of steps -> rate
 
 
 def ratio(numerator: Variable, denominator: Variable) -> Variable:
-    """numerator / denominator, element by element, and 0 where both are 0.
+    """numerator / denominator, element by element, and 0 where the denominator is 0.
 
     The denominators of the rules are at least as large as a fraction of the numerator, so a denominator of 0
     means that the gradient was 0 (or too small for its square to be held) in every step so far.
     """
     zero = pt.eq(denominator, 0)
     return pt.switch(zero, 0, numerator / pt.switch(zero, 1, denominator))
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """A parameter as the optimizer sees it, with its state."""
-
-    name: str
-    shared: SharedVariable
-    lb: float | NDArray[np.floating] | None
-    ub: float | NDArray[np.floating] | None
-    state: dict[str, SharedVariable]
-
-    def project(self, value: Variable) -> Variable:
-        """The nearest value within the bounds."""
-        if self.lb is not None:
-            value = pt.maximum(value, np.asarray(self.lb, dtype=self.shared.dtype))
-        if self.ub is not None:
-            value = pt.minimum(value, np.asarray(self.ub, dtype=self.shared.dtype))
-        return value
 
 
 class Optimizer:
@@ -60,8 +57,8 @@ class Optimizer:
     rest: ``p_t = project(p - lr * step)``.
 
     Args:
-        params: Parameters (`Beta`, `Weight`, ...) or plain PyTensor shared variables. One with ``status == 1`` is
-            fixed: it has no state and is never updated.
+        params: Parameters (`Beta`, `Weight`, ...), `Packed` vectors of them, or plain PyTensor shared variables. One
+            with ``status == 1`` is fixed: it has no state and is never updated.
         name: Prefix of the state's names.
         b1: Decay of the first moment, in [0, 1).
         b2: Decay of the second moment, in [0, 1).
@@ -69,21 +66,44 @@ class Optimizer:
         rho: Decay of the mean of squares, in [0, 1).
         epsilon: Added to denominators, at least 0.
         eps_in_sqrt: Denominators are ``sqrt(a + epsilon)`` instead of ``sqrt(a) + epsilon``, as in optax's
-            ``rmsprop`` and ``adagrad``.
+            ``rmsprop`` and ``adagrad``. Adam, its variants, RMSProp and AdaGrad take it.
         initial_accumulator: Start of the accumulator of AdaGrad and RMSProp, at least 0.
+        clip_value: Gradients are clipped to [-clip_value, clip_value], element by element.
+        clip_norm: Gradients are scaled so that their norm, over all parameters, is at most clip_norm.
+        weight_decay: Adds ``weight_decay * p`` to the gradient after clipping (L2), as torch does; AdamW and Lion
+            take it out of the parameter instead, ``p - lr * weight_decay * p``. A number is for every `Weight` that
+            is not a `Bias`; a dict from names to numbers is for exactly those parameters.
+        lr_factors: From names of parameters to factors of the learning rate, 1 for the others.
+        average: ``"mean"``, or the decay in [0, 1) of an exponential average; read it with `averages`.
+        accumulate: Number of calls whose mean gradient makes one step.
+        guard: Calls with a cost or gradient that is not finite change nothing; `check` raises and says which.
 
     Raises:
         OptimizerError: A hyper-parameter is outside its range, or ``params`` is empty, holds one twice, or holds
             something that is neither a parameter nor a shared variable of a floating type.
+        TypeError: A keyword is unknown, or belongs to another rule.
+
+    Examples:
+        A rule of one's own, descent by the sign of the gradient:
+
+        >>> from pycmtensor.expressions import Beta
+        >>> class SignDescent(Optimizer):
+        ...     def step(self, g, t):
+        ...         return pt.sign(g), ()
+        >>> beta = Beta("beta", 1.0)
+        >>> [(p, p_t)] = SignDescent([beta], "SignDescent").update(beta() ** 2, [beta], lr=0.25)
+        >>> float(p_t.eval())
+        0.75
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
     counts_steps: ClassVar[bool] = False
-    initial: ClassVar[Mapping[str, str]] = {}  #: state -> the option that holds its start value, 0 without one
+    decoupled: ClassVar[bool] = False  #: weight decay acts on the parameter instead of the gradient
+    options: ClassVar[tuple[str, ...]] = ()  #: options of the base that mean something to this rule only
 
     def __init__(
         self,
-        params: Sequence[Parameter | SharedVariable],
+        params: Sequence[Param],
         name: str,
         b1: float = 0.0,
         b2: float = 0.0,
@@ -93,17 +113,37 @@ class Optimizer:
         *,
         eps_in_sqrt: bool = False,
         initial_accumulator: float = 0.0,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        weight_decay: float | Mapping[str, float] = 0.0,
+        lr_factors: Mapping[str, float] | None = None,
+        average: float | Literal["mean"] | None = None,
+        accumulate: int = 1,
+        guard: bool = False,
     ) -> None:
         self.name = name
-        self.b1, self.b2 = self._fraction("b1", b1), self._fraction("b2", b2)
-        self.m, self.rho = self._fraction("m", m), self._fraction("rho", rho)
-        self.epsilon = self._at_least_0("epsilon", epsilon)
-        self.initial_accumulator = self._at_least_0("initial_accumulator", initial_accumulator)
+        self.b1, self.b2 = fraction(name, "b1", b1), fraction(name, "b2", b2)
+        self.m, self.rho = fraction(name, "m", m), fraction(name, "rho", rho)
+        self.epsilon = at_least_0(name, "epsilon", epsilon)
+        self.initial_accumulator = at_least_0(name, "initial_accumulator", initial_accumulator)
         self.eps_in_sqrt = bool(eps_in_sqrt)
-        self._slots = self._make_slots(params)
+        self.clip_value = None if clip_value is None else above_0(name, "clip_value", clip_value)
+        self.clip_norm = None if clip_norm is None else above_0(name, "clip_norm", clip_norm)
+        self._slots = make_slots(name, params)
+        for slot in self._slots.values():
+            slot.state.update({each: slot.like(each, self.start(each)) for each in self.slots})
+        self._names = [each for slot in self._slots.values() for each in slot.names]
+        self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, self._names)
+        self.weight_decay = self._decay(weight_decay)
+        if average is not None and average != "mean":
+            average = fraction(name, "average (unless 'mean')", average)
+        if isinstance(accumulate, bool) or not isinstance(accumulate, (int, np.integer)) or accumulate < 1:
+            raise OptimizerError(f"{name}: accumulate must be a whole number of at least 1, found {accumulate!r}.")
+        slots = list(self._slots.values())
+        self._average = None if average is None else Average(slots, average)
+        self._accumulator = Accumulator(name, slots, int(accumulate)) if accumulate > 1 else None
+        self._guard = Guard(name, slots) if guard else None
         self.t = pytensor.shared(np.int64(0), name=f"{name}.t")
-
-    # ---- what a subclass writes -------------------------------------------------------------------------------
 
     def step(self, g: Variable, t: Variable, *state: Variable) -> tuple[Variable, tuple[Variable, ...]]:
         """The rule: what to subtract from the parameter, before the learning rate, and the new state.
@@ -118,34 +158,34 @@ class Optimizer:
         """
         raise OptimizerError(f"{type(self).__name__} has no rule. Use Adam, SGD, ... or write `step` in a subclass.")
 
+    def moved(
+        self, p: Variable, g: Variable, lr: Variable, t: Variable, state: Sequence[Variable]
+    ) -> tuple[Variable, tuple[Variable, ...]]:
+        """p - lr * step and the new state; for rules whose step is not in proportion to the learning rate."""
+        step, new_state = self.step(g, t, *state)
+        return p - lr * step, new_state
+
+    def start(self, slot: str) -> float:
+        """The value that fills the array ``slot`` of the state before the first step."""
+        return 0.0
+
     def root(self, a: Variable) -> Variable:
         """The denominator: sqrt(a) + epsilon, or sqrt(a + epsilon) with ``eps_in_sqrt``."""
         return pt.sqrt(a + self.epsilon) if self.eps_in_sqrt else pt.sqrt(a) + self.epsilon
 
-    # ---- what everybody calls ---------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> dict[str, SharedVariable]:
-        """The state by name: 'b_time.m', ..., and 'Adam.t' for rules that count their steps."""
-        state = {s.name: s for slot in self._slots.values() for s in slot.state.values()}
-        return {**state, self.t.name: self.t} if self.counts_steps else state
-
-    def update(
-        self,
-        cost: Variable,
-        params: Sequence[Parameter | SharedVariable],
-        lr: float | Variable = 0.001,
-    ) -> Updates:
+    def update(self, cost: Variable, params: Sequence[Param], lr: Rate = 0.001) -> Updates:
         """One step of the rule as symbolic updates.
 
         Args:
             cost: The scalar expression to minimise.
             params: The parameters given at construction, in the order that the updates shall have.
-            lr: Learning rate: a number of at least 0, a shared variable, or any symbolic scalar.
+            lr: Learning rate: a number of at least 0, a shared variable, any symbolic scalar, or a schedule, which is
+                called with the number of steps taken so far.
 
         Returns:
-            Pairs (shared variable, its new expression): for each parameter itself and its state, then (t, t + 1)
-            for rules that count their steps. Ready for ``pytensor.function(..., updates=...)``.
+            Pairs (shared variable, its new expression): for each parameter itself and its state; then the state of
+            the options, if any; then (t, t + 1) for rules, averages and learning rates that depend on t. Ready for
+            ``pytensor.function(..., updates=...)``.
 
         Raises:
             OptimizerError: ``cost`` or ``lr`` is not a scalar, ``lr`` is negative, or ``params`` are not those
@@ -154,8 +194,11 @@ class Optimizer:
         Warns:
             UnusedParameterWarning: The cost does not depend on a parameter; it gets no update.
         """
-        cost = self._scalar(cost)
-        rate = self._rate(lr)
+        if not isinstance(cost, Variable) or getattr(cost, "ndim", None) != 0:
+            found = getattr(cost, "type", None) or type(cost).__name__
+            raise OptimizerError(
+                f"{self.name}: cost must be a symbolic scalar, found {found}. Reduce it, for example with .sum()."
+            )
         slots = self._chosen(params)
         gradients = pytensor.grad(
             cost,
@@ -171,94 +214,175 @@ class Optimizer:
                 UnusedParameterWarning,
                 stacklevel=2,
             )
-        t_new = self.t + 1
-        updates: Updates = []
-        for slot, g in zip(slots, gradients, strict=True):
-            if g is not None:
-                new, state = self.moved(slot.shared, g, rate, t_new, tuple(slot.state.values()))
-                updates.append((slot.shared, slot.project(new)))
-                updates.extend(zip(slot.state.values(), state, strict=True))
-        if self.counts_steps:
-            updates.append((self.t, t_new))
-        return updates
+        return self._updates([(s, g) for s, g in zip(slots, gradients, strict=True) if g is not None], lr, cost)
 
-    def moved(
-        self, p: Variable, g: Variable, lr: float | Variable, t: Variable, state: Sequence[Variable]
-    ) -> tuple[Variable, tuple[Variable, ...]]:
-        """p - lr * step and the new state, before bounds, all in the type of ``p``."""
-        with autocast_float_as(p.dtype):  # a Python float takes the parameter's type
-            step, new_state = self.step(g, pt.cast(t, p.dtype), *state)
-            new = p - pt.cast(lr, p.dtype) * step
-        return pt.cast(new, p.dtype), tuple(pt.cast(s, p.dtype) for s in new_state)
+    def updates_from(
+        self, gradients: Sequence[Variable], params: Sequence[Param], lr: Rate, cost: Variable | None = None
+    ) -> Updates:
+        """As `update`, with gradients that come from elsewhere.
 
-    def start(self, slot: str) -> float:
-        """The value that fills the array ``slot`` of the state before the first step."""
-        return float(getattr(self, self.initial[slot])) if slot in self.initial else 0.0
+        Args:
+            gradients: One per entry of ``params``, of its shape; that of a fixed parameter is not used.
+            params: The parameters given at construction, in the order that the updates shall have.
+            lr: Learning rate, as in `update`.
+            cost: The scalar cost, which ``guard`` watches with the gradients.
 
-    # ---- checks -----------------------------------------------------------------------------------------------
+        Returns:
+            The same pairs as `update`.
 
-    def _fraction(self, name: str, value: float) -> float:
-        if not _is_number(value) or not 0 <= value < 1:
+        Raises:
+            OptimizerError: As `update`; also when a gradient is missing or has another shape than its parameter.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD, Packed
+            >>> packed = Packed([Beta("a", 1.0), Beta("b", 2.0, lb=1.5)])
+            >>> g = pt.dvector("g")
+            >>> [(theta, theta_t)] = SGD([packed]).updates_from([g], [packed], lr=0.5)
+            >>> theta_t.eval({g: [1.0, 4.0]})
+            array([0.5, 1.5])
+        """
+        slots = self._chosen(params)
+        if len(gradients) != len(params):
             raise OptimizerError(
-                f"{self.name}: {name} must be a number in [0, 1), found {value!r}. Usual values: 0.9 to 0.999."
+                f"{self.name}: {len(params)} parameters need as many gradients, found {len(gradients)}."
             )
-        return float(value)
+        free = [g for param, g in zip(params, gradients, strict=True) if getattr(param, "status", 0) != 1]
+        return self._updates([(s, s.matched(g)) for s, g in zip(slots, free, strict=True)], lr, cost)
 
-    def _at_least_0(self, name: str, value: float) -> float:
-        if not _is_number(value) or not 0 <= value < np.inf:
-            raise OptimizerError(f"{self.name}: {name} must be a finite number of at least 0, found {value!r}.")
-        return float(value)
+    @property
+    def state(self) -> dict[str, SharedVariable]:
+        """The state by name: 'b_time.m', ..., that of the options, and the number of steps 'Adam.t'."""
+        state = [shared for slot in self._slots.values() for shared in slot.state.values()]
+        for option in (self._average, self._accumulator, self._guard):
+            state += option.state if option else []
+        return {shared.name: shared for shared in [*state, self.t]}
 
-    def _make_slots(self, params: Sequence[Parameter | SharedVariable]) -> dict[SharedVariable, _Slot]:
-        if isinstance(params, (Parameter, Variable)) or not params:
-            raise OptimizerError(f"{self.name}: params must be a list of at least one parameter, found {params!r}.")
-        slots: dict[SharedVariable, _Slot] = {}
-        for i, param in enumerate(params):
-            shared = _shared(param)
-            if shared is None:
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """A copy of the state by name; the values of the parameters are not in it."""
+        return {name: np.array(shared.get_value()) for name, shared in self.state.items()}
+
+    def load_state_dict(self, values: Mapping[str, ArrayLike]) -> None:
+        """Go back to a state that `state_dict` returned, bit for bit.
+
+        Raises:
+            OptimizerError: A name is missing or unknown, or an array has another shape or type; nothing is changed.
+        """
+        state, arrays = self.state, {name: np.array(value) for name, value in values.items()}
+        missing, unknown = sorted(state.keys() - arrays), sorted(arrays.keys() - state)
+        if missing or unknown:
+            raise OptimizerError(
+                f"{self.name}: the state does not fit; missing: {', '.join(missing) or 'none'}; unknown: "
+                f"{', '.join(unknown) or 'none'}. Make the optimizer with the parameters and options it had."
+            )
+        for name, shared in state.items():
+            own, new = shared.get_value(borrow=True), arrays[name]
+            if (own.shape, own.dtype) != (new.shape, new.dtype):
                 raise OptimizerError(
-                    f"{self.name}: params[{i}] must be a Beta, a Weight or a PyTensor shared variable of a "
-                    f"floating type, found {param!r}."
+                    f"{self.name}: {name} must have the shape {own.shape} and the type {own.dtype}, found {new.shape} "
+                    f"and {new.dtype}. Make the optimizer with the parameters it had."
                 )
-            if getattr(param, "status", 0) == 1:
-                continue
-            if shared in slots:
-                raise OptimizerError(f"{self.name}: parameter '{shared.name}' is in params twice; list it once.")
-            name = shared.name or f"params[{i}]"
-            value = shared.get_value(borrow=True)
-            state = {
-                s: pytensor.shared(
-                    np.full(value.shape, self.start(s), value.dtype),
-                    name=f"{name}.{s}",
-                    shape=shared.type.shape,
-                )
-                for s in self.slots
-            }
-            lb, ub = getattr(param, "lb", None), getattr(param, "ub", None)
-            slots[shared] = _Slot(name, shared, lb, ub, state)
-        return slots
+        for name, shared in state.items():
+            shared.set_value(arrays[name])
 
-    def _scalar(self, cost: Variable) -> Variable:
-        if not isinstance(cost, Variable) or getattr(cost, "ndim", None) != 0:
-            found = getattr(cost, "type", None) or type(cost).__name__
-            raise OptimizerError(
-                f"{self.name}: cost must be a symbolic scalar, found {found}. Reduce it, for example with .sum()."
+    def averages(self) -> dict[str, NDArray[np.floating]]:
+        """The averages of the parameters by name, each of its shape.
+
+        Raises:
+            OptimizerError: The optimizer was made without ``average``.
+        """
+        if self._average is None:
+            raise OptimizerError(f"{self.name} keeps no averages; make it with average='mean' or average=0.999.")
+        return self._average.values()
+
+    def check(self) -> None:
+        """Raise when the guard left out a step; call it as often as a report is wanted.
+
+        Raises:
+            NonFiniteError: Names what was not finite, and in which step first.
+            OptimizerError: The optimizer was made without ``guard``.
+        """
+        if self._guard is None:
+            raise OptimizerError(f"{self.name} watches nothing; make it with guard=True.")
+        self._guard.check()
+
+    def _updates(self, gradients: Gradients, lr: Rate, cost: Variable | None) -> Updates:
+        rate, t_new = self._rate(lr), self.t + 1
+        conditions, kept = [], []  # when the parameters move; state that changes also when they do not
+        finite: Variable | None = None
+        if self._guard and gradients:
+            finite, pairs = self._guard.watch(gradients, cost)
+            conditions.append(finite)
+            kept += pairs
+        if self._accumulator:
+            gradients, last, pairs = self._accumulator.add(gradients)
+            conditions.append(last)
+            kept += pairs if finite is None else _only_if(finite, pairs)
+        updates: Updates = []
+        averages: Updates = []
+        for slot, g in clipped(gradients, self.clip_value, self.clip_norm):
+            new, state = self._moved(slot, g, rate, t_new)
+            updates += [(slot.shared, new), *zip(slot.state.values(), state, strict=True)]
+            averages += [self._average.follow(slot, new, t_new)] if self._average else []
+        updates += averages
+        counts = self.counts_steps or self._average or self.t in graph_inputs([pt.as_tensor(rate)])
+        steps: Updates = [(self.t, t_new)] if counts else []
+        if conditions:
+            move = pt.all(pt.stack(conditions))
+            updates, steps = _only_if(move, updates), _only_if(move, steps)
+        return [*updates, *kept, *steps]
+
+    def _moved(
+        self, slot: Slot, g: Variable, rate: float | Variable, t: Variable
+    ) -> tuple[Variable, tuple[Variable, ...]]:
+        """The parameter, within its bounds, and its state after the step, all in the parameter's type."""
+        p, dtype = slot.shared, slot.shared.dtype
+        factor = slot.per_element(lambda name, _: self.lr_factors.get(name, 1.0))
+        decay = slot.per_element(lambda name, _: self.weight_decay.get(name, 0.0))
+        with autocast_float_as(dtype):  # a Python float takes the parameter's type
+            g, lr = pt.cast(g, dtype), pt.cast(rate, dtype)
+            if np.any(factor != 1):
+                lr = lr * factor
+            shrink = decay * p if np.any(decay) else None
+            if shrink is not None and not self.decoupled:
+                g = g + shrink
+            new, state = self.moved(p, g, lr, pt.cast(t, dtype), tuple(slot.state.values()))
+            if shrink is not None and self.decoupled:
+                new = new - lr * shrink
+        return slot.project(pt.cast(new, dtype)), tuple(pt.cast(s, dtype) for s in state)
+
+    def _known(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The keywords that a rule hands to the base; anything else is an error that lists them."""
+        known = (*OPTIONS, *self.options)
+        unknown = [option for option in options if option not in known]
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} got an unexpected keyword {', '.join(map(repr, unknown))}; besides its own "
+                f"arguments it takes {', '.join(known)}."
             )
-        return cost
+        return {"name": type(self).__name__, **options}
 
-    def _rate(self, lr: float | Variable) -> float | Variable:
-        if isinstance(lr, Variable):
-            if getattr(lr, "ndim", None) != 0:
-                raise OptimizerError(f"{self.name}: a symbolic lr must be a scalar, found {lr.type}.")
-            return lr
-        return self._at_least_0("lr", lr)
+    def _decay(self, decay: float | Mapping[str, float]) -> Mapping[str, float]:
+        if isinstance(decay, Mapping):
+            return by_name(self.name, "weight_decay", decay, self._names)
+        value = at_least_0(self.name, "weight_decay", decay)
+        parts = [part for slot in self._slots.values() for part in zip(slot.names, slot.parts, strict=True)]
+        return {name: value for name, (p, _) in parts if isinstance(p, Weight) and not isinstance(p, Bias)}
 
-    def _chosen(self, params: Sequence[Parameter | SharedVariable]) -> list[_Slot]:
-        if isinstance(params, (Parameter, Variable)):
+    def _rate(self, lr: Rate) -> float | Variable:
+        rate = lr(self.t) if callable(lr) else lr
+        if isinstance(rate, Variable):
+            if getattr(rate, "ndim", None) != 0:
+                raise OptimizerError(f"{self.name}: a symbolic lr must be a scalar, found {rate.type}.")
+            return rate
+        return at_least_0(self.name, "lr", rate)
+
+    def _chosen(self, params: Sequence[Param]) -> list[Slot]:
+        if isinstance(params, (Parameter, Packed, Variable)):
             params = [params]
-        free = [_shared(param) for param in params if getattr(param, "status", 0) != 1]
-        strangers = [str(p) for p, s in zip(params, free, strict=False) if s not in self._slots]
-        missing = [slot.name for shared, slot in self._slots.items() if shared not in free]
+        free = [shared_of(param) for param in params if getattr(param, "status", 0) != 1]
+        strangers = [shared for shared in free if shared not in self._slots]
+        missing = [shared for shared in self._slots if shared not in free]
         if strangers or missing or len(set(free)) != len(free):
             raise OptimizerError(
                 f"{self.name} was made for {', '.join(slot.name for slot in self._slots.values())}; update was "
@@ -271,25 +395,6 @@ class Optimizer:
         return f"{self.name}({', '.join(slot.name for slot in self._slots.values())})"
 
 
-def known_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords that every optimizer takes; anything else is an error that lists them."""
-    known = ("name", "epsilon", "eps_in_sqrt", "initial_accumulator")
-    unknown = [option for option in options if option not in known]
-    if unknown:
-        raise TypeError(
-            f"{name} got an unexpected keyword {', '.join(map(repr, unknown))}; besides its own arguments it "
-            f"takes {', '.join(known)}."
-        )
-    return {"name": name, **options}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def _shared(param: object) -> SharedVariable | None:
-    """The shared variable of a parameter, or None when it is none of a floating type."""
-    shared = param() if isinstance(param, Parameter) else param
-    if isinstance(shared, SharedVariable) and np.dtype(getattr(shared, "dtype", int)).kind == "f":
-        return shared
-    return None
+def _only_if(condition: Variable, updates: Updates) -> Updates:
+    """The updates where the condition holds, and no change where it does not."""
+    return [(old, pt.switch(condition, new, old)) for old, new in updates]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
-from pycmtensor.expressions import Parameter
-from pycmtensor.optimizers.base import Optimizer, known_options
+from pycmtensor.optimizers.base import Optimizer
+from pycmtensor.optimizers.packed import Param
 
-__all__ = ["SGD", "Momentum"]
+__all__ = ["NAG", "SGD", "Momentum"]
 
 
 class SGD(Optimizer):
@@ -21,7 +20,7 @@ class SGD(Optimizer):
 
     Args:
         params: Parameters to move.
-        kwargs: ``name``, and the options that every optimizer takes.
+        kwargs: The options of `Optimizer`.
 
     References:
         Robbins & Monro (1951), doi:10.1214/aoms/1177729586.
@@ -34,8 +33,8 @@ class SGD(Optimizer):
         0.5
     """
 
-    def __init__(self, params: Sequence[Parameter | SharedVariable], **kwargs: Any) -> None:
-        super().__init__(params, **known_options("SGD", kwargs))
+    def __init__(self, params: Sequence[Param], **kwargs: Any) -> None:
+        super().__init__(params, **self._known(kwargs))
 
     def step(self, g: Variable, t: Variable) -> tuple[Variable, tuple[()]]:
         """g"""
@@ -54,7 +53,7 @@ class Momentum(Optimizer):
         params: Parameters to move.
         momentum: Decay of the velocity, in [0, 1).
         nesterov: Look ahead by one step of the velocity.
-        kwargs: ``name``, and the options that every optimizer takes.
+        kwargs: The options of `Optimizer`.
 
     References:
         Sutskever, Martens, Dahl & Hinton (2013), PMLR 28(3):1139-1147, equations 1 to 4.
@@ -71,15 +70,18 @@ class Momentum(Optimizer):
 
     def __init__(
         self,
-        params: Sequence[Parameter | SharedVariable],
+        params: Sequence[Param],
         momentum: float = 0.9,
         nesterov: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(params, m=momentum, **known_options("Momentum", kwargs))
+        super().__init__(params, m=momentum, **self._known(kwargs))
         self.nesterov = bool(nesterov)
 
     def step(self, g: Variable, t: Variable, v: Variable) -> tuple[Variable, tuple[Variable]]:
         """v, or g + momentum v with ``nesterov``."""
         v = self.m * v + g
         return (g + self.m * v if self.nesterov else v), (v,)
+
+
+NAG = Momentum  #: Nesterov's accelerated gradient, `Momentum` as it is by default
