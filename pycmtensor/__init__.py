@@ -1,9 +1,25 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
-from pycmtensor import datasets
+from pycmtensor import datasets, exceptions
 from pycmtensor.dataset import Dataset
+from pycmtensor.estimation import Stochastic
+from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
 from pycmtensor.models import MNL
+from pycmtensor.results import Results, estimate
 
 __version__ = "0.1.0"
-__all__ = ["MNL", "Beta", "Bias", "Dataset", "Weight", "Weights", "datasets"]
+__all__ = [
+    "MNL",
+    "Beta",
+    "Bias",
+    "Dataset",
+    "PyCMTensorError",
+    "Results",
+    "Stochastic",
+    "Weight",
+    "Weights",
+    "datasets",
+    "estimate",
+    "exceptions",
+]

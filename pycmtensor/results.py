@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.estimation import Fit, Outcome, maximise
-from pycmtensor.estimation.stochastic import Stochastic
+from pycmtensor.estimation import Fit, Outcome, Stochastic, maximise
 from pycmtensor.inference import covariance
 from pycmtensor.models import Model
 from pycmtensor.report import Summary
@@ -202,12 +201,13 @@ class Results:
     def summary(self) -> Summary:
         """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
         fit = self.fit
-        facts = (
-            ("Method", fit.method),
+        sample = (
             ("Choice situations", f"{self.nobs:,}"),
             ("Individuals", f"{self.n_individuals:,}"),
             ("Parameters", f"{len(fit.theta)}"),
             ("Time", f"{fit.seconds:.2f} s"),
+        )
+        quality = (
             ("LL(0)", f"{self.llnull:.6f}"),
             ("LL", f"{self.llf:.6f}"),
             ("Rho-squared", f"{self.rho2:.6f}"),
@@ -222,7 +222,7 @@ class Results:
             for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
         ]
         rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
-        return Summary(fit.model, facts, columns, tuple(rows), (f"Estimation {fit.outcome}",))
+        return Summary(fit.model, sample, quality, columns, tuple(rows), (f"Estimated by {fit.method}; {fit.outcome}",))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
         """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""

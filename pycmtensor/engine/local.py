@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,12 +14,13 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.lowering import lower
-from pycmtensor.engine.protocol import Array
+from pycmtensor.engine.protocol import Array, SecondOrder
 from pycmtensor.models.base import Model
 
 __all__ = ["LocalEngine", "Program"]
 
-#: Choice situations times draws in one block: a dozen temporaries of this many numbers fill a 1 MB cache.
+#: Numbers in one array of a block: a dozen temporaries of this size fill the 1 MB cache of a core, and so do the
+#: derivatives of the scores, K x K numbers for each individual.
 BLOCK = 8192
 
 
@@ -35,7 +35,6 @@ class Program:
         inputs = set(graph_inputs([model.logprob]))
         self.inputs = [v for v in model.inputs if v in inputs]
         parameters = [parameter() for parameter in (*self.free, *self.fixed)]
-        self.ahead: Future[Any] | None = None
         self._logprob = lower([*parameters, *self.inputs], [model.logprob])
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
@@ -54,59 +53,56 @@ class Program:
     @cached_property
     def value(self) -> Callable[..., Any]:
         """Log-likelihood."""
-        return jax.jit(self._summed(self.loglike))
+        return jax.jit(_over_blocks(lambda *args: (self.loglike(*args), None)))
 
     @cached_property
     def value_and_grad(self) -> Callable[..., Any]:
         """Log-likelihood and gradient."""
-        return jax.jit(self._summed(jax.value_and_grad(self.loglike)))
+        return jax.jit(_over_blocks(lambda *args: (jax.value_and_grad(self.loglike)(*args), None)))
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Log-likelihood, gradient and Hessian (forward over reverse)."""
+        """Log-likelihood, gradient, Hessian (forward over reverse) and scores (blocks, B, K).
 
-        def block(theta: Any, *args: Any) -> Any:
+        The gradient is w's of the scores s (B, K), and the Hessian is w' of their derivatives: two matrix products in
+        place of a reduction for each pair of parameters, which XLA compiles and runs in two thirds of the time.
+        """
+
+        def individual(parts: Any, fixed: Any, data: Any) -> Any:
+            return self._logprob(*parts, *fixed, *(jnp.expand_dims(x, 1) for x in data))[0][0]
+
+        each = jax.vmap(jax.value_and_grad(individual), in_axes=(None, None, 1))
+
+        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
             def gradient(theta: Any) -> Any:
-                value, grad = jax.value_and_grad(self.loglike)(theta, *args)
-                return grad, (value, grad)
+                logprob, parts = each(self.unflatten(theta), fixed, data)
+                scores = jnp.concatenate([part.reshape(len(weights), -1).T for part in parts])
+                return scores @ weights, (logprob, scores)
 
-            hessian, (value, grad) = jax.jacfwd(gradient, has_aux=True)(theta)
-            return value, grad, hessian
+            hessian, (logprob, scores) = jax.jacfwd(gradient, has_aux=True)(theta)
+            return (weights @ logprob, scores @ weights, hessian), scores
 
-        return jax.jit(self._summed(block))
+        return jax.jit(_over_blocks(block))
 
-    @cached_property
-    def scores(self) -> Callable[..., Any]:
-        """Gradient of each individual's log-likelihood, (blocks, B, K)."""
 
-        def individual(theta: Any, fixed: Any, data: Any) -> Any:
-            return self.logprob(theta, fixed, [jnp.expand_dims(x, 1) for x in data])[0]
+def _over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
+    """``term(theta, fixed, weights, data) -> (sums, rows)`` of one block, for all: sums are added, rows kept."""
 
-        each = jax.vmap(jax.grad(individual), in_axes=(None, None, 1))
+    def program(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        if weights.shape[0] == 1:
+            sums, rows = term(theta, fixed, weights[0], [x[0] for x in data])
+            return sums, jax.tree.map(lambda x: x[None], rows)
 
-        def program(theta: Any, fixed: Any, data: Any) -> Any:
-            if data[0].shape[0] == 1:
-                return each(theta, fixed, [x[0] for x in data])[None]
-            return jax.lax.map(lambda block: each(theta, fixed, block), data)
+        def step(total: Any, block: Any) -> Any:
+            sums, rows = term(theta, fixed, *block)
+            return jax.tree.map(jnp.add, total, sums), rows
 
-        return jax.jit(program)
+        first = weights[0], [x[0] for x in data]
+        sums, _ = jax.eval_shape(term, theta, fixed, *first)
+        zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), sums)
+        return jax.lax.scan(step, zero, (weights, data))
 
-    @staticmethod
-    def _summed(term: Callable[..., Any]) -> Callable[..., Any]:
-        """``term(theta, fixed, weights, data)`` of one block, summed over blocks."""
-
-        def total(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-            if weights.shape[0] == 1:
-                return term(theta, fixed, weights[0], [x[0] for x in data])
-
-            def step(carry: Any, block: Any) -> Any:
-                return jax.tree.map(jnp.add, carry, term(theta, fixed, *block)), None
-
-            first = weights[0], [x[0] for x in data]
-            zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(term, theta, fixed, *first))
-            return jax.lax.scan(step, zero, (weights, data))[0]
-
-        return total
+    return program
 
 
 class LocalEngine:
@@ -123,47 +119,42 @@ class LocalEngine:
         statuses = tuple(parameter.status for parameter in model.params)
         self.program: Program = model.compiled.get(statuses) or model.compiled.setdefault(statuses, Program(model))
         self.labels = tuple(label for p in self.program.free for label in p.labels())
-        self.n_individuals = data.n_individuals
-        self.block = min(block or max(1, BLOCK // data.n_situations), self.n_individuals)
-        self._fixed = [p.get_value() for p in self.program.fixed]
-        self._weights, self._data = self._placed(model.compiled, data)
-
-    def compile_ahead(self, theta: Array) -> None:
-        """Compile `scores` in a second thread, for a caller that needs it after other work."""
-        if "scores" not in self.program.__dict__:
-            pool = ThreadPoolExecutor(1)
-            self.program.ahead = pool.submit(self.program.scores, theta, self._fixed, self._data)
-            pool.shutdown(wait=False)
+        self.dataset, self.n_individuals = data, data.n_individuals
+        self.block = min(block or self._fitting_block(), self.n_individuals)
+        self.fixed = [p.get_value() for p in self.program.fixed]
+        self.arrays = self._placed(model.compiled)
 
     def value(self, theta: Array) -> float:
         """Log-likelihood."""
-        return float(self.program.value(theta, self._fixed, self._weights, self._data))
+        return float(self.program.value(theta, self.fixed, *self.arrays)[0])
 
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and gradient (K,)."""
-        value, grad = self.program.value_and_grad(theta, self._fixed, self._weights, self._data)
+        (value, grad), _ = self.program.value_and_grad(theta, self.fixed, *self.arrays)
         return float(value), np.asarray(grad)
 
-    def second_order(self, theta: Array) -> tuple[float, Array, Array]:
-        """Log-likelihood, gradient (K,) and Hessian (K, K)."""
-        value, grad, hessian = self.program.second_order(theta, self._fixed, self._weights, self._data)
-        return float(value), np.asarray(grad), np.asarray(hessian)
+    def second_order(self, theta: Array) -> SecondOrder:
+        """Log-likelihood, gradient, Hessian and scores."""
+        (value, grad, hessian), blocks = self.program.second_order(theta, self.fixed, *self.arrays)
+        scores = np.moveaxis(np.asarray(blocks), 1, 2).reshape(-1, len(theta))[: self.n_individuals]
+        return SecondOrder(float(value), np.asarray(grad), np.asarray(hessian), scores)
 
-    def scores(self, theta: Array) -> Array:
-        """Gradient of every individual's log-likelihood, unweighted, (N, K)."""
-        if self.program.ahead is not None:
-            self.program.ahead.result()
-            self.program.ahead = None
-        blocks = np.asarray(self.program.scores(theta, self._fixed, self._data))
-        return blocks.reshape(-1, blocks.shape[-1])[: self.n_individuals]
+    def by_individual(self) -> tuple[Any, Any]:
+        """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows."""
+        columns = [self.dataset.array(symbol)[..., 0].T for symbol in self.program.inputs]
+        return jax.device_put(self.dataset.individual_weights), jax.device_put(np.stack(columns, axis=-1))
 
-    def _placed(self, compiled: dict[Any, Any], data: Dataset) -> tuple[Any, list[Any]]:
+    def _fitting_block(self) -> int:
+        per_individual = max(self.dataset.n_situations, len(self.labels) ** 2 // 16)
+        return max(64 // self.dataset.n_situations, BLOCK // per_individual, 1)
+
+    def _placed(self, compiled: dict[Any, Any]) -> tuple[Any, list[Any]]:
         """Weights and columns in blocks on the device, kept with the model for as long as the data live."""
-        of_data = compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
+        of_data = compiled.setdefault("data", WeakKeyDictionary()).setdefault(self.dataset, {})
         key = (self.program, self.block)
         if key not in of_data:
-            columns = [jax.device_put(self._blocks(data.array(symbol))) for symbol in self.program.inputs]
-            of_data[key] = jax.device_put(self._weight_blocks(data.individual_weights)), columns
+            columns = [jax.device_put(self._blocks(self.dataset.array(v))) for v in self.program.inputs]
+            of_data[key] = jax.device_put(self._weight_blocks(self.dataset.individual_weights)), columns
         return of_data[key]
 
     def _blocks(self, array: Array) -> Array:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Engine"]
+__all__ = ["Array", "Engine", "SecondOrder"]
 
 Array = NDArray[np.floating]
+
+
+class SecondOrder(NamedTuple):
+    """A log-likelihood and its derivatives at one theta."""
+
+    value: float
+    gradient: Array  #: (K,)
+    hessian: Array  #: (K, K)
+    scores: Array  #: gradient of each individual's log-likelihood, without its weight, (N, K)
 
 
 class Engine(Protocol):
@@ -26,8 +35,5 @@ class Engine(Protocol):
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and its gradient (K,)."""
 
-    def second_order(self, theta: Array) -> tuple[float, Array, Array]:
-        """Log-likelihood, gradient (K,) and Hessian (K, K)."""
-
-    def scores(self, theta: Array) -> Array:
-        """Gradient of every individual's log-likelihood, unweighted, (N, K)."""
+    def second_order(self, theta: Array) -> SecondOrder:
+        """Log-likelihood, gradient, Hessian and scores."""

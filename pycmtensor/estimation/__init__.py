@@ -2,5 +2,6 @@
 
 from pycmtensor.estimation.fit import Fit, Outcome
 from pycmtensor.estimation.maximise import maximise
+from pycmtensor.estimation.stochastic import Stochastic
 
-__all__ = ["Fit", "Outcome", "maximise"]
+__all__ = ["Fit", "Outcome", "Stochastic", "maximise"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Fit", "Outcome"]
+from pycmtensor.engine.protocol import SecondOrder
+
+__all__ = ["Epoch", "Fit", "Iterate", "Optimum", "Outcome", "newton_distance"]
 
 Array = NDArray[np.floating]
 
@@ -31,6 +34,49 @@ class Outcome:
     def __str__(self) -> str:
         word = "converged" if self.converged else "NOT CONVERGED"
         return f"{word}: {self.reason}" + (f" {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """One line of progress.
+
+    Attributes:
+        iteration: Number of accepted and rejected steps so far.
+        llf: Log-likelihood.
+        gradient: Largest absolute element of the gradient that bounds leave free.
+        distance: Estimated distance to the maximum in standard errors, see `newton_distance`.
+    """
+
+    iteration: int
+    llf: float
+    gradient: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The whole sample after an epoch.
+
+    Attributes:
+        epoch: Epochs so far.
+        llf: Log-likelihood.
+        gradient: Largest absolute element of the gradient that bounds leave free.
+    """
+
+    epoch: int
+    llf: float
+    gradient: float
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The point that a method reports, with the log-likelihood and its derivatives there."""
+
+    theta: Array
+    at: SecondOrder
+    at_bound: NDArray[np.bool_]
+    outcome: Outcome
+    path: Sequence[Iterate | Epoch]
 
 
 @dataclass(frozen=True)
@@ -74,3 +120,23 @@ class Fit:
     outcome: Outcome
     history: dict[str, Array] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+def newton_distance(g: Array, H: Array) -> float:
+    r"""How far the minimum of g's + s'Hs/2 is, in standard errors of the estimates.
+
+    .. math:: \sqrt{g^\top H^{-1} g}
+
+    With H the information matrix, this is the length of the Newton step measured with the inverse of the
+    covariance, and half its square is the gain in log-likelihood that is still to be expected. It does not depend
+    on the units of the parameters. Infinite where the function is not convex.
+    """
+    if not g.size:
+        return 0.0
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(H)), np.finfo(float).tiny))
+    w, Q = np.linalg.eigh(H * np.outer(scale, scale))
+    projected = Q.T @ (g * scale)
+    flat = np.abs(w) <= len(g) * 1e-12
+    if np.any(w[~flat] < 0):
+        return np.inf
+    return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))

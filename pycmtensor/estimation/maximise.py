@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
-from pycmtensor.estimation.fit import Fit
+from pycmtensor.estimation.fit import Fit, Optimum
 from pycmtensor.estimation.identification import check_identification
 from pycmtensor.estimation.progress import IterationLines
-from pycmtensor.estimation.trust_region import Optimum, trust_region
+from pycmtensor.estimation.stochastic import Stochastic, train
+from pycmtensor.estimation.trust_region import trust_region
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
@@ -27,7 +28,7 @@ Array = NDArray[np.floating]
 def maximise(
     model: Model,
     data: Dataset | None = None,
-    method: str = "trust-region",
+    method: str | Stochastic = "trust-region",
     *,
     start: Mapping[str, float] | None = None,
     progress: bool | None = None,
@@ -41,28 +42,32 @@ def maximise(
     theta = start_values(model.free, start or {})
     lb, ub = _bounds(model.free)
     engine = LocalEngine(model, data)
-    engine.compile_ahead(theta)
-    if method != "trust-region":
+    best: Optimum
+    if isinstance(method, Stochastic):
+        best = train(engine, theta, lb, ub, method, progress)
+    elif method == "trust-region":
+        lines = IterationLines(progress)
+        best = trust_region(engine, theta, lb, ub, max_iterations=max_iterations, report=lines)
+    else:
         raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
-    best: Optimum = trust_region(engine, theta, lb, ub, max_iterations=max_iterations, report=IterationLines(progress))
     if best.outcome.converged:
         inside = ~best.at_bound
         check_identification(
-            -best.hessian[np.ix_(inside, inside)], [n for n, i in zip(engine.labels, inside, strict=True) if i]
+            -best.at.hessian[np.ix_(inside, inside)], [n for n, i in zip(engine.labels, inside, strict=True) if i]
         )
     return Fit(
         model=model.name,
-        method=method,
+        method=method.describe() if isinstance(method, Stochastic) else method,
         labels=engine.labels,
         theta=best.theta,
         start=theta,
         at_bound=best.at_bound,
         fixed={label: float(v) for p in model.params if p.status for label, v in _labelled(p)},
-        llf=best.llf,
+        llf=best.at.value,
         llnull=model.llnull(data),
-        gradient=best.gradient,
-        hessian=best.hessian,
-        scores=engine.scores(best.theta),
+        gradient=best.at.gradient,
+        hessian=best.at.hessian,
+        scores=best.at.scores,
         weights=data.individual_weights,
         nobs=data.nobs,
         outcome=best.outcome,

@@ -4,47 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import Engine
-from pycmtensor.estimation.fit import Outcome
+from pycmtensor.engine.protocol import Engine, SecondOrder
+from pycmtensor.estimation.fit import Iterate, Optimum, Outcome, newton_distance
 from pycmtensor.exceptions import OptimizerError
 
-__all__ = ["Iterate", "Optimum", "newton_distance", "trust_region"]
+__all__ = ["trust_region"]
 
 Array = NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class Iterate:
-    """One line of progress.
-
-    Attributes:
-        iteration: Number of accepted and rejected steps so far.
-        llf: Log-likelihood.
-        gradient: Largest absolute element of the gradient that bounds leave free.
-        distance: Estimated distance to the maximum in standard errors, see `newton_distance`.
-    """
-
-    iteration: int
-    llf: float
-    gradient: float
-    distance: float
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The best point found, with the derivatives of the log-likelihood there."""
-
-    theta: Array
-    llf: float
-    gradient: Array
-    hessian: Array
-    at_bound: NDArray[np.bool_]
-    outcome: Outcome
-    path: list[Iterate]
 
 
 @dataclass(frozen=True)
@@ -52,32 +23,22 @@ class _Quadratic:
     """The model f + g's + s'Hs/2 of the negative log-likelihood around x."""
 
     x: Array
-    f: float
-    g: Array
-    H: Array
+    at: SecondOrder
+
+    @property
+    def f(self) -> float:
+        return -self.at.value
+
+    @cached_property
+    def g(self) -> Array:
+        return -self.at.gradient
+
+    @cached_property
+    def H(self) -> Array:
+        return -(self.at.hessian + self.at.hessian.T) / 2
 
     def change(self, s: Array) -> float:
         return float(self.g @ s + 0.5 * s @ self.H @ s)
-
-
-def newton_distance(g: Array, H: Array) -> float:
-    r"""How far the minimum of g's + s'Hs/2 is, in standard errors of the estimates.
-
-    .. math:: \sqrt{g^\top H^{-1} g}
-
-    With H the information matrix, this is the length of the Newton step measured with the inverse of the
-    covariance, and half its square is the gain in log-likelihood that is still to be expected. It does not depend
-    on the units of the parameters. Infinite where the function is not convex.
-    """
-    if not g.size:
-        return 0.0
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(H)), np.finfo(float).tiny))
-    w, Q = np.linalg.eigh(H * np.outer(scale, scale))
-    projected = Q.T @ (g * scale)
-    flat = np.abs(w) <= len(g) * 1e-12
-    if np.any(w[~flat] < 0):
-        return np.inf
-    return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))
 
 
 def trust_region(
@@ -222,8 +183,7 @@ def _in_sphere(g: Array, H: Array, radius: float) -> Array:
 
 
 def _evaluate(engine: Engine, x: Array) -> _Quadratic:
-    value, gradient, hessian = engine.second_order(x)
-    return _Quadratic(x, -value, -gradient, -(hessian + hessian.T) / 2)
+    return _Quadratic(x, engine.second_order(x))
 
 
 def _is_finite(q: _Quadratic) -> bool:
@@ -247,4 +207,4 @@ def _converged(held: NDArray[np.bool_], labels: tuple[str, ...]) -> Outcome:
 
 
 def _optimum(here: _Quadratic, held: NDArray[np.bool_], outcome: Outcome, path: list[Iterate]) -> Optimum:
-    return Optimum(here.x, -here.f, -here.g, -here.H, held, outcome, path)
+    return Optimum(here.x, here.at, held, outcome, path)

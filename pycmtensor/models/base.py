@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor.tensor as pt
@@ -71,6 +72,7 @@ class Model:
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
         self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
+        self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
 
     def log_probability(self) -> Variable:
@@ -111,9 +113,11 @@ class Model:
     def llnull(self, data: Dataset | None = None) -> float:
         """Log-likelihood when every available alternative is equally likely."""
         data = data or self.dataset
-        choices = self.available(data).sum(axis=0)
-        observed = data.array(data.observed)[..., 0]
-        return -float((np.log(choices) * observed).sum(axis=0) @ data.individual_weights)
+        if data not in self._llnull:
+            choices = self.available(data).sum(axis=0)
+            observed = data.array(data.observed)[..., 0]
+            self._llnull[data] = -float((np.log(choices) * observed).sum(axis=0) @ data.individual_weights)
+        return self._llnull[data]
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""

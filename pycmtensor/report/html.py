@@ -12,7 +12,7 @@ __all__ = ["page", "to_html"]
 STYLE = """
 .cmt { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; }
 .cmt h2 { font-size: 1.25em; margin: 0 0 .6em; }
-.cmt dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17em, 1fr)); gap: .15em 2.5em; margin: 0 0 1em; }
+.cmt dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17em, 1fr)); gap: .15em 2.5em; }
 .cmt dl div { display: flex; justify-content: space-between; gap: 1em; border-bottom: 1px dotted #bbb; }
 .cmt dt { color: #555; }
 .cmt dd { margin: 0; font-variant-numeric: tabular-nums; text-align: right; }
@@ -29,7 +29,9 @@ STYLE = """
 
 def to_html(summary: Summary) -> str:
     """An HTML fragment with its own style."""
-    facts = "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in summary.facts)
+    facts = "".join(
+        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in summary.sample + summary.fit
+    )
     head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in summary.columns)
     rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in summary.rows)
     notes = "".join(f"<p>{escape(note)}</p>" for note in summary.notes)

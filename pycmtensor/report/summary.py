@@ -1,4 +1,4 @@
-"""A summary is a title, facts and one table of text; renderers decide how it looks."""
+"""A summary is a title, two lists of facts and one table of text; renderers decide how it looks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ class Summary:
 
     Attributes:
         title: What was estimated.
-        facts: Label and value, in the order of reading.
+        sample: Label and value of what was observed.
+        fit: Label and value of how well the model fits.
         columns: Heads of the table; the first column names the parameters.
         rows: Cells, one tuple per parameter.
         notes: Sentences below the table.
     """
 
     title: str
-    facts: tuple[tuple[str, str], ...]
+    sample: tuple[tuple[str, str], ...]
+    fit: tuple[tuple[str, str], ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import zip_longest
 
 from rich import box
 from rich.console import Console, Group
@@ -19,10 +20,8 @@ def to_text(summary: Summary) -> str:
     facts = Table.grid(padding=(0, 2))
     for justify in ("left", "right", "left", "right"):
         facts.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    half = -(-len(summary.facts) // 2)
-    right = [*summary.facts[half:], ("", "")]
-    for left_fact, right_fact in zip(summary.facts[:half], right, strict=False):
-        facts.add_row(*left_fact, *right_fact)
+    for left, right in zip_longest(summary.sample, summary.fit, fillvalue=("", "")):
+        facts.add_row(*left, *right)
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(summary.columns):

@@ -1,0 +1,22 @@
+"""Run the benchmarks and print a table of ratios."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from benchmarks import swissmetro
+from benchmarks.timing import HEAD
+
+CASES = (swissmetro.cold_start, swissmetro.second_estimation)
+
+
+def main() -> None:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("pytensor", "jax", "numpy"))
+    print(f"{platform.machine()}, Python {platform.python_version()}, {versions}\n\n{HEAD}")
+    for case in CASES:
+        print(case().row(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Mini-batch training as one XLA program: shuffling, slicing, gradients and an optimizer's updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytensor.tensor as pt
+
+from pycmtensor.engine.local import LocalEngine
+from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.protocol import Array
+from pycmtensor.optimizers import Optimizer, Packed
+
+__all__ = ["Training"]
+
+
+class Training:
+    """Epochs of an optimizer on a model's mean negative log-likelihood per individual.
+
+    The free parameters are one vector theta, so that a step costs the same however many names they have. Every
+    epoch visits each individual once, in an order drawn from the seed and the number of the epoch; the last batch
+    holds what is left over.
+
+    Args:
+        engine: The likelihood and the data.
+        make_optimizer: A class of `pycmtensor.optimizers`, or a function, that makes an optimizer of a list of
+            parameters.
+        lr: Learning rate: a number, or a function of the number of steps.
+        batch_size: Individuals per step; None for all.
+        seed: Seed of the order of the individuals.
+    """
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        make_optimizer: Callable[[list[Packed]], Optimizer],
+        lr: float | Callable[[Any], Any],
+        batch_size: int | None,
+        seed: int,
+    ) -> None:
+        self._engine, self._program = engine, engine.program
+        self.n_individuals = engine.n_individuals
+        self.batch_size = batch_size or self.n_individuals
+        self.batches = -(-self.n_individuals // self.batch_size)
+        self._key = jax.random.key(seed)
+        packed = Packed(self._program.free)
+        g = pt.vector("gradient", dtype=packed().dtype)
+        self.optimizer = make_optimizer([packed])
+        updates = self.optimizer.updates_from([g], [packed], lr)
+        shared = [variable for variable, _ in updates]
+        self.names = tuple(str(variable.name) for variable in shared)
+        self._rule = lower([*shared, g], [new for _, new in updates])
+        self._initial = [variable.get_value() for variable in shared]
+        self._theta = shared.index(packed())
+        self._data = None if self.batches == 1 else engine.by_individual()
+        self._run = jax.jit(self._epochs)
+
+    def start(self, theta: Array) -> tuple[Any, ...]:
+        """The state before the first step: theta and the optimizer's own."""
+        state = list(self._initial)
+        state[self._theta] = np.asarray(theta, dtype=state[self._theta].dtype)
+        return tuple(state)
+
+    def theta(self, state: Sequence[Any]) -> Array:
+        """The parameters in a state, (K,)."""
+        return np.array(state[self._theta], dtype=float)
+
+    def run(self, state: tuple[Any, ...], first: int, count: int) -> tuple[Any, ...]:
+        """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
+        new = self._run(state, first, count, self._engine.fixed, self._engine.arrays, self._data)
+        return tuple(np.asarray(part) for part in jax.block_until_ready(new))
+
+    def _epochs(self, state: Any, first: Any, count: Any, fixed: Any, arrays: Any, data: Any) -> Any:
+        whole = self.batches == 1
+        if whole:
+            epoch = partial(self._full_step, fixed, *arrays)
+        else:
+            epoch = partial(self._epoch, fixed, *data)
+        return jax.lax.fori_loop(first, first + count, epoch, state)
+
+    def _full_step(self, fixed: Any, weights: Any, data: Any, number: Any, state: Any) -> Any:
+        (_, g), _ = self._program.value_and_grad(state[self._theta], fixed, weights, data)
+        return self._moved(state, -g / self.n_individuals)
+
+    def _epoch(self, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
+        n, size, batches = self.n_individuals, self.batch_size, self.batches
+        order = jax.random.permutation(jax.random.fold_in(self._key, number), n)
+        order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
+        present = (np.arange(batches * size) < n).reshape(batches, size)
+
+        def step(state: Any, batch: Any) -> Any:
+            individuals, is_present = batch
+            chosen = rows[individuals]  # one gather of whole rows, (B, T, columns)
+            columns = [chosen[:, :, c].T[:, :, None] for c in range(rows.shape[2])]
+            w = weights[individuals] * is_present
+            g = jax.grad(self._program.loglike)(state[self._theta], fixed, w, columns)
+            return self._moved(state, -g / is_present.sum()), None
+
+        return jax.lax.scan(step, state, (order, present))[0]
+
+    def _moved(self, state: Any, g: Any) -> Any:
+        new = self._rule(*state, g)
+        return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
