@@ -35,11 +35,14 @@ def main() -> None:
     trained = cmt.estimate(model, method=adam, progress=True)
     print(f"\nAdam on mini-batches of 256 ends {results.llf - trained.llf:.3f} below the maximum.")
 
+    import matplotlib.pyplot as plt  # only now: the table above does not wait for it
+
     folder = Path("output")
     folder.mkdir(exist_ok=True)
     page = results.to_html(folder / "swissmetro_mnl.html")
     picture = folder / "swissmetro_mnl_adam.png"
-    trained.plot_convergence().figure.savefig(picture, dpi=150)
+    trained.plot_convergence()
+    plt.savefig(picture, dpi=150)
     print(f"Written: {page} and {picture}")
 
 

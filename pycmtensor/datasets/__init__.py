@@ -50,5 +50,5 @@ def load(name: str) -> pandas.DataFrame:
     folder = files(__package__)
     with (folder / f"{name}.csv.gz").open("rb") as stream:
         frame = pandas.read_csv(stream, compression="gzip")
-    frame.attrs = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+    frame.attrs.update(tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")))
     return frame

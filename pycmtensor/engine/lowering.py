@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from pytensor.compile.mode import optdb
 from pytensor.configdefaults import config
+from pytensor.gradient import DisconnectedGrad
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
@@ -20,6 +21,12 @@ __all__ = ["lower"]
 #: What JAX needs, and the rewrites that keep log(1 + exp(x)) and the like from overflowing. XLA does the rest itself:
 #: PyTensor's full set takes seven times as long and the result is no faster.
 REWRITES = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"])
+
+
+@jax_funcify.register(DisconnectedGrad)
+def _(op: DisconnectedGrad, **kwargs: Any) -> Callable[[Any], Any]:
+    """PyTensor's own conversion is the identity, through which JAX would differentiate."""
+    return jax.lax.stop_gradient
 
 
 def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import SecondOrder
 
-__all__ = ["Epoch", "Fit", "Iterate", "Optimum", "Outcome", "newton_distance"]
+__all__ = ["Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
 
 Array = NDArray[np.floating]
 
@@ -44,7 +44,7 @@ class Iterate:
         iteration: Number of accepted and rejected steps so far.
         llf: Log-likelihood.
         gradient: Largest absolute element of the gradient that bounds leave free.
-        distance: Estimated distance to the maximum in standard errors, see `newton_distance`.
+        distance: Estimated distance to the maximum in standard errors, see `curvature.newton_distance`.
     """
 
     iteration: int
@@ -77,6 +77,7 @@ class Optimum:
     at_bound: NDArray[np.bool_]
     outcome: Outcome
     path: Sequence[Iterate | Epoch]
+    start_hessian: Array | None = None  #: at the start values, for a look at what flattened out on the way
 
 
 @dataclass(frozen=True)
@@ -120,23 +121,3 @@ class Fit:
     outcome: Outcome
     history: dict[str, Array] = field(default_factory=dict)
     seconds: float = 0.0
-
-
-def newton_distance(g: Array, H: Array) -> float:
-    r"""How far the minimum of g's + s'Hs/2 is, in standard errors of the estimates.
-
-    .. math:: \sqrt{g^\top H^{-1} g}
-
-    With H the information matrix, this is the length of the Newton step measured with the inverse of the
-    covariance, and half its square is the gain in log-likelihood that is still to be expected. It does not depend
-    on the units of the parameters. Infinite where the function is not convex.
-    """
-    if not g.size:
-        return 0.0
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(H)), np.finfo(float).tiny))
-    w, Q = np.linalg.eigh(H * np.outer(scale, scale))
-    projected = Q.T @ (g * scale)
-    flat = np.abs(w) <= len(g) * 1e-12
-    if np.any(w[~flat] < 0):
-        return np.inf
-    return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))

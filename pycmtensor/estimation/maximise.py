@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation.fit import Fit, Optimum
-from pycmtensor.estimation.identification import check_identification
+from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.estimation.trust_region import trust_region
@@ -50,11 +50,7 @@ def maximise(
         best = trust_region(engine, theta, lb, ub, max_iterations=max_iterations, report=lines)
     else:
         raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
-    if best.outcome.converged:
-        inside = ~best.at_bound
-        check_identification(
-            -best.at.hessian[np.ix_(inside, inside)], [n for n, i in zip(engine.labels, inside, strict=True) if i]
-        )
+    outcome = check_maximum(best, engine.labels) if best.outcome.converged else best.outcome
     return Fit(
         model=model.name,
         method=method.describe() if isinstance(method, Stochastic) else method,
@@ -70,7 +66,7 @@ def maximise(
         scores=best.at.scores,
         weights=data.individual_weights,
         nobs=data.nobs,
-        outcome=best.outcome,
+        outcome=outcome,
         history=_columns([asdict(iterate) for iterate in best.path]),
         seconds=perf_counter() - began,
     )

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import LocalEngine, Training
-from pycmtensor.estimation.fit import Epoch, Optimum, Outcome, newton_distance
+from pycmtensor.estimation.curvature import newton_distance
+from pycmtensor.estimation.fit import Epoch, Optimum, Outcome
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import Optimizer
@@ -22,6 +23,9 @@ Array = NDArray[np.floating]
 
 EVALUATIONS = 50  # how often a run looks at the whole sample, about
 SECONDS_PER_CALL = 0.5  # a run can be interrupted this often
+
+#: Log-likelihoods that differ by less, relatively, are equal; the later point is then the better one.
+ROUNDING = 1e-14
 
 #: Standard errors are reported when the maximum is estimated to be at most this many of them away.
 NEAR = 0.1
@@ -151,12 +155,8 @@ class _Run:
         self.every = max(1, method.epochs // EVALUATIONS)
         self.per_call = 1
         self.path: list[Epoch] = []
+        self.best, self.best_theta = Epoch(0, -np.inf, np.inf), start
         self.evaluate()
-
-    @property
-    def pending(self) -> bool:
-        """Whether epochs were run since the last evaluation."""
-        return self.path[-1].epoch != self.epoch
 
     def advance(self) -> None:
         """Some epochs, at most to the next evaluation."""
@@ -177,7 +177,7 @@ class _Run:
         g = np.where(self.held(theta, g), 0.0, g)
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max())))
         self.relative_gradient = _relative(g, theta, llf)
-        if len(self.path) == 1 or llf > self.best.llf:
+        if llf >= self.best.llf - ROUNDING * abs(llf):
             self.best, self.best_theta = self.path[-1], theta
 
     def held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
@@ -189,10 +189,13 @@ class _Run:
         last = self.path[-1]
         if not (np.isfinite(last.llf) and np.isfinite(last.gradient)):
             return f"the log-likelihood was no longer finite at epoch {last.epoch}: lower the learning rate."
-        if not self.pending and self.relative_gradient <= self.method.tolerance:
-            return f"the gradient of the whole sample vanished at epoch {self.epoch}."
+        if last == self.best and self.relative_gradient <= self.method.tolerance:
+            return f"the gradient of the whole sample vanished at epoch {last.epoch}."
         if self.epoch >= self.method.epochs:
-            return f"all {self.method.epochs} epochs were run."
+            fell = last.llf < self.path[0].llf
+            return f"all {self.method.epochs} epochs were run" + (
+                f" and the log-likelihood fell to {last.llf:.6g}: lower the learning rate." if fell else "."
+            )
         return ""
 
 

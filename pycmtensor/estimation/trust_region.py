@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import Engine, SecondOrder
-from pycmtensor.estimation.fit import Iterate, Optimum, Outcome, newton_distance
+from pycmtensor.estimation.curvature import FLAT, bends, newton_distance
+from pycmtensor.estimation.fit import Iterate, Optimum, Outcome
 from pycmtensor.exceptions import OptimizerError
 
 __all__ = ["trust_region"]
@@ -80,13 +81,14 @@ def trust_region(
             f"{dict(zip(engine.labels, here.x.tolist(), strict=True))}. Choose values nearer to 0 or scale the columns."
         )
     radius, path = np.inf, []
+    first = here
     for iteration in range(max_iterations):
         held = _held(here, lb, ub)
         distance = newton_distance(here.g[~held], here.H[np.ix_(~held, ~held)])
         path.append(Iterate(iteration, -here.f, float(np.abs(here.g[~held]).max(initial=0)), distance))
         report(path[-1])
         if distance <= tolerance:
-            return _optimum(here, held, _converged(held, engine.labels), path)
+            return Optimum(here.x, here.at, held, _converged(held, engine.labels), path, first.at.hessian)
         there, radius = _accepted_step(engine, here, radius, lb, ub)
         if there is None:
             stalled = Outcome(
@@ -94,7 +96,7 @@ def trust_region(
                 f"no step raises the log-likelihood; the maximum is estimated {distance:.2g} standard errors away.",
                 "Scale the columns to similar sizes, or start elsewhere.",
             )
-            return _optimum(here, held, stalled, path)
+            return Optimum(here.x, here.at, held, stalled, path, first.at.hessian)
         here = there
     held = _held(here, lb, ub)
     limit = Outcome(
@@ -102,14 +104,14 @@ def trust_region(
         f"stopped after {max_iterations} iterations.",
         "Raise max_iterations, choose other start values, or check that the parameters are identified.",
     )
-    return _optimum(here, held, limit, path)
+    return Optimum(here.x, here.at, held, limit, path, first.at.hessian)
 
 
 def _accepted_step(
     engine: Engine, here: _Quadratic, radius: float, lb: Array, ub: Array
 ) -> tuple[_Quadratic | None, float]:
     """Shrink the sphere until a step lowers the function about as much as the model says."""
-    scale = np.sqrt(np.maximum(np.abs(np.diag(here.H)), np.finfo(float).tiny))
+    scale = bends(here.H)
     rounding = 10 * np.finfo(float).eps * max(abs(here.f), 1.0)
     while True:
         s = _step(here, radius, scale, lb, ub)
@@ -152,7 +154,7 @@ def _in_sphere(g: Array, H: Array, radius: float) -> Array:
     """Minimise g's + s'Hs/2 with |s| <= radius: s = -(H + shift I)^-1 g with the least shift >= 0 that fits."""
     w, Q = np.linalg.eigh(H)
     g = Q.T @ g
-    flat = np.abs(w) <= len(g) * 1e-12  # directions in which the function neither bends nor (if also g = 0) falls
+    flat = np.abs(w) <= FLAT * len(g)  # directions in which the function neither bends nor (if also g = 0) falls
     g = np.where(flat & (np.abs(g) <= 1e-9 * max(1.0, float(np.abs(g).max()))), 0.0, g)
 
     def solution(shift: float) -> Array:
@@ -204,7 +206,3 @@ def _converged(held: NDArray[np.bool_], labels: tuple[str, ...]) -> Outcome:
         f"a maximum within the bounds; {names} at a bound.",
         "An estimate at a bound has no standard error; check whether the bound is meant.",
     )
-
-
-def _optimum(here: _Quadratic, held: NDArray[np.bool_], outcome: Outcome, path: list[Iterate]) -> Optimum:
-    return Optimum(here.x, here.at, held, outcome, path)

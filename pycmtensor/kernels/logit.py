@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
+import numpy as np
 import pytensor.tensor as pt
+from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Variable
 
 __all__ = ["LARGEST_EXPONENT", "logit"]
@@ -16,15 +19,15 @@ LARGEST_EXPONENT = 700.0
 def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: Variable) -> Variable:
     r"""Log-probability of the chosen alternative y.
 
-    .. math:: \log P_y = -\log \sum_j a_j \exp(V_j - V_y)
+    .. math:: \log P_y = -s - \log \sum_j a_j \exp(V_j - V_y - s), \quad s = \max(0, \max_j (V_j - V_y) - 700)
 
-    The differences to the chosen utility make the largest term 1 when y is likely, so nothing overflows there and
-    no maximum has to be found first. Exponents are cut at 700: the value is exact while P_y is above 1e-304, and
-    stays finite, with finite derivatives, below.
+    The differences to the chosen utility make the largest term 1 when y is likely. The shift s, which is 0 unless
+    P_y is below 1e-304, keeps all other cases from overflowing, so that the value and its derivatives are exact and
+    finite for all finite utilities. s cancels, so that no derivative has to pass through it.
 
     Args:
         V: Utilities, J expressions that broadcast to (T, N, R).
-        available: Per alternative 1 or 0, broadcasting to (T, N, R), or None when always available. The chosen
+        available: Per alternative nonzero or 0, broadcasting to (T, N, R), or None when always available. The chosen
             alternative must be available.
         chosen: Position of the chosen alternative in ``V``, (T, N, 1).
 
@@ -43,5 +46,6 @@ def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: V
         0.75
     """
     V_y = sum(pt.switch(pt.eq(chosen, j), V_j, 0.0) for j, V_j in enumerate(V))
-    terms = [pt.exp(pt.minimum(V_j - V_y, LARGEST_EXPONENT)) for V_j in V]
-    return -pt.log(sum(t if a is None else pt.switch(a, t, 0.0) for t, a in zip(terms, available, strict=True)))
+    d = [V_j - V_y if a is None else pt.switch(a, V_j - V_y, -np.inf) for V_j, a in zip(V, available, strict=True)]
+    s = disconnected_grad(pt.maximum(reduce(pt.maximum, d) - LARGEST_EXPONENT, 0.0))
+    return -s - pt.log(sum(pt.exp(d_j - s) for d_j in d))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
@@ -20,7 +20,7 @@ from pycmtensor.expressions import Parameter, parameters_of
 
 __all__ = ["Model"]
 
-Expression = Variable | Parameter | float
+Expression: TypeAlias = Variable | Parameter | float
 
 
 class Model:
@@ -176,7 +176,7 @@ class Model:
             )
         for variable in graph_inputs([expression]):
             known = hasattr(variable.tag, "column") or hasattr(variable.tag, "parameter")
-            if not known and not isinstance(variable, pt.TensorConstant):
+            if not known and not isinstance(variable, Constant):
                 raise ModelError(
                     f"{what} of '{name}' depends on '{variable}', which is neither a parameter nor a column. "
                     "Use Beta or Weight for unknowns and ds['name'] for data."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 __all__ = ["convergence"]
@@ -23,17 +24,23 @@ def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = N
         The Axes of the log-likelihood; the gradient has the right-hand scale.
     """
     if ax is None:
-        ax = Figure(figsize=(7, 3.6), layout="constrained").add_subplot()
+        _, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
     step = "epoch" if "epoch" in history else "iteration"
-    marker = {"marker": "o", "markersize": 4} if len(history[step]) <= 40 else {}
-    (llf,) = ax.plot(history[step], history["llf"], color="#1b4f72", label="log-likelihood (left)", **marker)
+    marker = "o" if len(history[step]) <= 40 else ""
+    (llf,) = ax.plot(history[step], history["llf"], color="#1b4f72", label="log-likelihood (left)", marker=marker, ms=4)
     ax.set_xlabel(step)
     ax.set_ylabel("log-likelihood")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top"]].set_visible(False)
     right = ax.twinx()
     (gradient,) = right.plot(
-        history[step], history["gradient"], color="#b9770e", linestyle="--", label="largest gradient (right)", **marker
+        history[step],
+        history["gradient"],
+        color="#b9770e",
+        linestyle="--",
+        label="largest gradient (right)",
+        marker=marker,
+        ms=4,
     )
     right.set_yscale("log")
     right.set_ylabel("largest element of the gradient")

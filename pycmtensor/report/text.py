@@ -18,8 +18,9 @@ __all__ = ["to_text"]
 def to_text(summary: Summary) -> str:
     """Plain text: facts in two columns, the table, the notes. As wide as the table needs, never folded."""
     facts = Table.grid(padding=(0, 2))
-    for justify in ("left", "right", "left", "right"):
-        facts.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for _ in range(2):
+        facts.add_column(justify="left", no_wrap=True)
+        facts.add_column(justify="right", no_wrap=True)
     for left, right in zip_longest(summary.sample, summary.fit, fillvalue=("", "")):
         facts.add_row(*left, *right)
 

@@ -1,0 +1,42 @@
+"""How a function bends along its parameters: the scale in which units do not matter."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FLAT", "bends", "newton_distance"]
+
+Array = NDArray[np.floating]
+
+#: An eigenvalue of a matrix with unit diagonal counts as 0 below this, times the size of the matrix.
+FLAT = 1e-12
+
+
+def bends(H: Array) -> Array:
+    """sqrt(abs(H_kk)) of each parameter (K,), and 1 where the function does not bend at all.
+
+    ``H / outer(bends, bends)`` has a unit diagonal, and lengths times bends are in conditional standard errors.
+    """
+    diagonal = np.sqrt(np.abs(np.diag(H)))
+    return np.where(diagonal <= FLAT * diagonal.max(initial=0), 1.0, diagonal)
+
+
+def newton_distance(g: Array, H: Array) -> float:
+    r"""How far the minimum of g's + s'Hs/2 is, in standard errors of the estimates.
+
+    .. math:: \sqrt{g^\top H^{-1} g}
+
+    With H the information matrix, this is the length of the Newton step measured with the inverse of the
+    covariance, and half its square is the gain in log-likelihood that is still to be expected. It does not depend
+    on the units of the parameters. Infinite where the function is not convex.
+    """
+    if not g.size:
+        return 0.0
+    scale = bends(H)
+    w, Q = np.linalg.eigh(H / np.outer(scale, scale))
+    projected = Q.T @ (g / scale)
+    flat = np.abs(w) <= FLAT * len(g)
+    if np.any(w[~flat] < 0):
+        return np.inf
+    return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))

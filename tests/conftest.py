@@ -1,0 +1,43 @@
+"""Models that several tests share; each is compiled once per session."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import pycmtensor as cmt
+from examples import swissmetro_mnl
+
+
+@pytest.fixture(scope="session")
+def swissmetro() -> cmt.MNL:
+    """The logit of the example: 6,768 choices, four parameters."""
+    return swissmetro_mnl.model
+
+
+@pytest.fixture(scope="session")
+def swissmetro_results(swissmetro: cmt.MNL) -> cmt.Results:
+    return cmt.estimate(swissmetro)
+
+
+@pytest.fixture
+def trips() -> pd.DataFrame:
+    """Six trips by car or bus of three persons."""
+    return pd.DataFrame(
+        {
+            "mode": [1, 2, 2, 1, 1, 2],
+            "t_car": [10.0, 20.0, 30.0, 15.0, 40.0, 14.0],
+            "t_bus": [15.0, 12.0, 20.0, 30.0, 60.0, 21.0],
+            "has_bus": [1, 1, 1, 0, 1, 1],
+            "person": [7, 7, 7, 3, 3, 5],
+            "purpose": ["work", "work", "shop", "work", "work", "shop"],
+        }
+    )
+
+
+MODES = {"car": 1, "bus": 2}
+
+
+@pytest.fixture
+def ds(trips: pd.DataFrame) -> cmt.Dataset:
+    return cmt.Dataset(trips, choice="mode", alternatives=MODES)

@@ -1,0 +1,106 @@
+"""The engine's derivatives against finite differences and a logit by hand; blocks change nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+import pycmtensor as cmt
+from pycmtensor.engine import LocalEngine
+from pycmtensor.expressions import Beta, Weight
+from tests.conftest import MODES
+
+THETA = np.array([-0.3, 0.2, -0.9, -0.4])
+
+
+def differences(function, theta: NDArray, step: float = 1e-5) -> NDArray:  # type: ignore[no-untyped-def]
+    """Central differences of a function of theta, one row per element of theta."""
+    ups = [(function(theta + step * e) - function(theta - step * e)) / (2 * step) for e in np.eye(len(theta))]
+    return np.array(ups)
+
+
+@pytest.fixture(scope="module")
+def engine(swissmetro: cmt.MNL) -> LocalEngine:
+    return LocalEngine(swissmetro)
+
+
+def test_gradient_is_the_difference_quotient_of_the_value(engine: LocalEngine) -> None:
+    value, gradient = engine.value_and_grad(THETA)
+    assert value == engine.value(THETA)
+    np.testing.assert_allclose(gradient, differences(engine.value, THETA), rtol=1e-7)
+
+
+def test_hessian_is_the_difference_quotient_of_the_gradient(engine: LocalEngine) -> None:
+    at = engine.second_order(THETA)
+    quotient = differences(lambda theta: engine.value_and_grad(theta)[1], THETA)
+    np.testing.assert_allclose(at.hessian, quotient, rtol=1e-6)
+    np.testing.assert_allclose(at.hessian, at.hessian.T, rtol=1e-12)
+
+
+def test_scores_add_up_to_the_gradient(engine: LocalEngine) -> None:
+    at = engine.second_order(THETA)
+    value, gradient = engine.value_and_grad(THETA)
+    assert at.value == pytest.approx(value, rel=1e-13)
+    np.testing.assert_allclose(at.gradient, gradient, rtol=1e-11)
+    assert at.scores.shape == (6768, 4)
+    np.testing.assert_allclose(at.scores.sum(axis=0), gradient, rtol=1e-11)
+
+
+@pytest.mark.parametrize("block", [1000, 6768, 123])
+def test_the_block_size_does_not_matter(swissmetro: cmt.MNL, engine: LocalEngine, block: int) -> None:
+    whole, blocked = engine.second_order(THETA), LocalEngine(swissmetro, block=block).second_order(THETA)
+    assert blocked.value == pytest.approx(whole.value, rel=1e-12)
+    np.testing.assert_allclose(blocked.gradient, whole.gradient, rtol=1e-11)
+    np.testing.assert_allclose(blocked.hessian, whole.hessian, rtol=1e-11)
+    np.testing.assert_allclose(blocked.scores, whole.scores, rtol=1e-12, atol=1e-14)
+
+
+def test_arrays_of_parameters_are_flat_in_theta(trips: pd.DataFrame) -> None:
+    ds = cmt.Dataset(trips, "mode", MODES)
+    b, w = Beta("b", 0.1), Weight("w", (1, 2), value=[[0.2, -0.1]])
+    model = cmt.MNL(ds, {"car": b * ds["t_car"] + w[0, 0], "bus": w[0, 1] * ds["t_bus"]})
+    engine = LocalEngine(model)
+    theta = np.array([0.1, 0.2, -0.1])
+    assert engine.labels == ("b", "w[0, 0]", "w[0, 1]")
+    V = 0.1 * trips.t_car + 0.2, -0.1 * trips.t_bus
+    V_y = np.where(trips["mode"] == 1, V[0], V[1])
+    assert engine.value(theta) == pytest.approx((V_y - np.logaddexp(*V)).sum(), rel=1e-13)
+    np.testing.assert_allclose(engine.second_order(theta).gradient, differences(engine.value, theta), rtol=1e-6)
+
+
+def test_sample_weights_multiply_sums_but_not_scores(trips: pd.DataFrame) -> None:
+    trips["w"] = [1.0, 2, 3, 4, 5, 6]
+    b = Beta("b")
+    ds = cmt.Dataset(trips, "mode", MODES, weights="w")
+    at = LocalEngine(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).second_order(np.array([0.01]))
+    P = 1 / (1 + np.exp(-0.01 * trips.t_car))
+    scores = trips.t_car * ((trips["mode"] == 1) - P)
+    np.testing.assert_allclose(at.scores[:, 0], scores, rtol=1e-13)
+    assert at.gradient[0] == pytest.approx((trips.w * scores).sum(), rel=1e-13)
+    assert at.hessian[0, 0] == pytest.approx(-(trips.w * trips.t_car**2 * P * (1 - P)).sum(), rel=1e-13)
+
+
+def test_fixed_parameters_keep_their_value_of_the_moment(ds: cmt.Dataset) -> None:
+    b, c = Beta("b", 0.1), Beta("c", 0.5, status=1)
+    model = cmt.MNL(ds, {"car": b * ds["t_car"] + c, "bus": 0})
+    first = LocalEngine(model)
+    c.set_value(-0.5)
+    second = LocalEngine(model)
+    assert first.labels == second.labels == ("b",)
+    V = 0.1 * ds.array("t_car").ravel()
+    chose_car = ds.array(ds.chosen).ravel() == 0
+    for engine, constant in ((first, 0.5), (second, -0.5)):
+        logP = np.where(chose_car, V + constant, 0) - np.logaddexp(V + constant, 0)
+        assert engine.value(np.array([0.1])) == pytest.approx(logP.sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize("V", [1e4, -1e4])
+def test_extreme_utilities_give_finite_derivatives(ds: cmt.Dataset, V: float) -> None:
+    b = Beta("b")
+    at = LocalEngine(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).second_order(np.array([V]))
+    assert np.isfinite(at.value)
+    assert np.isfinite(at.gradient).all()
+    assert np.isfinite(at.hessian).all()
+    assert np.isfinite(at.scores).all()

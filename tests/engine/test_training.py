@@ -1,0 +1,62 @@
+"""Training as one program against the same steps taken one by one."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+import pycmtensor as cmt
+from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.optimizers import SGD, Adam
+
+
+def order(seed: int, epoch: int, n: int) -> np.ndarray:
+    return np.asarray(jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), n))
+
+
+@pytest.mark.parametrize("individual", [None, "ID"])
+def test_epochs_are_steps_on_batches_of_individuals(individual: str | None) -> None:
+    """Seven hundred rows, batches of 64: the last batch is smaller, and its gradient is the mean over its own size."""
+    frame = cmt.datasets.load("swissmetro").query("CHOICE != 0").head(702)
+    ds = cmt.Dataset(frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}, individual=individual)
+    asc, b = cmt.Beta("asc"), cmt.Beta("b", ub=0.0)
+    model = cmt.MNL(ds, {"train": asc + b * ds["TRAIN_TT"] / 100, "sm": b * ds["SM_TT"] / 100, "car": 0})
+    engine = LocalEngine(model)
+    size, seed, lr, n = 64, 3, 0.1, ds.n_individuals
+    training = Training(engine, SGD, lr, size, seed)
+    assert n % size
+
+    theta = np.zeros(2)
+    for epoch in range(2):
+        individuals = order(seed, epoch, n)
+        for first in range(0, n, size):
+            batch = individuals[first : first + size]
+            mean_score = engine.second_order(theta).scores[batch].mean(axis=0)
+            theta = np.minimum(theta + lr * mean_score, [np.inf, 0.0])
+    in_one = training.theta(training.run(training.start(np.zeros(2)), 0, 2))
+    np.testing.assert_allclose(in_one, theta, rtol=1e-10)
+
+
+def test_the_number_of_epochs_per_call_does_not_matter(swissmetro: cmt.MNL) -> None:
+    training = Training(LocalEngine(swissmetro), Adam, 0.01, 500, 0)
+    start = training.start(np.zeros(4))
+    at_once = training.run(start, 0, 3)
+    one_by_one = start
+    for epoch in range(3):
+        one_by_one = training.run(one_by_one, epoch, 1)
+    for a, b in zip(at_once, one_by_one, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(at_once[training.names.index("Adam.t")]) == 3 * 14
+
+
+def test_weighted_individuals_count_as_often() -> None:
+    frame = pd.DataFrame({"y": [1, 2, 1], "w": [1.0, 2.0, 3.0]})
+    weighted = cmt.Dataset(frame, "y", {"a": 1, "b": 2}, weights="w")
+    repeated = cmt.Dataset(frame.loc[[0, 1, 1, 2, 2, 2]], "y", {"a": 1, "b": 2})
+    thetas = []
+    for ds, lr in ((weighted, 0.3), (repeated, 0.6)):  # means over 3 and over 6 individuals
+        training = Training(LocalEngine(cmt.MNL(ds, {"a": cmt.Beta("asc")(), "b": 0})), SGD, lr, None, 0)
+        thetas.append(training.theta(training.run(training.start(np.zeros(1)), 0, 5)))
+    np.testing.assert_allclose(thetas[0], thetas[1], rtol=1e-14)

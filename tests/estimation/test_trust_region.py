@@ -1,0 +1,126 @@
+"""The trust-region method on functions with known maxima; a five-line fake stands for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear, minimize, rosen, rosen_der, rosen_hess
+
+from pycmtensor.engine import SecondOrder
+from pycmtensor.estimation.curvature import newton_distance
+from pycmtensor.estimation.trust_region import trust_region
+from pycmtensor.exceptions import OptimizerError
+
+Array = NDArray[np.floating]
+
+
+class Fake:
+    """A function to maximise, given by minus its value, gradient and Hessian."""
+
+    def __init__(self, f: Callable, g: Callable, H: Callable, size: int) -> None:
+        self.f, self.g, self.H, self.labels = f, g, H, tuple(f"x{i}" for i in range(size))
+
+    def value(self, theta: Array) -> float:
+        return -self.f(theta)
+
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
+        return -self.f(theta), -self.g(theta)
+
+    def second_order(self, theta: Array) -> SecondOrder:
+        return SecondOrder(-self.f(theta), -self.g(theta), -self.H(theta), np.zeros((1, len(theta))))
+
+
+ROSENBROCK = Fake(rosen, rosen_der, rosen_hess, 4)
+FREE = np.full(4, np.inf)
+
+
+@pytest.mark.parametrize("start", [[-1.2, 1, -1.2, 1], [3, -3, 3, -3], [0, 0, 0, 0], [100, -50, 20, 7]])
+def test_rosenbrock_from_everywhere(start: list[float]) -> None:
+    best = trust_region(ROSENBROCK, np.array(start, float), -FREE, FREE)
+    assert best.outcome.converged
+    stationary = rosen_der(best.theta)
+    assert np.abs(stationary).max() < 1e-6
+    assert np.linalg.eigvalsh(rosen_hess(best.theta))[0] > 0  # a minimum: the global or scipy's known local one
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_quadratics_in_boxes_are_solved_like_bounded_least_squares(seed: int) -> None:
+    """|Ax - b|^2 / 2 in a box: scipy's lsq_linear is the truth. Some boxes have equal or one-sided bounds."""
+    rng = np.random.default_rng(seed)
+    A, b = rng.normal(size=(8, 4)) * 10 ** rng.uniform(-3, 3, 4), rng.normal(size=8)
+    unbounded = np.linalg.lstsq(A, b, rcond=None)[0]
+    lb = unbounded + rng.uniform(-1, 0.5, 4) * np.abs(unbounded)
+    ub = lb + rng.choice([0.3, 1, np.inf], 4) * np.abs(unbounded)
+    lb[rng.random(4) < 0.3] = -np.inf
+    truth = lsq_linear(A, b, (lb, ub), method="bvls", tol=1e-14).x
+    engine = Fake(lambda x: ((A @ x - b) ** 2).sum() / 2, lambda x: A.T @ (A @ x - b), lambda x: A.T @ A, 4)
+    best = trust_region(engine, np.clip(np.zeros(4), lb, ub), lb, ub)
+    assert best.outcome.converged
+    np.testing.assert_allclose(best.theta, truth, rtol=1e-6, atol=1e-8 * np.abs(unbounded).max())
+    pushes = np.abs(A.T @ (A @ truth - b)) > 1e-6 * np.linalg.norm(A, axis=0)
+    assert (best.at_bound[pushes]).all()
+
+
+def test_bounded_rosenbrock_agrees_with_scipy() -> None:
+    lb, ub = np.array([-2, -2, -2, -2.0]), np.array([0.5, 2, 2, 2])
+    best = trust_region(ROSENBROCK, np.full(4, -1.0), lb, ub)
+    options = {"maxiter": 10_000, "ftol": 1e-15, "gtol": 1e-12}
+    truth = minimize(rosen, best.theta, jac=rosen_der, bounds=list(zip(lb, ub, strict=True)), options=options)
+    assert best.outcome.converged
+    assert best.at_bound.tolist() == [True, False, False, False]
+    assert "x0 at a bound" in best.outcome.reason
+    np.testing.assert_allclose(best.theta, truth.x, atol=1e-5)
+
+
+def test_saddle_points_are_left() -> None:
+    """x^4 + y^4 - x^2 + y^2 has a saddle at 0, where the gradient vanishes, and minima at x = -+1 / sqrt(2)."""
+    engine = Fake(
+        lambda x: x[0] ** 4 + x[1] ** 4 - x[0] ** 2 + x[1] ** 2,
+        lambda x: np.array([4 * x[0] ** 3 - 2 * x[0], 4 * x[1] ** 3 + 2 * x[1]]),
+        lambda x: np.diag([12 * x[0] ** 2 - 2, 12 * x[1] ** 2 + 2]),
+        2,
+    )
+    best = trust_region(engine, np.zeros(2), -FREE[:2], FREE[:2])
+    assert best.outcome.converged
+    assert abs(best.theta[0]) == pytest.approx(np.sqrt(0.5), rel=1e-7)
+
+
+def test_values_that_are_not_finite_shorten_the_step() -> None:
+    """-log(1 - x) - x from the left of a wall: the Newton step from -50 jumps behind it."""
+    engine = Fake(
+        lambda x: -np.log(x[0]) + x[0] if x[0] > 0 else np.nan,
+        lambda x: np.array([-1 / x[0] + 1]),
+        lambda x: np.array([[1 / x[0] ** 2]]),
+        1,
+    )
+    best = trust_region(engine, np.array([50.0]), -FREE[:1], FREE[:1])
+    assert best.outcome.converged
+    assert best.theta[0] == pytest.approx(1, rel=1e-7)
+
+
+def test_running_out_of_iterations_is_no_convergence() -> None:
+    best = trust_region(ROSENBROCK, np.array([-1.2, 1, -1.2, 1]), -FREE, FREE, max_iterations=3)
+    assert not best.outcome.converged
+    assert "3 iterations" in best.outcome.reason
+    assert best.outcome.remedy
+
+
+def test_a_start_without_a_value_is_an_error() -> None:
+    engine = Fake(lambda x: np.nan, lambda x: x, lambda x: np.eye(1), 1)
+    with pytest.raises(OptimizerError, match="not finite at the start values {'x0': 2.0}"):
+        trust_region(engine, np.array([2.0]), -FREE[:1], FREE[:1])
+
+
+@given(scale=st.floats(1e-8, 1e8))
+def test_the_distance_has_no_unit(scale: float) -> None:
+    g, H = np.array([0.3, -0.2]), np.array([[2.0, 0.5], [0.5, 1.0]])
+    D = np.array([scale, 1.0])
+    expected = np.sqrt(g @ np.linalg.solve(H, g))
+    assert newton_distance(g * D, H * np.outer(D, D)) == pytest.approx(expected, rel=1e-9)
+    assert newton_distance(g, np.diag([1.0, -1.0])) == np.inf
