@@ -43,8 +43,8 @@ def second_estimation() -> Comparison:
     )
 
 
-def newton_by_hand() -> Callable[[], tuple[np.ndarray, float, np.ndarray]]:
-    """The same model as somebody who knows JAX would write it in half an hour."""
+def arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Attributes (N, J, K), availability (N, J) and the position of the choice (N,)."""
 
     def column(name: str) -> np.ndarray:
         return ds.array(name)[0, :, 0]
@@ -56,7 +56,13 @@ def newton_by_hand() -> Callable[[], tuple[np.ndarray, float, np.ndarray]]:
     X[:, 0, 0], X[:, 2, 1], X[:, :, 2], X[:, :, 3] = 1, 1, time, cost
     available = np.stack([column("TRAIN_OPEN"), column("SM_AV"), column("CAR_OPEN")], axis=1) != 0
     chosen = column("CHOICE").astype(int) - 1
-    data = tuple(map(jnp.asarray, (X, available, chosen)))
+    return X, available, chosen
+
+
+def newton_by_hand() -> Callable[[], tuple[np.ndarray, float, np.ndarray]]:
+    """The same model as somebody who knows JAX would write it in half an hour."""
+
+    data = tuple(map(jnp.asarray, arrays()))
 
     def logprob(theta: jax.Array, X: jax.Array, available: jax.Array, chosen: jax.Array) -> jax.Array:
         V = jnp.where(available, X @ theta, -jnp.inf)

@@ -16,7 +16,18 @@ from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.protocol import Array
 from pycmtensor.optimizers import Optimizer, Packed
 
-__all__ = ["Training"]
+__all__ = ["Training", "shuffled"]
+
+
+def shuffled(key: Any, n: int) -> Any:
+    """The numbers 0 to n - 1 in random order: each is put behind random bits, which are then sorted.
+
+    One sort of 64-bit numbers takes a sixth of the time of ``jax.random.permutation``. With b bits for the numbers,
+    64 - b are left for the order; should two of them be equal, the smaller number comes first.
+    """
+    b = max(1, (n - 1).bit_length())
+    keys = jax.random.bits(key, (n,), dtype=jnp.uint64) << b | jnp.arange(n, dtype=jnp.uint64)
+    return (jnp.sort(keys) & jnp.uint64(2**b - 1)).astype(jnp.int32)
 
 
 class Training:
@@ -89,7 +100,7 @@ class Training:
 
     def _epoch(self, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = self.n_individuals, self.batch_size, self.batches
-        order = jax.random.permutation(jax.random.fold_in(self._key, number), n)
+        order = shuffled(jax.random.fold_in(self._key, number), n)
         order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
         present = (np.arange(batches * size) < n).reshape(batches, size)
 

@@ -45,5 +45,5 @@ def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = N
     right.set_yscale("log")
     right.set_ylabel("largest element of the gradient")
     right.spines[["top"]].set_visible(False)
-    ax.legend(handles=[llf, gradient], frameon=False, loc="center right")
+    ax.legend(handles=[llf, gradient], frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax

@@ -9,11 +9,23 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine.training import shuffled
 from pycmtensor.optimizers import SGD, Adam
 
 
 def order(seed: int, epoch: int, n: int) -> np.ndarray:
-    return np.asarray(jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), n))
+    return np.asarray(shuffled(jax.random.fold_in(jax.random.key(seed), epoch), n))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_every_order_is_equally_likely(n: int) -> None:
+    """Each number stands equally often in each place; the chi-squared statistic is within five deviations."""
+    repeats = 4000
+    orders = np.asarray(jax.vmap(lambda key: shuffled(key, n))(jax.random.split(jax.random.key(0), repeats)))
+    assert (np.sort(orders, axis=1) == np.arange(n)).all()
+    counts = np.array([[(orders[:, place] == number).sum() for number in range(n)] for place in range(n)])
+    expected, freedom = repeats / n, (n - 1) ** 2
+    assert ((counts - expected) ** 2 / expected).sum() <= freedom + 5 * np.sqrt(2 * freedom)
 
 
 @pytest.mark.parametrize("individual", [None, "ID"])
