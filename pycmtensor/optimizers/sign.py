@@ -23,8 +23,8 @@ class RProp(Optimizer):
     h = 0 if c < 0, else g; p - sign(h) s.
 
     h is the gradient of the step before, 0 at first. s starts at the learning rate, which has no effect later.
-    Equal to ``torch.optim.Rprop`` and ``optax.rprop``. It is the variant iRprop-: after a change of sign the
-    parameter rests for one step.
+    Equal to ``torch.optim.Rprop``; ``optax.rprop`` takes each step one call later. It is the variant iRprop-: after a
+    change of sign the parameter rests for one step.
 
     Args:
         params: Parameters to move.
