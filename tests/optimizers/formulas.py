@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mpmath as mp
-from problems import STEPS, Problem
+from problems import Problem
 
 State = dict[str, Any]
 Formula = Callable[[Any, Any, int, Any, State], Any]  # p, g, t, learning rate, state -> new p
 
 
-def path(formula: Formula, problem: Problem, lr: float) -> list[list[Any]]:
-    """The parameters after each of 50 steps."""
+def path(formula: Formula, problem: Problem, rates: Sequence[float]) -> list[list[Any]]:
+    """The parameters after each step, one per learning rate."""
     with mp.workdps(50):
         x: Sequence[Any] = [mp.mpf(value) for value in problem.start]
         states: list[State] = [defaultdict(mp.mpf) for _ in x]
         found = []
-        for t in range(1, STEPS + 1):
+        for t, lr in enumerate(rates, 1):
             g = problem.gradient(x, mp)
             x = [formula(p, g_p, t, mp.mpf(lr), s) for p, g_p, s in zip(x, g, states, strict=True)]
             found.append(list(x))
@@ -34,16 +34,15 @@ def sgd(p: Any, g: Any, t: int, lr: Any, s: State) -> Any:
 
 
 def momentum(p: Any, g: Any, t: int, lr: Any, s: State) -> Any:
-    """Sutskever et al. (2013), equations 1 and 2, with the rate outside of v."""
+    """Sutskever et al. (2013), equations 1 and 2, for a constant rate."""
     s["v"] = B1 * s["v"] - lr * g
     return p + s["v"]
 
 
 def nesterov(p: Any, g: Any, t: int, lr: Any, s: State) -> Any:
-    """Equations 3 and 4 in the variable p + momentum v, at which the gradient is taken."""
-    before = s["v"]
-    s["v"] = B1 * before - lr * g
-    return p - B1 * before + s["v"] + B1 * s["v"]
+    """Equations 3 and 4, in the point at which the gradient is taken and with the rate outside of v."""
+    s["v"] = B1 * s["v"] + g
+    return p - lr * (g + B1 * s["v"])
 
 
 def adagrad(p: Any, g: Any, t: int, lr: Any, s: State) -> Any:

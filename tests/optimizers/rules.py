@@ -28,7 +28,7 @@ XP = SimpleNamespace(exp=pt.exp, log=pt.log)
 
 class Row(NamedTuple):
     case: str  # in trajectories.json
-    rule: type[optimizers.Optimizer]
+    rule: Callable[..., optimizers.Optimizer]
     options: Mapping[str, Any]
     formula: formulas.Formula | None
     slots: str  # state of a parameter, then t if steps are counted
@@ -70,7 +70,7 @@ VARIANTS = [
     Row("Lion decay", optimizers.Lion, {"weight_decay": 0.1}, None, "m", 1e-4),
     Row("Adam weight_decay", optimizers.Adam, {"weight_decay": 0.1}, None, "mvt", 0.001),
     Row("SGD weight_decay", optimizers.SGD, {"weight_decay": 0.1}, None, "", 0.001),
-    Row("Adam clip_value", optimizers.Adam, {"clip_value": 0.5}, None, "mvt", 0.001),
+    Row("Momentum clip_value", optimizers.Momentum, {"clip_value": 0.5}, None, "v", 0.001),
     Row("Momentum clip_norm", optimizers.Momentum, {"clip_norm": 0.75}, None, "v", 0.001),
 ]
 

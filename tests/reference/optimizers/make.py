@@ -54,7 +54,7 @@ CASES: dict[str, tuple[str, tuple[str, dict[str, Any]] | None, tuple[str, dict[s
     "Lion decay": ("Lion", None, ("lion", {"weight_decay": 0.1})),
     "Adam weight_decay": ("Adam", ("Adam", {"weight_decay": 0.1}), None),
     "SGD weight_decay": ("SGD", ("SGD", {"weight_decay": 0.1}), None),
-    "Adam clip_value": ("Adam", ("Adam", {}), None),
+    "Momentum clip_value": ("Momentum", ("SGD", {"momentum": 0.9, "nesterov": True}), None),
     "Momentum clip_norm": ("Momentum", None, ("sgd", {"momentum": 0.9, "nesterov": True})),
     "Adam accumulate": ("Adam", None, ("adam", {})),
     "Adam lr_factors": ("Adam", ("Adam", {}), None),
@@ -180,7 +180,8 @@ def main() -> None:
         "schedules": schedules(problems.STEPS),
     }
     for case, (rates, torch_rule, optax_rule) in CASES.items():
-        runs = found["trajectories"][case] = {"rates": rates}
+        runs: dict[str, Any] = {"rates": rates}
+        found["trajectories"][case] = runs
         for source, run, rule in (("torch", with_torch, torch_rule), ("optax", with_optax, optax_rule)):
             if rule is not None:
                 runs[source] = {}
