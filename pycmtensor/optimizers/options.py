@@ -101,7 +101,7 @@ class Guard:
 class Accumulator:
     """Adds up the gradients of k calls; the parameters move in every k-th, by their mean.
 
-    Equal to ``optax.MultiSteps(every_k_schedule=k)``.
+    Equal to ``optax.MultiSteps(every_k_schedule=k)`` with an accumulator of the parameter's type (float32 there).
 
     Args:
         name: Name of the optimizer.

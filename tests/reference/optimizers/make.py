@@ -95,7 +95,7 @@ def with_optax(problem: Any, steps: int, case: str, name: str, options: dict[str
     if "clip_norm" in case:
         rule = optax.chain(optax.clip_by_global_norm(CLIP_NORM), rule)
     if "accumulate" in case:
-        rule = optax.MultiSteps(rule, every_k_schedule=ACCUMULATE)
+        rule = optax.MultiSteps(rule, every_k_schedule=ACCUMULATE, accumulator_dtype="float64")  # float32 otherwise
     x = xp.array(problem.start)
     gradient = jax.jit(jax.grad(lambda x: problem.cost(x, xp)))
     state, path = rule.init(x), []
