@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.checks import in_range
 from pycmtensor.optimizers.base import Optimizer, ratio
-from pycmtensor.optimizers.options import at_least_0
 from pycmtensor.optimizers.packed import Param
 
 __all__ = ["AMSGrad", "Adam", "AdamW", "Adamax", "NAdam", "Nadam", "RAdam"]
@@ -183,7 +183,7 @@ class NAdam(Adam):
         **kwargs: Any,
     ) -> None:
         super().__init__(params, b1, b2, **kwargs)
-        self.momentum_decay = at_least_0(self.name, "momentum_decay", momentum_decay)
+        self.momentum_decay = in_range(self.name, "momentum_decay", momentum_decay, "[0, inf)")
 
     def start(self, slot: str) -> float:
         """1 for the product c, 0 for the moments."""

@@ -15,6 +15,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
+from pycmtensor.checks import in_range, whole
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
 from pycmtensor.expressions import Bias, Parameter, Weight
 from pycmtensor.optimizers.options import (
@@ -24,19 +25,17 @@ from pycmtensor.optimizers.options import (
     Gradients,
     Guard,
     Updates,
-    above_0,
-    at_least_0,
     by_name,
     clipped,
-    fraction,
 )
 from pycmtensor.optimizers.packed import Packed, Param, Slot, make_slots, shared_of
 
 __all__ = ["Optimizer", "Rate", "Updates", "ratio"]
 
-Rate: TypeAlias = (
-    float | Variable | Callable[[Any], Any]
-)  #: a number, a symbolic scalar, or a schedule: number of steps -> rate
+#: A number, a symbolic scalar, or a schedule: number of steps taken -> rate.
+Rate: TypeAlias = float | Variable | Callable[[Any], Any]
+
+USUAL = "Usual values: 0.9 to 0.999."
 
 
 def ratio(numerator: Variable, denominator: Variable) -> Variable:
@@ -122,13 +121,13 @@ class Optimizer:
         guard: bool = False,
     ) -> None:
         self.name = name
-        self.b1, self.b2 = fraction(name, "b1", b1), fraction(name, "b2", b2)
-        self.m, self.rho = fraction(name, "m", m), fraction(name, "rho", rho)
-        self.epsilon = at_least_0(name, "epsilon", epsilon)
-        self.initial_accumulator = at_least_0(name, "initial_accumulator", initial_accumulator)
+        self.b1, self.b2 = in_range(name, "b1", b1, "[0, 1)", USUAL), in_range(name, "b2", b2, "[0, 1)", USUAL)
+        self.m, self.rho = in_range(name, "m", m, "[0, 1)", USUAL), in_range(name, "rho", rho, "[0, 1)", USUAL)
+        self.epsilon = in_range(name, "epsilon", epsilon, "[0, inf)")
+        self.initial_accumulator = in_range(name, "initial_accumulator", initial_accumulator, "[0, inf)")
         self.eps_in_sqrt = bool(eps_in_sqrt)
-        self.clip_value = None if clip_value is None else above_0(name, "clip_value", clip_value)
-        self.clip_norm = None if clip_norm is None else above_0(name, "clip_norm", clip_norm)
+        self.clip_value = None if clip_value is None else in_range(name, "clip_value", clip_value, "(0, inf)")
+        self.clip_norm = None if clip_norm is None else in_range(name, "clip_norm", clip_norm, "(0, inf)")
         self._slots = make_slots(name, params)
         for slot in self._slots.values():
             slot.state.update({each: slot.like(each, self.start(each)) for each in self.slots})
@@ -136,12 +135,12 @@ class Optimizer:
         self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, self._names)
         self.weight_decay = self._decay(weight_decay)
         if average is not None and average != "mean":
-            average = fraction(name, "average (unless 'mean')", average)
-        if isinstance(accumulate, bool) or not isinstance(accumulate, (int, np.integer)) or accumulate < 1:
-            raise OptimizerError(f"{name}: accumulate must be a whole number of at least 1, found {accumulate!r}.")
+            average = in_range(name, "average (unless 'mean')", average, "[0, 1)", USUAL)
         slots = list(self._slots.values())
         self._average = None if average is None else Average(slots, average)
-        self._accumulator = Accumulator(name, slots, int(accumulate)) if accumulate > 1 else None
+        self._accumulator = (
+            Accumulator(name, slots, accumulate) if whole(name, "accumulate", accumulate, 1) > 1 else None
+        )
         self._guard = Guard(name, slots) if guard else None
         self.t = pytensor.shared(np.int64(0), name=f"{name}.t")
 
@@ -365,7 +364,7 @@ class Optimizer:
     def _decay(self, decay: float | Mapping[str, float]) -> Mapping[str, float]:
         if isinstance(decay, Mapping):
             return by_name(self.name, "weight_decay", decay, self._names)
-        value = at_least_0(self.name, "weight_decay", decay)
+        value = in_range(self.name, "weight_decay", decay, "[0, inf)")
         parts = [part for slot in self._slots.values() for part in zip(slot.names, slot.parts, strict=True)]
         return {name: value for name, (p, _) in parts if isinstance(p, Weight) and not isinstance(p, Bias)}
 
@@ -375,7 +374,7 @@ class Optimizer:
             if getattr(rate, "ndim", None) != 0:
                 raise OptimizerError(f"{self.name}: a symbolic lr must be a scalar, found {rate.type}.")
             return rate
-        return at_least_0(self.name, "lr", rate)
+        return in_range(self.name, "lr", rate, "[0, inf)")
 
     def _chosen(self, params: Sequence[Param]) -> list[Slot]:
         if isinstance(params, (Parameter, Packed, Variable)):

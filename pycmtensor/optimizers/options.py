@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
+from pycmtensor.checks import in_range
 from pycmtensor.exceptions import NonFiniteError, OptimizerError
 from pycmtensor.optimizers.packed import Slot
 
@@ -178,37 +179,5 @@ def by_name(name: str, option: str, values: Any, names: Sequence[str]) -> Mappin
             f"{', '.join(names)}."
         )
     for key, value in values.items():
-        at_least_0(name, f"{option}[{key!r}]", value)
+        in_range(name, f"{option}[{key!r}]", value, "[0, inf)")
     return values
-
-
-def is_number(value: object) -> bool:
-    """Whether the value is a real number; True and False are not."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def fraction(name: str, option: str, value: float) -> float:
-    """Check a number in [0, 1)."""
-    if not is_number(value) or not 0 <= value < 1:
-        raise OptimizerError(
-            f"{name}: {option} must be a number in [0, 1), found {value!r}. Usual values: 0.9 to 0.999."
-        )
-    return float(value)
-
-
-def at_least_0(name: str, option: str, value: float) -> float:
-    """Check a finite number of at least 0."""
-    if not is_number(value) or not 0 <= value < np.inf:
-        raise OptimizerError(
-            f"{name}: {option} must be a finite number in [0, inf), found {value!r}. Give a number of at least 0."
-        )
-    return float(value)
-
-
-def above_0(name: str, option: str, value: float) -> float:
-    """Check a finite number above 0."""
-    if not is_number(value) or not 0 < value < np.inf:
-        raise OptimizerError(
-            f"{name}: {option} must be a finite number in (0, inf), found {value!r}. Give a number above 0."
-        )
-    return float(value)

@@ -117,12 +117,12 @@ def schedules(steps: int) -> dict[str, list[float]]:
         "Polynomial": (1.0, lambda o: scheduler.PolynomialLR(o, 30, 2.0)),
         "Cosine": (1.0, lambda o: scheduler.CosineAnnealingLR(o, 50, 0.1)),
         "OneCycle": (1.0, lambda o: scheduler.OneCycleLR(o, 1.0, 50, cycle_momentum=False)),
-        "Triangular": (1.0, lambda o: scheduler.CyclicLR(o, 0.1, 1.0, 8, cycle_momentum=False)),
-        "Triangular halved": (
+        "Cyclic": (1.0, lambda o: scheduler.CyclicLR(o, 0.1, 1.0, 8, cycle_momentum=False)),
+        "Cyclic halved": (
             1.0,
             lambda o: scheduler.CyclicLR(o, 0.1, 1.0, 8, mode="triangular2", cycle_momentum=False),
         ),
-        "ExpRange": (
+        "Cyclic falling": (
             1.0,
             lambda o: scheduler.CyclicLR(o, 0.1, 1.0, 8, mode="exp_range", gamma=0.97, cycle_momentum=False),
         ),
