@@ -17,7 +17,7 @@ from pytensor.scalar.basic import autocast_float_as
 
 from pycmtensor.checks import in_range, whole
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
-from pycmtensor.expressions import Bias, Parameter, Weight
+from pycmtensor.expressions import Parameter
 from pycmtensor.optimizers.options import (
     OPTIONS,
     Accumulator,
@@ -27,15 +27,15 @@ from pycmtensor.optimizers.options import (
     Updates,
     by_name,
     clipped,
+    decays,
 )
 from pycmtensor.optimizers.packed import Packed, Param, Slot, make_slots, shared_of
+from pycmtensor.state import restore, saved
 
 __all__ = ["Optimizer", "Rate", "Updates", "ratio"]
 
 #: A number, a symbolic scalar, or a schedule: number of steps taken -> rate.
 Rate: TypeAlias = float | Variable | Callable[[Any], Any]
-
-USUAL = "Usual values: 0.9 to 0.999."
 
 
 def ratio(numerator: Variable, denominator: Variable) -> Variable:
@@ -121,8 +121,11 @@ class Optimizer:
         guard: bool = False,
     ) -> None:
         self.name = name
-        self.b1, self.b2 = in_range(name, "b1", b1, "[0, 1)", USUAL), in_range(name, "b2", b2, "[0, 1)", USUAL)
-        self.m, self.rho = in_range(name, "m", m, "[0, 1)", USUAL), in_range(name, "rho", rho, "[0, 1)", USUAL)
+        self.b1, self.b2 = in_range(name, "b1", b1, "[0, 1)"), in_range(name, "b2", b2, "[0, 1)")
+        self.m, self.rho = (
+            in_range(name, "m (momentum)", m, "[0, 1)"),
+            in_range(name, "rho", rho, "[0, 1)"),
+        )
         self.epsilon = in_range(name, "epsilon", epsilon, "[0, inf)")
         self.initial_accumulator = in_range(name, "initial_accumulator", initial_accumulator, "[0, inf)")
         self.eps_in_sqrt = bool(eps_in_sqrt)
@@ -133,9 +136,9 @@ class Optimizer:
             slot.state.update({each: slot.like(each, self.start(each)) for each in self.slots})
         self._names = [each for slot in self._slots.values() for each in slot.names]
         self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, self._names)
-        self.weight_decay = self._decay(weight_decay)
+        self.weight_decay = decays(name, weight_decay, list(self._slots.values()))
         if average is not None and average != "mean":
-            average = in_range(name, "average (unless 'mean')", average, "[0, 1)", USUAL)
+            average = in_range(name, "average (unless 'mean')", average, "[0, 1)")
         slots = list(self._slots.values())
         self._average = None if average is None else Average(slots, average)
         self._accumulator = (
@@ -258,37 +261,31 @@ class Optimizer:
         return {shared.name: shared for shared in [*state, self.t]}
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """A copy of the state by name; the values of the parameters are not in it."""
-        return {name: np.array(shared.get_value()) for name, shared in self.state.items()}
+        """A copy of the state by name; the values of the parameters are not in it.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import RMSProp
+            >>> RMSProp([Beta("beta")]).state_dict()
+            {'beta.a': array(0.), 'RMSProp.t': array(0)}
+        """
+        return saved(self.state)
 
     def load_state_dict(self, values: Mapping[str, ArrayLike]) -> None:
-        """Go back to a state that `state_dict` returned, bit for bit.
-
-        Raises:
-            OptimizerError: A name is missing or unknown, or an array has another shape or type; nothing is changed.
-        """
-        state, arrays = self.state, {name: np.array(value) for name, value in values.items()}
-        missing, unknown = sorted(state.keys() - arrays), sorted(arrays.keys() - state)
-        if missing or unknown:
-            raise OptimizerError(
-                f"{self.name}: the state does not fit; missing: {', '.join(missing) or 'none'}; unknown: "
-                f"{', '.join(unknown) or 'none'}. Make the optimizer with the parameters and options it had."
-            )
-        for name, shared in state.items():
-            own, new = shared.get_value(borrow=True), arrays[name]
-            if (own.shape, own.dtype) != (new.shape, new.dtype):
-                raise OptimizerError(
-                    f"{self.name}: {name} must have the shape {own.shape} and the type {own.dtype}, found {new.shape} "
-                    f"and {new.dtype}. Make the optimizer with the parameters it had."
-                )
-        for name, shared in state.items():
-            shared.set_value(arrays[name])
+        """Go back to a state that `state_dict` returned, bit for bit; raises as `pycmtensor.state.restore`."""
+        restore(self.name, self.state, values)
 
     def averages(self) -> dict[str, NDArray[np.floating]]:
         """The averages of the parameters by name, each of its shape.
 
         Raises:
             OptimizerError: The optimizer was made without ``average``.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> SGD([Beta("beta", 1.0)], average=0.99).averages()
+            {'beta': array(1.)}
         """
         if self._average is None:
             raise OptimizerError(f"{self.name} keeps no averages; make it with average='mean' or average=0.999.")
@@ -300,6 +297,16 @@ class Optimizer:
         Raises:
             NonFiniteError: Names what was not finite, and in which step first.
             OptimizerError: The optimizer was made without ``guard``.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> g, beta = pt.dscalar("g"), Beta("beta")
+            >>> optimizer = SGD([beta], guard=True)
+            >>> step = pytensor.function([g], [], updates=optimizer.updates_from([g], [beta], lr=0.1))
+            >>> step(1.0)
+            []
+            >>> optimizer.check()
         """
         if self._guard is None:
             raise OptimizerError(f"{self.name} watches nothing; make it with guard=True.")
@@ -360,13 +367,6 @@ class Optimizer:
                 f"arguments it takes {', '.join(known)}."
             )
         return {"name": type(self).__name__, **options}
-
-    def _decay(self, decay: float | Mapping[str, float]) -> Mapping[str, float]:
-        if isinstance(decay, Mapping):
-            return by_name(self.name, "weight_decay", decay, self._names)
-        value = in_range(self.name, "weight_decay", decay, "[0, inf)")
-        parts = [part for slot in self._slots.values() for part in zip(slot.names, slot.parts, strict=True)]
-        return {name: value for name, (p, _) in parts if isinstance(p, Weight) and not isinstance(p, Bias)}
 
     def _rate(self, lr: Rate) -> float | Variable:
         rate = lr(self.t) if callable(lr) else lr

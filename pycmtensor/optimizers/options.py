@@ -14,6 +14,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.checks import in_range
 from pycmtensor.exceptions import NonFiniteError, OptimizerError
+from pycmtensor.expressions import Bias, Weight
 from pycmtensor.optimizers.packed import Slot
 
 Updates: TypeAlias = list[tuple[SharedVariable, Variable]]
@@ -166,6 +167,15 @@ class Average:
         for slot, average in self.averages.items():
             found |= slot.by_parameter(average.get_value())
         return found
+
+
+def decays(name: str, decay: float | Mapping[str, float], slots: Sequence[Slot]) -> Mapping[str, float]:
+    """Weight decay by name of parameter: as given, or the same for every `Weight` that is not a `Bias`."""
+    if isinstance(decay, Mapping):
+        return by_name(name, "weight_decay", decay, [each for slot in slots for each in slot.names])
+    value = in_range(name, "weight_decay", decay, "[0, inf)")
+    parts = [part for slot in slots for part in zip(slot.names, slot.parts, strict=True)]
+    return {each: value for each, (p, _) in parts if isinstance(p, Weight) and not isinstance(p, Bias)}
 
 
 def by_name(name: str, option: str, values: Any, names: Sequence[str]) -> Mapping[str, float]:

@@ -12,13 +12,14 @@ import pytensor.tensor as pt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import PROBLEMS
 from pytensor.compile.mode import get_default_mode, get_mode
-from rules import FAST, ROWS, Row
+from rules import FAST, ROWS, XP, Row, rate
 
 from pycmtensor import optimizers
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
 from pycmtensor.expressions import Beta, Weight
-from pycmtensor.optimizers import SGD, AdaGrad, Adam, Adamax, AdamW, Momentum, NAdam, Optimizer, RMSProp, RProp
+from pycmtensor.optimizers import SGD, AdaGrad, Adam, Adamax, AdamW, Momentum, NAdam, Optimizer, RAdam, RMSProp, RProp
 from pycmtensor.optimizers.base import Updates
 
 SIGNATURES = {
@@ -213,7 +214,7 @@ RANGES: list[tuple[Any, dict[str, Any], str]] = [
     (Adam, {"b2": -0.1}, r"b2 must be a finite number in \[0, 1\), found -0.1"),
     (Adam, {"b1": "0.9"}, "b1 must be a finite number"),
     (RMSProp, {"rho": 1}, r"rho must be a finite number in \[0, 1\), found 1"),
-    (Momentum, {"momentum": 1.5}, r"m must be a finite number in \[0, 1\), found 1.5"),
+    (Momentum, {"momentum": 1.5}, r"m \(momentum\) must be a finite number in \[0, 1\), found 1.5"),
     (SGD, {"epsilon": -1e-8}, r"epsilon must be a finite number in \[0, inf\), found -1e-08"),
     (SGD, {"epsilon": float("nan")}, "epsilon must be a finite number"),
     (AdaGrad, {"initial_accumulator": -1}, "initial_accumulator must be"),
@@ -281,6 +282,31 @@ def test_wrong_update() -> None:
     for arguments, message in calls:
         with pytest.raises(OptimizerError, match=message):
             optimizer.update(*arguments)
+
+
+def test_one_parameter_may_come_without_a_list() -> None:
+    beta = Beta("beta", 1.0)
+    assert [old for old, _ in SGD([beta]).update(beta() ** 2, beta)] == [beta()]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_float32_follows_float64(row: Row) -> None:
+    problem, paths = PROBLEMS["logit"], []
+    for dtype in ("float64", "float32"):
+        w = Weight("w", 3, value=np.array(problem.start, dtype))
+        updates = row.rule([w]).update(problem.cost([w[k] for k in range(3)], XP), [w], rate(row.case, "logit"))
+        step = pytensor.function([], [], updates=updates, mode=FAST)
+        paths.append([(step(), w.get_value())[1] for _ in range(10)])
+    np.testing.assert_allclose(paths[1], paths[0], rtol=2e-6)
+
+
+def test_radam_without_enough_memory_is_momentum() -> None:
+    """With b2 = 0.6 the variance of v is never known: every step is m / (1 - b1^t)."""
+    beta = Beta("beta", 1.0)
+    step = pytensor.function([], [], updates=RAdam([beta], b2=0.6).update(3 * beta(), [beta], lr=0.1), mode=FAST)
+    for t in range(1, 10):
+        step()
+        assert beta.get_value() == pytest.approx(1 - 0.3 * t, rel=1e-12)
 
 
 def test_base_has_no_rule() -> None:

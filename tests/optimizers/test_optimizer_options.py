@@ -160,6 +160,15 @@ def test_guard_names_the_cost_and_the_parts_of_a_packed_vector() -> None:
         optimizer.check()
 
 
+def test_guard_names_elements_of_plain_shared_variables() -> None:
+    x, y = pytensor.shared(np.ones(2), name="x"), pytensor.shared(1.0, name="y")
+    optimizer = SGD([x, y], guard=True)
+    updates = optimizer.updates_from([pt.constant([1.0, np.nan]), pt.constant(np.nan)], [x, y], 0.1)
+    pytensor.function([], [], updates=updates, mode=FAST)()
+    with pytest.raises(NonFiniteError, match=r"the gradient of x\[1\], the gradient of y\. "):
+        optimizer.check()
+
+
 def test_options_that_were_not_asked_for() -> None:
     optimizer = SGD([Beta("beta")])
     with pytest.raises(OptimizerError, match="SGD keeps no averages; make it with average="):

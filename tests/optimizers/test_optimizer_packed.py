@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.graph.basic import Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.replace import graph_replace
+from pytensor.link.jax.dispatch import jax_funcify
 from rules import FAST, ROWS, Row
 
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Beta, Parameter, Weight
 from pycmtensor.optimizers import SGD, Packed
+from pycmtensor.optimizers.base import Updates
 from pycmtensor.optimizers.packed import Param
 
 
@@ -110,3 +115,39 @@ def test_gradients_that_do_not_fit(gradients: list[Variable], message: str) -> N
     packed = Packed([Beta("a"), Beta("b")])
     with pytest.raises(OptimizerError, match=message):
         SGD([packed]).updates_from(gradients, [packed], 0.1)
+
+
+def in_pytensor(updates: Updates, g: Variable, packed: Packed) -> None:
+    step = pytensor.function([g], [], updates=updates, mode=FAST)
+    for _ in range(8):
+        step(2 * packed.get_value())
+
+
+def in_one_jax_program(updates: Updates, g: Variable, packed: Packed) -> None:
+    """The updates lowered to JAX, as the body of lax.scan, with the gradient by jax.grad."""
+    shared = [old for old, _ in updates]
+    inputs = [old.type() for old in shared]
+    outputs = graph_replace([new for _, new in updates], dict(zip(shared, inputs, strict=True)))
+    move = jax_funcify(FunctionGraph([*inputs, g], outputs, clone=True))
+    gradient, theta = jax.grad(lambda theta: (theta**2).sum()), shared.index(packed())
+    state = tuple(jax.numpy.asarray(old.get_value()) for old in shared)
+    state, _ = jax.lax.scan(lambda s, _: (tuple(move(*s, gradient(s[theta]))), None), state, None, length=8)
+    for old, new in zip(shared, state, strict=True):
+        old.set_value(np.asarray(new))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_loop_inside_one_jax_program(row: Row) -> None:
+    results = []
+    for loop in (in_pytensor, in_one_jax_program):
+        packed, g = Packed([Beta("a", 1.0, lb=0.9), Beta("b", -1.0)]), pt.dvector("g")
+        optimizer = row.rule([packed], average=0.9, accumulate=2, guard=True, lr_factors={"b": 0.5})
+        updates = optimizer.updates_from([g], [packed], lr=lambda t: 0.3 / (1 + t))
+        loop(updates, g, packed)
+        results.append(optimizer.state_dict() | {"theta": packed.get_value()})
+    for name, value in results[0].items():
+        np.testing.assert_allclose(results[1][name], value, rtol=1e-12, err_msg=name)
+        assert results[1][name].dtype == value.dtype
+    assert results[0]["theta"][0] >= 0.9
+    assert results[0]["theta"][1] > -1
+    assert results[0][f"{optimizer.name}.t"] == 4
