@@ -53,7 +53,8 @@ class Optimizer:
 
     A subclass lists its state in ``slots`` (one array per parameter and name, of the parameter's shape and type),
     sets ``counts_steps`` when its equation holds the number t of the step, and writes `step`. The base does the
-    rest: ``p_t = project(p - lr * step)``.
+    rest: ``p_t = project(p - lr * step)``. Options act in this order: guard, accumulation, clipping by value, clipping
+    by norm, weight decay, the rule, bounds, averages.
 
     Args:
         params: Parameters (`Beta`, `Weight`, ...), `Packed` vectors of them, or plain PyTensor shared variables. One
@@ -122,28 +123,25 @@ class Optimizer:
     ) -> None:
         self.name = name
         self.b1, self.b2 = in_range(name, "b1", b1, "[0, 1)"), in_range(name, "b2", b2, "[0, 1)")
-        self.m, self.rho = (
-            in_range(name, "m (momentum)", m, "[0, 1)"),
-            in_range(name, "rho", rho, "[0, 1)"),
-        )
+        self.m = in_range(name, "m (momentum)", m, "[0, 1)")
+        self.rho = in_range(name, "rho", rho, "[0, 1)")
         self.epsilon = in_range(name, "epsilon", epsilon, "[0, inf)")
         self.initial_accumulator = in_range(name, "initial_accumulator", initial_accumulator, "[0, inf)")
         self.eps_in_sqrt = bool(eps_in_sqrt)
         self.clip_value = None if clip_value is None else in_range(name, "clip_value", clip_value, "(0, inf)")
         self.clip_norm = None if clip_norm is None else in_range(name, "clip_norm", clip_norm, "(0, inf)")
         self._slots = make_slots(name, params)
-        for slot in self._slots.values():
+        slots = list(self._slots.values())
+        for slot in slots:
             slot.state.update({each: slot.like(each, self.start(each)) for each in self.slots})
-        self._names = [each for slot in self._slots.values() for each in slot.names]
-        self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, self._names)
-        self.weight_decay = decays(name, weight_decay, list(self._slots.values()))
+        names = [each for slot in slots for each in slot.names]
+        self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, names)
+        self.weight_decay = decays(name, weight_decay, slots)
         if average is not None and average != "mean":
             average = in_range(name, "average (unless 'mean')", average, "[0, 1)")
-        slots = list(self._slots.values())
         self._average = None if average is None else Average(slots, average)
-        self._accumulator = (
-            Accumulator(name, slots, accumulate) if whole(name, "accumulate", accumulate, 1) > 1 else None
-        )
+        k = whole(name, "accumulate", accumulate, least=1)
+        self._accumulator = Accumulator(name, slots, k) if k > 1 else None
         self._guard = Guard(name, slots) if guard else None
         self.t = pytensor.shared(np.int64(0), name=f"{name}.t")
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mpmath as mp
-from problems import Problem
+
+from tests.optimizers.problems import Problem
 
 State = dict[str, Any]
 Formula = Callable[[Any, Any, int, Any, State], Any]  # p, g, t, learning rate, state -> new p

@@ -8,16 +8,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import formulas
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from problems import KEPT, STEPS, Problem
 from pytensor.compile.mode import Mode
 
 from pycmtensor import optimizers
 from pycmtensor.expressions import Beta, Parameter, Weight
+from tests.optimizers import formulas
+from tests.optimizers.problems import KEPT, STEPS, Problem
 
 FAST = Mode(linker="py", optimizer=None)
 REFERENCE = json.loads(

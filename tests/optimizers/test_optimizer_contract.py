@@ -12,15 +12,15 @@ import pytensor.tensor as pt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import PROBLEMS
 from pytensor.compile.mode import get_default_mode, get_mode
-from rules import FAST, ROWS, XP, Row, rate
 
 from pycmtensor import optimizers
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.optimizers import SGD, AdaGrad, Adam, Adamax, AdamW, Momentum, NAdam, Optimizer, RAdam, RMSProp, RProp
 from pycmtensor.optimizers.base import Updates
+from tests.optimizers.problems import PROBLEMS
+from tests.optimizers.rules import FAST, ROWS, XP, Row, rate
 
 SIGNATURES = {
     "Adam": "b1=0.9, b2=0.999, lr=0.001",

@@ -8,12 +8,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from problems import PROBLEMS
-from rules import FAST, REFERENCE, ROWS, Row, kept, rate, run, stored
 
 from pycmtensor.exceptions import NonFiniteError, OptimizerError
 from pycmtensor.expressions import Beta, Bias, Parameter, Weight
 from pycmtensor.optimizers import SGD, Adam, AdamW, Lion, Momentum, Optimizer, Packed
+from tests.optimizers.problems import PROBLEMS
+from tests.optimizers.rules import FAST, REFERENCE, ROWS, Row, kept, rate, run, stored
 
 CONSTANTS = REFERENCE["constants"]
 

@@ -11,13 +11,13 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
 from pytensor.link.jax.dispatch import jax_funcify
-from rules import FAST, ROWS, Row
 
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Beta, Parameter, Weight
 from pycmtensor.optimizers import SGD, Packed
 from pycmtensor.optimizers.base import Updates
 from pycmtensor.optimizers.packed import Param
+from tests.optimizers.rules import FAST, ROWS, Row
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import formulas
 import numpy as np
 import pytensor
 import pytest
 from numpy.typing import NDArray
-from problems import PROBLEMS, STEPS, Problem
-from rules import REFERENCE, ROWS, VARIANTS, Row, decay_on_betas, kept, rate, run, stored
 
 from pycmtensor.optimizers import NAG, Adadelta, Momentum, NAdam, Nadam
+from tests.optimizers import formulas
+from tests.optimizers.problems import PROBLEMS, STEPS, Problem
+from tests.optimizers.rules import REFERENCE, ROWS, VARIANTS, Row, decay_on_betas, kept, rate, run, stored
 
 
 def assert_equal(found: NDArray[np.float64], truth: Any, what: str = "") -> None:
