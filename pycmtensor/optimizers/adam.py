@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.checks import in_range
 from pycmtensor.optimizers.base import Optimizer, ratio
-from pycmtensor.optimizers.options import at_least_0
 from pycmtensor.optimizers.packed import Param
 
 __all__ = ["AMSGrad", "Adam", "AdamW", "Adamax", "NAdam", "Nadam", "RAdam"]
+
+
+def one_minus_power(b: float, t: Variable) -> Variable:
+    """1 - b^t, which loses three digits at b = 0.999 when it is computed as it is written."""
+    return -pt.expm1(t * math.log(b)) if b else pt.ones_like(t)
 
 
 class Adam(Optimizer):
@@ -58,8 +64,8 @@ class Adam(Optimizer):
     def step(self, g: Variable, t: Variable, *state: Variable) -> tuple[Variable, tuple[Variable, ...]]:
         """(m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)."""
         m, v = self.moments(g, *state)
-        m_hat = m / (1 - self.b1**t)
-        v_hat = v / (1 - self.b2**t)
+        m_hat = m / one_minus_power(self.b1, t)
+        v_hat = v / one_minus_power(self.b2, t)
         return ratio(m_hat, self.root(v_hat)), (m, v)
 
 
@@ -134,8 +140,8 @@ class AMSGrad(Adam):
         m, v, u = state
         m, v = self.moments(g, m, v)
         u = pt.maximum(u, v)
-        m_hat = m / (1 - self.b1**t)
-        u_hat = u / (1 - self.b2**t)
+        m_hat = m / one_minus_power(self.b1, t)
+        u_hat = u / one_minus_power(self.b2, t)
         return ratio(m_hat, self.root(u_hat)), (m, v, u)
 
 
@@ -177,7 +183,7 @@ class NAdam(Adam):
         **kwargs: Any,
     ) -> None:
         super().__init__(params, b1, b2, **kwargs)
-        self.momentum_decay = at_least_0(self.name, "momentum_decay", momentum_decay)
+        self.momentum_decay = in_range(self.name, "momentum_decay", momentum_decay, "[0, inf)")
 
     def start(self, slot: str) -> float:
         """1 for the product c, 0 for the moments."""
@@ -194,7 +200,7 @@ class NAdam(Adam):
         now, then = self.mu(t), self.mu(t + 1)
         c = c * now
         m_hat = then * m / (1 - c * then) + (1 - now) * g / (1 - c)
-        v_hat = v / (1 - self.b2**t)
+        v_hat = v / one_minus_power(self.b2, t)
         return ratio(m_hat, self.root(v_hat)), (m, v, c)
 
 
@@ -230,11 +236,11 @@ class RAdam(Adam):
     def step(self, g: Variable, t: Variable, *state: Variable) -> tuple[Variable, tuple[Variable, ...]]:
         """m_hat r sqrt(1 - b2^t) / (sqrt(v) + epsilon), or m_hat in the first steps."""
         m, v = self.moments(g, *state)
-        m_hat = m / (1 - self.b1**t)
+        m_hat = m / one_minus_power(self.b1, t)
         n = 2 / (1 - self.b2) - 1
         if n <= 5:  # d never exceeds n
             return m_hat, (m, v)
-        correction = 1 - self.b2**t
+        correction = one_minus_power(self.b2, t)
         d = n - 2 * t * self.b2**t / correction
         known = d > 5
         d = pt.switch(known, d, n)  # any d with a real root
@@ -276,4 +282,4 @@ class Adamax(Optimizer):
         """m / (1 - b1^t) / v."""
         m = self.b1 * m + (1 - self.b1) * g
         v = pt.maximum(self.b2 * v, pt.abs(g) + self.epsilon)
-        return ratio(m / (1 - self.b1**t), v), (m, v)
+        return ratio(m / one_minus_power(self.b1, t), v), (m, v)

@@ -15,8 +15,9 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
+from pycmtensor.checks import in_range, whole
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
-from pycmtensor.expressions import Bias, Parameter, Weight
+from pycmtensor.expressions import Parameter
 from pycmtensor.optimizers.options import (
     OPTIONS,
     Accumulator,
@@ -24,19 +25,17 @@ from pycmtensor.optimizers.options import (
     Gradients,
     Guard,
     Updates,
-    above_0,
-    at_least_0,
     by_name,
     clipped,
-    fraction,
+    decays,
 )
 from pycmtensor.optimizers.packed import Packed, Param, Slot, make_slots, shared_of
+from pycmtensor.state import restore, saved
 
 __all__ = ["Optimizer", "Rate", "Updates", "ratio"]
 
-Rate: TypeAlias = (
-    float | Variable | Callable[[Any], Any]
-)  #: a number, a symbolic scalar, or a schedule: number of steps -> rate
+#: A number, a symbolic scalar, or a schedule: number of steps taken -> rate.
+Rate: TypeAlias = float | Variable | Callable[[Any], Any]
 
 
 def ratio(numerator: Variable, denominator: Variable) -> Variable:
@@ -54,7 +53,8 @@ class Optimizer:
 
     A subclass lists its state in ``slots`` (one array per parameter and name, of the parameter's shape and type),
     sets ``counts_steps`` when its equation holds the number t of the step, and writes `step`. The base does the
-    rest: ``p_t = project(p - lr * step)``.
+    rest: ``p_t = project(p - lr * step)``. Options act in this order: guard, accumulation, clipping by value, clipping
+    by norm, weight decay, the rule, bounds, averages.
 
     Args:
         params: Parameters (`Beta`, `Weight`, ...), `Packed` vectors of them, or plain PyTensor shared variables. One
@@ -122,26 +122,26 @@ class Optimizer:
         guard: bool = False,
     ) -> None:
         self.name = name
-        self.b1, self.b2 = fraction(name, "b1", b1), fraction(name, "b2", b2)
-        self.m, self.rho = fraction(name, "m", m), fraction(name, "rho", rho)
-        self.epsilon = at_least_0(name, "epsilon", epsilon)
-        self.initial_accumulator = at_least_0(name, "initial_accumulator", initial_accumulator)
+        self.b1, self.b2 = in_range(name, "b1", b1, "[0, 1)"), in_range(name, "b2", b2, "[0, 1)")
+        self.m = in_range(name, "m (momentum)", m, "[0, 1)")
+        self.rho = in_range(name, "rho", rho, "[0, 1)")
+        self.epsilon = in_range(name, "epsilon", epsilon, "[0, inf)")
+        self.initial_accumulator = in_range(name, "initial_accumulator", initial_accumulator, "[0, inf)")
         self.eps_in_sqrt = bool(eps_in_sqrt)
-        self.clip_value = None if clip_value is None else above_0(name, "clip_value", clip_value)
-        self.clip_norm = None if clip_norm is None else above_0(name, "clip_norm", clip_norm)
+        self.clip_value = None if clip_value is None else in_range(name, "clip_value", clip_value, "(0, inf)")
+        self.clip_norm = None if clip_norm is None else in_range(name, "clip_norm", clip_norm, "(0, inf)")
         self._slots = make_slots(name, params)
-        for slot in self._slots.values():
-            slot.state.update({each: slot.like(each, self.start(each)) for each in self.slots})
-        self._names = [each for slot in self._slots.values() for each in slot.names]
-        self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, self._names)
-        self.weight_decay = self._decay(weight_decay)
-        if average is not None and average != "mean":
-            average = fraction(name, "average (unless 'mean')", average)
-        if isinstance(accumulate, bool) or not isinstance(accumulate, (int, np.integer)) or accumulate < 1:
-            raise OptimizerError(f"{name}: accumulate must be a whole number of at least 1, found {accumulate!r}.")
         slots = list(self._slots.values())
+        for slot in slots:
+            slot.state.update({each: slot.like(each, self.start(each)) for each in self.slots})
+        names = [each for slot in slots for each in slot.names]
+        self.lr_factors = by_name(name, "lr_factors", lr_factors or {}, names)
+        self.weight_decay = decays(name, weight_decay, slots)
+        if average is not None and average != "mean":
+            average = in_range(name, "average (unless 'mean')", average, "[0, 1)")
         self._average = None if average is None else Average(slots, average)
-        self._accumulator = Accumulator(name, slots, int(accumulate)) if accumulate > 1 else None
+        k = whole(name, "accumulate", accumulate, least=1)
+        self._accumulator = Accumulator(name, slots, k) if k > 1 else None
         self._guard = Guard(name, slots) if guard else None
         self.t = pytensor.shared(np.int64(0), name=f"{name}.t")
 
@@ -259,37 +259,31 @@ class Optimizer:
         return {shared.name: shared for shared in [*state, self.t]}
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """A copy of the state by name; the values of the parameters are not in it."""
-        return {name: np.array(shared.get_value()) for name, shared in self.state.items()}
+        """A copy of the state by name; the values of the parameters are not in it.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import RMSProp
+            >>> RMSProp([Beta("beta")]).state_dict()
+            {'beta.a': array(0.), 'RMSProp.t': array(0)}
+        """
+        return saved(self.state)
 
     def load_state_dict(self, values: Mapping[str, ArrayLike]) -> None:
-        """Go back to a state that `state_dict` returned, bit for bit.
-
-        Raises:
-            OptimizerError: A name is missing or unknown, or an array has another shape or type; nothing is changed.
-        """
-        state, arrays = self.state, {name: np.array(value) for name, value in values.items()}
-        missing, unknown = sorted(state.keys() - arrays), sorted(arrays.keys() - state)
-        if missing or unknown:
-            raise OptimizerError(
-                f"{self.name}: the state does not fit; missing: {', '.join(missing) or 'none'}; unknown: "
-                f"{', '.join(unknown) or 'none'}. Make the optimizer with the parameters and options it had."
-            )
-        for name, shared in state.items():
-            own, new = shared.get_value(borrow=True), arrays[name]
-            if (own.shape, own.dtype) != (new.shape, new.dtype):
-                raise OptimizerError(
-                    f"{self.name}: {name} must have the shape {own.shape} and the type {own.dtype}, found {new.shape} "
-                    f"and {new.dtype}. Make the optimizer with the parameters it had."
-                )
-        for name, shared in state.items():
-            shared.set_value(arrays[name])
+        """Go back to a state that `state_dict` returned, bit for bit; raises as `pycmtensor.state.restore`."""
+        restore(self.name, self.state, values)
 
     def averages(self) -> dict[str, NDArray[np.floating]]:
         """The averages of the parameters by name, each of its shape.
 
         Raises:
             OptimizerError: The optimizer was made without ``average``.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> SGD([Beta("beta", 1.0)], average=0.99).averages()
+            {'beta': array(1.)}
         """
         if self._average is None:
             raise OptimizerError(f"{self.name} keeps no averages; make it with average='mean' or average=0.999.")
@@ -301,6 +295,16 @@ class Optimizer:
         Raises:
             NonFiniteError: Names what was not finite, and in which step first.
             OptimizerError: The optimizer was made without ``guard``.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> g, beta = pt.dscalar("g"), Beta("beta")
+            >>> optimizer = SGD([beta], guard=True)
+            >>> step = pytensor.function([g], [], updates=optimizer.updates_from([g], [beta], lr=0.1))
+            >>> step(1.0)
+            []
+            >>> optimizer.check()
         """
         if self._guard is None:
             raise OptimizerError(f"{self.name} watches nothing; make it with guard=True.")
@@ -362,20 +366,13 @@ class Optimizer:
             )
         return {"name": type(self).__name__, **options}
 
-    def _decay(self, decay: float | Mapping[str, float]) -> Mapping[str, float]:
-        if isinstance(decay, Mapping):
-            return by_name(self.name, "weight_decay", decay, self._names)
-        value = at_least_0(self.name, "weight_decay", decay)
-        parts = [part for slot in self._slots.values() for part in zip(slot.names, slot.parts, strict=True)]
-        return {name: value for name, (p, _) in parts if isinstance(p, Weight) and not isinstance(p, Bias)}
-
     def _rate(self, lr: Rate) -> float | Variable:
         rate = lr(self.t) if callable(lr) else lr
         if isinstance(rate, Variable):
             if getattr(rate, "ndim", None) != 0:
                 raise OptimizerError(f"{self.name}: a symbolic lr must be a scalar, found {rate.type}.")
             return rate
-        return at_least_0(self.name, "lr", rate)
+        return in_range(self.name, "lr", rate, "[0, inf)")
 
     def _chosen(self, params: Sequence[Param]) -> list[Slot]:
         if isinstance(params, (Parameter, Packed, Variable)):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
+from pycmtensor.checks import in_range
 from pycmtensor.exceptions import NonFiniteError, OptimizerError
+from pycmtensor.expressions import Bias, Weight
 from pycmtensor.optimizers.packed import Slot
 
 Updates: TypeAlias = list[tuple[SharedVariable, Variable]]
@@ -101,7 +103,7 @@ class Guard:
 class Accumulator:
     """Adds up the gradients of k calls; the parameters move in every k-th, by their mean.
 
-    Equal to ``optax.MultiSteps(every_k_schedule=k)``.
+    Equal to ``optax.MultiSteps(every_k_schedule=k)`` with an accumulator of the parameter's type (float32 there).
 
     Args:
         name: Name of the optimizer.
@@ -167,6 +169,15 @@ class Average:
         return found
 
 
+def decays(name: str, decay: float | Mapping[str, float], slots: Sequence[Slot]) -> Mapping[str, float]:
+    """Weight decay by name of parameter: as given, or the same for every `Weight` that is not a `Bias`."""
+    if isinstance(decay, Mapping):
+        return by_name(name, "weight_decay", decay, [each for slot in slots for each in slot.names])
+    value = in_range(name, "weight_decay", decay, "[0, inf)")
+    parts = [part for slot in slots for part in zip(slot.names, slot.parts, strict=True)]
+    return {each: value for each, (p, _) in parts if isinstance(p, Weight) and not isinstance(p, Bias)}
+
+
 def by_name(name: str, option: str, values: Any, names: Sequence[str]) -> Mapping[str, float]:
     """Check an option that maps names of parameters to numbers of at least 0."""
     if not isinstance(values, Mapping):
@@ -178,37 +189,5 @@ def by_name(name: str, option: str, values: Any, names: Sequence[str]) -> Mappin
             f"{', '.join(names)}."
         )
     for key, value in values.items():
-        at_least_0(name, f"{option}[{key!r}]", value)
+        in_range(name, f"{option}[{key!r}]", value, "[0, inf)")
     return values
-
-
-def is_number(value: object) -> bool:
-    """Whether the value is a real number; True and False are not."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def fraction(name: str, option: str, value: float) -> float:
-    """Check a number in [0, 1)."""
-    if not is_number(value) or not 0 <= value < 1:
-        raise OptimizerError(
-            f"{name}: {option} must be a number in [0, 1), found {value!r}. Usual values: 0.9 to 0.999."
-        )
-    return float(value)
-
-
-def at_least_0(name: str, option: str, value: float) -> float:
-    """Check a finite number of at least 0."""
-    if not is_number(value) or not 0 <= value < np.inf:
-        raise OptimizerError(
-            f"{name}: {option} must be a finite number in [0, inf), found {value!r}. Give a number of at least 0."
-        )
-    return float(value)
-
-
-def above_0(name: str, option: str, value: float) -> float:
-    """Check a finite number above 0."""
-    if not is_number(value) or not 0 < value < np.inf:
-        raise OptimizerError(
-            f"{name}: {option} must be a finite number in (0, inf), found {value!r}. Give a number above 0."
-        )
-    return float(value)

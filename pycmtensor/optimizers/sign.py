@@ -8,9 +8,9 @@ from typing import Any
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.checks import in_range
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers.base import Optimizer, Rate, Updates
-from pycmtensor.optimizers.options import above_0
 from pycmtensor.optimizers.packed import Param
 
 __all__ = ["Lion", "RProp"]
@@ -23,8 +23,8 @@ class RProp(Optimizer):
     h = 0 if c < 0, else g; p - sign(h) s.
 
     h is the gradient of the step before, 0 at first. s starts at the learning rate, which has no effect later.
-    Equal to ``torch.optim.Rprop`` and ``optax.rprop``. It is the variant iRprop-: after a change of sign the
-    parameter rests for one step.
+    Equal to ``torch.optim.Rprop``; ``optax.rprop`` takes each step one call later. It is the variant iRprop-: after a
+    change of sign the parameter rests for one step.
 
     Args:
         params: Parameters to move.
@@ -61,16 +61,10 @@ class RProp(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(params, **self._known(kwargs))
-        self.increase, self.decrease = (
-            above_0(self.name, "increase", increase),
-            above_0(self.name, "decrease", decrease),
-        )
-        self.smallest, self.largest = above_0(self.name, "smallest", smallest), above_0(self.name, "largest", largest)
-        if not decrease < 1 < increase:
-            raise OptimizerError(
-                f"{self.name}: decrease must lie in (0, 1) and increase above 1, found {decrease!r} and {increase!r}. "
-                "Usual values: 0.5 and 1.2."
-            )
+        self.increase = in_range(self.name, "increase", increase, "(1, inf)", "Usual value: 1.2.")
+        self.decrease = in_range(self.name, "decrease", decrease, "(0, 1)", "Usual value: 0.5.")
+        self.smallest = in_range(self.name, "smallest", smallest, "(0, inf)")
+        self.largest = in_range(self.name, "largest", largest, "(0, inf)")
         if smallest > largest:
             raise OptimizerError(f"{self.name}: smallest={smallest!r} is above largest={largest!r}; swap them.")
 

@@ -1,0 +1,57 @@
+"""Checks of numbers that a user gives: each error names the thing, the range, what was found, and the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycmtensor.exceptions import OptimizerError
+
+__all__ = ["in_range", "whole"]
+
+
+def in_range(owner: str, option: str, value: object, interval: str, remedy: str = "Choose a value within it.") -> float:
+    """A finite number within an interval.
+
+    Args:
+        owner: What the option belongs to.
+        option: Its name.
+        value: What was given; True and False are not numbers.
+        interval: Such as ``"[0, 1)"`` or ``"(0, inf)"``.
+        remedy: The last sentence of the error.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        OptimizerError: The value is not a number, or outside.
+
+    Examples:
+        >>> in_range("Adam", "b1", 0.9, "[0, 1)")
+        0.9
+        >>> in_range("Adam", "b1", 1.0, "[0, 1)")
+        Traceback (most recent call last):
+            ...
+        pycmtensor.exceptions.OptimizerError: Adam: b1 must be a finite number in [0, 1), found 1.0. Choose a value ...
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and np.isfinite(value):
+        above = value >= low if interval[0] == "[" else value > low
+        below = value <= high if interval[-1] == "]" else value < high
+        if above and below:
+            return float(value)
+    raise OptimizerError(f"{owner}: {option} must be a finite number in {interval}, found {value!r}. {remedy}")
+
+
+def whole(owner: str, option: str, value: object, least: int) -> int:
+    """A whole number of at least ``least``.
+
+    Raises:
+        OptimizerError: The value is not whole, or too small.
+
+    Examples:
+        >>> whole("Adam", "accumulate", 4, least=1)
+        4
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise OptimizerError(f"{owner}: {option} must be a whole number of at least {least}, found {value!r}.")
+    return int(value)
