@@ -13,7 +13,7 @@ import numpy as np
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.lowering import compile_with_xla, lower
 from pycmtensor.engine.protocol import Array, SecondOrder
 from pycmtensor.models.base import Model
 
@@ -53,12 +53,12 @@ class Program:
     @cached_property
     def value(self) -> Callable[..., Any]:
         """Log-likelihood."""
-        return jax.jit(_over_blocks(lambda *args: (self.loglike(*args), None)))
+        return compile_with_xla(_over_blocks(lambda *args: (self.loglike(*args), None)))
 
     @cached_property
     def value_and_grad(self) -> Callable[..., Any]:
         """Log-likelihood and gradient."""
-        return jax.jit(_over_blocks(lambda *args: (jax.value_and_grad(self.loglike)(*args), None)))
+        return compile_with_xla(_over_blocks(lambda *args: (jax.value_and_grad(self.loglike)(*args), None)))
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
@@ -82,7 +82,7 @@ class Program:
             hessian, (logprob, scores) = jax.jacfwd(gradient, has_aux=True)(theta)
             return (weights @ logprob, scores @ weights, hessian), scores
 
-        return jax.jit(_over_blocks(block))
+        return compile_with_xla(_over_blocks(block))
 
 
 def _over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:

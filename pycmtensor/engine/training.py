@@ -12,7 +12,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pycmtensor.engine.local import LocalEngine
-from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.lowering import compile_with_xla, lower
 from pycmtensor.engine.protocol import Array
 from pycmtensor.optimizers import Optimizer, Packed
 
@@ -69,7 +69,7 @@ class Training:
         self._initial = [variable.get_value() for variable in shared]
         self._theta = shared.index(packed())
         self._data = None if self.batches == 1 else engine.by_individual()
-        self._run = jax.jit(self._epochs)
+        self._run = compile_with_xla(self._epochs)
 
     def start(self, theta: Array) -> tuple[Any, ...]:
         """The state before the first step: theta and the optimizer's own."""
