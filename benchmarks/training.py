@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+import pycmtensor as cmt
 from benchmarks.swissmetro import arrays
 from benchmarks.timing import Comparison, interleaved
 from examples.swissmetro_mnl import model
@@ -29,7 +31,7 @@ def swissmetro() -> Comparison:
     )
 
 
-def library(model, batch: int) -> Callable[[], np.ndarray]:
+def library(model: cmt.MNL, batch: int) -> Callable[[], np.ndarray]:
     training = Training(LocalEngine(model), Adam, 0.005, batch, 1)
     start = training.start(np.zeros(len(model.labels)))
     return lambda: training.theta(training.run(start, 0, EPOCHS))
@@ -37,7 +39,7 @@ def library(model, batch: int) -> Callable[[], np.ndarray]:
 
 def by_hand(X: np.ndarray, available: np.ndarray, chosen: np.ndarray, batch: int) -> Callable[[], np.ndarray]:
     n, batches = len(X), -(-len(X) // batch)
-    X, available, chosen = map(jnp.asarray, (X, available, chosen))
+    data = tuple(map(jnp.asarray, (X, available, chosen)))
     optimizer = optax.adam(0.005)
     present = (jnp.arange(batches * batch) < n).reshape(batches, batch)
 
@@ -47,14 +49,14 @@ def by_hand(X: np.ndarray, available: np.ndarray, chosen: np.ndarray, batch: int
         return -(logP * w).sum() / w.sum()
 
     @jax.jit
-    def epochs(theta: jax.Array, state: optax.OptState, key: jax.Array, X, available, chosen):
-        def epoch(carry, key):
+    def epochs(theta: jax.Array, state: Any, key: jax.Array, *data: jax.Array) -> Any:
+        def epoch(carry: Any, key: jax.Array) -> Any:
             order = jnp.pad(jax.random.permutation(key, n), (0, batches * batch - n)).reshape(batches, batch)
 
-            def step(carry, individuals_and_present):
+            def step(carry: Any, individuals_and_present: Any) -> Any:
                 theta, state = carry
                 i, w = individuals_and_present
-                g = jax.grad(loss)(theta, X[i], available[i], chosen[i], w)
+                g = jax.grad(loss)(theta, *(x[i] for x in data), w)
                 updates, state = optimizer.update(g, state)
                 return (optax.apply_updates(theta, updates), state), None
 
@@ -64,6 +66,6 @@ def by_hand(X: np.ndarray, available: np.ndarray, chosen: np.ndarray, batch: int
 
     def run() -> np.ndarray:
         theta = jnp.zeros(X.shape[2])
-        return np.asarray(epochs(theta, optimizer.init(theta), jax.random.key(1), X, available, chosen)[0])
+        return np.asarray(epochs(theta, optimizer.init(theta), jax.random.key(1), *data)[0])
 
     return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,15 +13,18 @@ import numpy as np
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.lowering import compile_with_xla, lower
 from pycmtensor.engine.protocol import Array, SecondOrder
 from pycmtensor.models.base import Model
 
 __all__ = ["LocalEngine", "Program"]
 
-#: Numbers in one array of a block: a dozen temporaries of this size fill the 1 MB cache of a core, and so do the
-#: derivatives of the scores, K x K numbers for each individual.
+#: Numbers in one array of a block: a dozen temporaries of this size fill the 1 MB cache of a core.
 BLOCK = 8192
+
+#: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which matrix products go through.
+LINEAR_BLOCK = 2**18
 
 
 class Program:
@@ -34,8 +37,9 @@ class Program:
         self.free, self.fixed = model.free, [p for p in model.params if p.status == 1]
         inputs = set(graph_inputs([model.logprob]))
         self.inputs = [v for v in model.inputs if v in inputs]
-        parameters = [parameter() for parameter in (*self.free, *self.fixed)]
-        self._logprob = lower([*parameters, *self.inputs], [model.logprob])
+        arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
+        self._logprob = lower(arguments, [model.logprob])
+        self.linear = LinearUtilities.of(model, arguments)
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual of a block, (B,)."""
@@ -58,31 +62,57 @@ class Program:
     @cached_property
     def value_and_grad(self) -> Callable[..., Any]:
         """Log-likelihood and gradient."""
-        return compile_with_xla(_over_blocks(lambda *args: (jax.value_and_grad(self.loglike)(*args), None)))
+        return compile_with_xla(self.summed_gradient)
+
+    def summed_gradient(self, *args: Any) -> Any:
+        """Log-likelihood and gradient of all blocks, to be compiled as a part of something larger."""
+        return _over_blocks(lambda *block: (jax.value_and_grad(self.loglike)(*block), None))(*args)
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Log-likelihood, gradient, Hessian (forward over reverse) and scores (blocks, B, K).
+        """Log-likelihood, gradient, Hessian and scores (blocks, K, B)."""
+        block = self._directly if self.linear is None else partial(self._through_utilities, self.linear)
+        return compile_with_xla(_over_blocks(block))
 
-        The gradient is w's of the scores s (B, K), and the Hessian is w' of their derivatives: two matrix products in
-        place of a reduction for each pair of parameters, which XLA compiles and runs in two thirds of the time.
+    def _directly(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """Forward over reverse.
+
+        The gradient is s w with the scores s (K, B), and the Hessian is the product of their derivatives with w: two
+        matrix products in place of a reduction for each pair of parameters.
         """
 
-        def individual(parts: Any, fixed: Any, data: Any) -> Any:
+        def individual(parts: Any, data: Any) -> Any:
             return self._logprob(*parts, *fixed, *(jnp.expand_dims(x, 1) for x in data))[0][0]
 
-        each = jax.vmap(jax.value_and_grad(individual), in_axes=(None, None, 1))
+        each = jax.vmap(jax.value_and_grad(individual), in_axes=(None, 1))
 
-        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-            def gradient(theta: Any) -> Any:
-                logprob, parts = each(self.unflatten(theta), fixed, data)
-                scores = jnp.concatenate([part.reshape(len(weights), -1).T for part in parts])
-                return scores @ weights, (logprob, scores)
+        def gradient(theta: Any) -> Any:
+            logprob, parts = each(self.unflatten(theta), data)
+            scores = jnp.concatenate([part.reshape(len(weights), -1).T for part in parts])
+            return scores @ weights, (logprob, scores)
 
-            hessian, (logprob, scores) = jax.jacfwd(gradient, has_aux=True)(theta)
-            return (weights @ logprob, scores @ weights, hessian), scores
+        hessian, (logprob, scores) = jax.jacfwd(gradient, has_aux=True)(theta)
+        return (weights @ logprob, scores @ weights, hessian), scores
 
-        return compile_with_xla(_over_blocks(block))
+    def _through_utilities(self, linear: LinearUtilities, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """By the chain rule through utilities V = x theta + c, whose derivatives x (K, J, T, B) are data.
+
+        With g = dlogP/dV, the scores are x g and the Hessian is x' (dg/dV) x, one matrix product over alternatives,
+        situations and individuals. Automatic differentiation has to pass through the kernel only.
+        """
+        parts = self.unflatten(theta)
+        x, c = linear.derivatives(parts, fixed, data)
+        V = jnp.tensordot(theta, x, 1) + c
+
+        def gradient(V: Any) -> Any:
+            logprob, back = jax.vjp(lambda V: linear.kernel(V, parts, fixed, data), V)
+            return back(jnp.ones_like(logprob))[0], logprob
+
+        g, logprob = gradient(V)
+        scores = (x * g).sum(axis=(1, 2))
+        bend = jax.vmap(lambda x_k: jax.jvp(lambda V: gradient(V)[0], (V,), (x_k,))[1])(x)
+        hessian = (bend * weights).reshape(len(x), -1) @ x.reshape(len(x), -1).T
+        return (weights @ logprob, scores @ weights, hessian), scores
 
 
 def _over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,8 +175,12 @@ class LocalEngine:
         return jax.device_put(self.dataset.individual_weights), jax.device_put(np.stack(columns, axis=-1))
 
     def _fitting_block(self) -> int:
-        per_individual = max(self.dataset.n_situations, len(self.labels) ** 2 // 16)
-        return max(64 // self.dataset.n_situations, BLOCK // per_individual, 1)
+        """As many individuals as the arrays of `Program.second_order` stay in the cache with, but not too few."""
+        situations, K = self.dataset.n_situations, len(self.labels)
+        if self.program.linear is not None:
+            K, J = self.program.linear.shape
+            return max(64, LINEAR_BLOCK // (K * J * situations))
+        return max(64 // situations, BLOCK // max(situations, K**2 // 16), 1)
 
     def _placed(self, compiled: dict[Any, Any]) -> tuple[Any, list[Any]]:
         """Weights and columns in blocks on the device, kept with the model for as long as the data live."""

@@ -95,7 +95,7 @@ class Training:
         return jax.lax.fori_loop(first, first + count, epoch, state)
 
     def _full_step(self, fixed: Any, weights: Any, data: Any, number: Any, state: Any) -> Any:
-        (_, g), _ = self._program.value_and_grad(state[self._theta], fixed, weights, data)
+        (_, g), _ = self._program.summed_gradient(state[self._theta], fixed, weights, data)
         return self._moved(state, -g / self.n_individuals)
 
     def _epoch(self, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:

@@ -68,15 +68,15 @@ class Model:
             )
         self.availability = self._by_alternative("availability", availability or {})
         self.params = self._parameters(params)
-        self.logprob = self._individual_logprob()
+        self.logprob = self.logprob_given(list(self.utilities.values()))
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
         self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
 
-    def log_probability(self) -> Variable:
-        """Log-probability of the chosen alternative, (T, N, R)."""
+    def log_probability(self, V: Sequence[Variable]) -> Variable:
+        """Log-probability of the chosen alternative (T, N, R), given utilities in the order of the alternatives."""
         raise ModelError(f"{type(self).__name__} has no kernel. Use MNL, or write `log_probability` in a subclass.")
 
     @property
@@ -142,9 +142,9 @@ class Model:
                     "or drop these rows."
                 )
 
-    def _individual_logprob(self) -> Variable:
-        """Sum over an individual's choice situations; padding counts nothing."""
-        logP = self.log_probability()
+    def logprob_given(self, V: Sequence[Variable]) -> Variable:
+        """Log-likelihood of each individual (N,), given utilities: a sum over situations, padding counts nothing."""
+        logP = self.log_probability(V)
         if self.dataset.is_panel:
             logP = logP * self.dataset.observed
         return pt.sum(logP, axis=0)[:, 0]

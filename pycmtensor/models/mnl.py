@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels import logit
@@ -37,7 +39,7 @@ class MNL(Model):
 
     name = "Multinomial logit"
 
-    def log_probability(self) -> Variable:
+    def log_probability(self, V: Sequence[Variable]) -> Variable:
         """The logit kernel of the utilities."""
         available = [self.availability.get(name) for name in self.alternatives]
-        return logit(list(self.utilities.values()), available, self.dataset.chosen)
+        return logit(V, available, self.dataset.chosen)

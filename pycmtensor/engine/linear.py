@@ -1,0 +1,142 @@
+"""Utilities that are linear in their parameters, taken apart into coefficients of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import reduce
+from typing import Any
+
+import jax.numpy as jnp
+import pytensor.tensor as pt
+from pytensor import config, scalar
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.traversal import graph_inputs, io_toposort
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+
+from pycmtensor.engine.lowering import lower
+from pycmtensor.models.base import Model
+
+__all__ = ["LinearForm", "LinearUtilities", "linear_form"]
+
+#: Parameter -> its coefficient, an expression of data; None -> what stands without a parameter.
+LinearForm = dict[Variable | None, Variable]
+
+
+def linear_form(expression: Variable, parameters: Collection[Variable]) -> LinearForm | None:
+    """The expression as ``sum of parameter * coefficient``, or None when it is not linear.
+
+    Args:
+        expression: A utility.
+        parameters: Shared variables of scalar parameters.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> from pycmtensor.expressions import Beta
+        >>> b, x = Beta("b"), pt.dscalar("x")
+        >>> form = linear_form((b * x - 3) / 2, [b()])
+        >>> float(form[b()].eval({x: 5.0})), float(form[None].eval())
+        (2.5, -1.5)
+        >>> linear_form(pt.exp(b), [b()]) is None
+        True
+    """
+    forms: dict[Variable, LinearForm] = {p: {p: pt.ones_like(p)} for p in parameters}
+    for node in io_toposort([], [expression]):
+        parts = [forms.get(variable) or {None: pt.cast(variable, config.floatX)} for variable in node.inputs]
+        if all(set(part) <= {None} for part in parts):
+            continue  # data only, a part of coefficients
+        form = _combined(node, parts)
+        if form is None:
+            return None
+        forms[node.outputs[0]] = form
+    return forms.get(expression) or {None: pt.cast(expression, config.floatX)}
+
+
+def _combined(node: Apply, parts: list[LinearForm]) -> LinearForm | None:
+    """The linear form of one operation on linear forms."""
+    if isinstance(node.op, DimShuffle):
+        return _each(parts[0], node.op)
+    operation = type(node.op.scalar_op) if isinstance(node.op, Elemwise) else None
+    data = [part.get(None) if set(part) <= {None} else None for part in parts]
+    if operation is scalar.Add:
+        return _sum(parts)
+    if operation is scalar.Sub:
+        return _sum([parts[0], _each(parts[1], pt.neg)])
+    if operation is scalar.Neg:
+        return _each(parts[0], pt.neg)
+    if operation is scalar.Mul and sum(d is None for d in data) == 1:
+        factor = reduce(pt.mul, [d for d in data if d is not None])
+        return _each(parts[data.index(None)], lambda coefficient: coefficient * factor)
+    if operation is scalar.TrueDiv and data[1] is not None:
+        return _each(parts[0], lambda coefficient: coefficient / data[1])
+    return None
+
+
+def _each(form: LinearForm, change: Callable[[Variable], Variable]) -> LinearForm:
+    return {parameter: change(coefficient) for parameter, coefficient in form.items()}
+
+
+def _sum(forms: list[LinearForm]) -> LinearForm:
+    total: LinearForm = {}
+    for form in forms:
+        for parameter, coefficient in form.items():
+            total[parameter] = total[parameter] + coefficient if parameter in total else coefficient
+    return total
+
+
+class LinearUtilities:
+    """Utilities that are linear in scalar parameters, as functions of blocks of data.
+
+    Args:
+        kernel: Utilities and the arguments of a program -> log-likelihood of each individual.
+        coefficients: Arguments of a program -> coefficients and constants.
+        places: Which (parameter, alternative) each coefficient belongs to; the parameter is None for constants.
+        shape: (K, J).
+    """
+
+    #: With fewer parameters, differentiating the whole likelihood at once is faster than building x for the products.
+    FEWEST = 7
+
+    def __init__(
+        self,
+        kernel: Callable[..., Any],
+        coefficients: Callable[..., Any],
+        places: list[tuple[int | None, int]],
+        shape: tuple[int, int],
+    ) -> None:
+        self._kernel, self._coefficients, self._places, self.shape = kernel, coefficients, places, shape
+
+    @classmethod
+    def of(cls, model: Model, arguments: list[Any]) -> LinearUtilities | None:
+        """Those of a model, or None when they are few, not linear, or the kernel has parameters of its own."""
+        if len(model.free) < cls.FEWEST or any(p.shape for p in model.free):
+            return None
+        free = [parameter() for parameter in model.free]
+        utilities = list(model.utilities.values())
+        V = [model.dataset.chosen.type(f"V_{name}") for name in model.utilities]
+        given = model.logprob_given(V)
+        forms = [linear_form(utility, free) for utility in utilities]
+        if set(free) & set(graph_inputs([given])) or None in forms:
+            return None
+        places, coefficients = [], []
+        for j, form in enumerate(forms):
+            for parameter, coefficient in (form or {}).items():
+                places.append((None if parameter is None else free.index(parameter), j))
+                coefficients.append(coefficient)
+        return cls(
+            lower([*V, *arguments], [given]), lower(arguments, coefficients), places, (len(free), len(utilities))
+        )
+
+    def derivatives(self, parts: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+        """dV/dtheta (K, J, T, B) and the constants (J, T, B) of a block."""
+        situations, individuals, _ = data[0].shape
+        zero = jnp.zeros((situations, individuals), data[0].dtype)
+        cells: dict[tuple[int | None, int], Any] = {}
+        for place, value in zip(self._places, self._coefficients(*parts, *fixed, *data), strict=True):
+            cells[place] = jnp.broadcast_to(value, data[0].shape)[..., 0]
+        K, J = self.shape
+        x = jnp.stack([jnp.stack([cells.get((k, j), zero) for j in range(J)]) for k in range(K)])
+        return x, jnp.stack([cells.get((None, j), zero) for j in range(J)])
+
+    def kernel(self, V: Any, parts: Any, fixed: Any, data: Any) -> Any:
+        """Log-likelihood of each individual (B,), given utilities (J, T, B)."""
+        return self._kernel(*V[..., None], *parts, *fixed, *data)[0]

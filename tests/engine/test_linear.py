@@ -1,0 +1,107 @@
+"""Linear utilities taken apart: the same derivatives as by differentiating the whole likelihood."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pycmtensor as cmt
+from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.linear import LinearUtilities, linear_form
+from pycmtensor.expressions import Beta, Weight
+from tests import by_hand
+
+INTERPRETED = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_linear_expression_equals_its_form(data: st.DataObject) -> None:
+    """Expressions put together at random from the operations that keep them linear."""
+    betas = [Beta(f"b{k}") for k in range(3)]
+    x, values = pt.dtensor3("x"), np.arange(1.0, 5.0).reshape(1, 4, 1)
+    expression = pt.as_tensor(betas[0])
+    for _ in range(data.draw(st.integers(1, 8))):
+        other = data.draw(st.sampled_from([*betas, 2.0, x, pt.exp(-x)]))
+        scale = data.draw(st.sampled_from([3.0, x, x**2]))
+        expression = data.draw(
+            st.sampled_from(
+                [expression + other, other - expression, expression * scale, scale * expression, -expression / scale]
+            )
+        )
+    form = linear_form(expression, [b() for b in betas])
+    assert form is not None
+    theta = [0.3, -0.7, 1.1]
+    for beta, value in zip(betas, theta, strict=True):
+        beta.set_value(value)
+    by_form = sum(coefficient * (1 if b is None else b) for b, coefficient in form.items())
+    both = [
+        e.eval({x: values}, mode=INTERPRETED, on_unused_input="ignore") for e in (pt.as_tensor(by_form), expression)
+    ]
+    np.testing.assert_allclose(*np.broadcast_arrays(*both), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "nonlinear", [lambda a, b: a * b, lambda a, b: 1 / a, lambda a, b: pt.exp(a), lambda a, b: a**2]
+)
+def test_nonlinear_expressions_have_no_form(nonlinear) -> None:  # type: ignore[no-untyped-def]
+    a, b = Beta("a"), Beta("b")
+    assert linear_form(pt.as_tensor(nonlinear(a, b)), [a(), b()]) is None
+
+
+def many_parameters(individual: str | None) -> tuple[cmt.MNL, np.ndarray, np.ndarray, np.ndarray]:
+    """Nine parameters, three alternatives, availability, a fixed parameter, weights; and the same as arrays."""
+    rng = np.random.default_rng(3)
+    n, K = 60, 9
+    X = rng.normal(size=(n, 3, K))
+    X[:, 0, 0] = X[:, 2, 1] = 1
+    X[:, 1:, 0] = X[:, :2, 1] = 0
+    available = np.ones((n, 3))
+    available[::7, 2] = 0
+    chosen = np.where(available[:, 2] == 0, 1, rng.integers(0, 3, n))
+    frame = pd.DataFrame({f"x{j}_{k}": X[:, j, k] for j in range(3) for k in range(2, K)})
+    frame["y"], frame["a2"], frame["person"], frame["w"] = chosen, available[:, 2], np.arange(n) // 4, 1.5
+    ds = cmt.Dataset(frame, "y", {"a": 0, "b": 1, "c": 2}, individual=individual, weights="w")
+    betas = [Beta(f"b{k}") for k in range(K)]
+    fixed = Beta("fixed", 0.4, status=1)
+    V = [sum((betas[k] * ds[f"x{j}_{k}"] for k in range(2, K)), start=fixed * ds["x0_2"] / 2) for j in range(3)]
+    model = cmt.MNL(ds, {"a": V[0] + betas[0], "b": V[1], "c": betas[1] + V[2]}, {"c": ds["a2"]})
+    return model, X, available, chosen
+
+
+@pytest.mark.parametrize("individual", [None, "person"])
+@pytest.mark.parametrize("block", [None, 7])
+def test_derivatives_through_utilities_are_those_by_hand(individual: str | None, block: int | None) -> None:
+    model, X, available, chosen = many_parameters(individual)
+    engine = LocalEngine(model, block=block)
+    assert engine.program.linear is not None
+    theta = np.linspace(-0.5, 0.7, 9)
+    at = engine.second_order(theta)
+    llf, scores, hessian = by_hand.logit(X, available, chosen, theta)  # the fixed term is the same in all utilities
+    assert at.value == pytest.approx(1.5 * llf, rel=1e-13)
+    np.testing.assert_allclose(at.hessian, 1.5 * hessian, rtol=1e-10, atol=1e-12)
+    by_individual = scores if individual is None else scores.reshape(15, 4, 9).sum(axis=1)
+    np.testing.assert_allclose(at.scores, by_individual, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(at.gradient, 1.5 * scores.sum(axis=0), rtol=1e-10, atol=1e-12)
+
+
+def test_both_ways_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    theta = np.linspace(-0.5, 0.7, 9)
+    through = LocalEngine(many_parameters(None)[0]).second_order(theta)
+    monkeypatch.setattr(LinearUtilities, "FEWEST", 100)
+    directly = LocalEngine(many_parameters(None)[0]).second_order(theta)
+    for a, b in zip(through, directly, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-11, atol=1e-12)
+
+
+def test_nonlinear_utilities_and_arrays_go_the_direct_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LinearUtilities, "FEWEST", 1)
+    ds = cmt.Dataset(pd.DataFrame({"y": [0, 1], "x": [1.0, 2.0]}), "y", {"a": 0, "b": 1})
+    for utility in (pt.exp(Beta("b")) * ds["x"], Weight("w", 1, [0.5])[0] * ds["x"]):
+        model = cmt.MNL(ds, {"a": utility, "b": 0})
+        assert LocalEngine(model).program.linear is None
