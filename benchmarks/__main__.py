@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from benchmarks import swissmetro
+from benchmarks import swissmetro, training
 from benchmarks.timing import HEAD
 
-CASES = (swissmetro.cold_start, swissmetro.second_estimation)
+CASES = (swissmetro.cold_start, swissmetro.cold_process, swissmetro.second_estimation, training.swissmetro)
 
 
 def main() -> None:

@@ -32,9 +32,9 @@ def swissmetro() -> Comparison:
 
 
 def library(model: cmt.MNL, batch: int) -> Callable[[], np.ndarray]:
-    training = Training(LocalEngine(model), Adam, 0.005, batch, 1)
+    training = Training(LocalEngine(model), Adam, None, batch, 1)
     start = training.start(np.zeros(len(model.labels)))
-    return lambda: training.theta(training.run(start, 0, EPOCHS))
+    return lambda: training.theta(training.run(start, 0, EPOCHS, 0.005))
 
 
 def by_hand(X: np.ndarray, available: np.ndarray, chosen: np.ndarray, batch: int) -> Callable[[], np.ndarray]:

@@ -171,6 +171,16 @@ class Dataset:
         """Sample weight of every individual, (N,); 1 without weights."""
         return self._arrays[WEIGHT][0, :, 0]
 
+    def take(self, individuals: NDArray[np.integer]) -> Dataset:
+        """The data set of some individuals, with all their choice situations.
+
+        Args:
+            individuals: Their positions on the axis N.
+        """
+        rows = np.sort(self._rows[:, individuals][self._is_observed[:, individuals]])
+        part = self._table[rows.tolist()]
+        return Dataset(part, self.choice, self.alternatives, self.individual, self.weights)
+
     def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
         """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
         return np.sort(self._rows[where & self._is_observed])

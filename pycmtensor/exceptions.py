@@ -31,3 +31,11 @@ class UnusedParameterWarning(UserWarning):
 
 class NotConvergedWarning(UserWarning):
     """An estimation ended before it reached a maximum; the estimates are not maximum likelihood."""
+
+
+class CheckpointError(PyCMTensorError):
+    """A checkpoint is damaged, or belongs to another run or version."""
+
+
+class CheckpointWarning(UserWarning):
+    """The newest checkpoint was damaged; an earlier one is used."""

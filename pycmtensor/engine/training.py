@@ -41,7 +41,7 @@ class Training:
         engine: The likelihood and the data.
         make_optimizer: A class of `pycmtensor.optimizers`, or a function, that makes an optimizer of a list of
             parameters.
-        lr: Learning rate: a number, or a function of the number of steps.
+        schedule: Learning rates as a function of the number of steps; None when each call of `run` gives the rate.
         batch_size: Individuals per step; None for all.
         seed: Seed of the order of the individuals.
     """
@@ -50,7 +50,7 @@ class Training:
         self,
         engine: LocalEngine,
         make_optimizer: Callable[[list[Packed]], Optimizer],
-        lr: float | Callable[[Any], Any],
+        schedule: Callable[[Any], Any] | None,
         batch_size: int | None,
         seed: int,
     ) -> None:
@@ -62,12 +62,15 @@ class Training:
         packed = Packed(self._program.free)
         g = pt.vector("gradient", dtype=packed().dtype)
         self.optimizer = make_optimizer([packed])
-        updates = self.optimizer.updates_from([g], [packed], lr)
+        rate = pt.scalar("rate", dtype=packed().dtype)
+        updates = self.optimizer.updates_from([g], [packed], schedule or rate)
         shared = [variable for variable, _ in updates]
         self.names = tuple(str(variable.name) for variable in shared)
-        self._rule = lower([*shared, g], [new for _, new in updates])
+        self._rule = lower([*shared, g, rate], [new for _, new in updates])
         self._initial = [variable.get_value() for variable in shared]
         self._theta = shared.index(packed())
+        averages = [i for i, name in enumerate(self.names) if name == f"{packed.name}.average"]
+        self._reported = averages[0] if averages else self._theta
         self._data = None if self.batches == 1 else engine.by_individual()
         self._run = compile_with_xla(self._epochs)
 
@@ -78,27 +81,27 @@ class Training:
         return tuple(state)
 
     def theta(self, state: Sequence[Any]) -> Array:
-        """The parameters in a state, (K,)."""
-        return np.array(state[self._theta], dtype=float)
+        """The parameters in a state (K,), averaged when the optimizer averages them."""
+        return np.array(state[self._reported], dtype=float)
 
-    def run(self, state: tuple[Any, ...], first: int, count: int) -> tuple[Any, ...]:
+    def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
-        new = self._run(state, first, count, self._engine.fixed, self._engine.arrays, self._data)
+        new = self._run(state, rate, first, count, self._engine.fixed, self._engine.arrays, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
 
-    def _epochs(self, state: Any, first: Any, count: Any, fixed: Any, arrays: Any, data: Any) -> Any:
+    def _epochs(self, state: Any, rate: Any, first: Any, count: Any, fixed: Any, arrays: Any, data: Any) -> Any:
         whole = self.batches == 1
         if whole:
-            epoch = partial(self._full_step, fixed, *arrays)
+            epoch = partial(self._full_step, rate, fixed, *arrays)
         else:
-            epoch = partial(self._epoch, fixed, *data)
+            epoch = partial(self._epoch, rate, fixed, *data)
         return jax.lax.fori_loop(first, first + count, epoch, state)
 
-    def _full_step(self, fixed: Any, weights: Any, data: Any, number: Any, state: Any) -> Any:
+    def _full_step(self, rate: Any, fixed: Any, weights: Any, data: Any, number: Any, state: Any) -> Any:
         (_, g), _ = self._program.summed_gradient(state[self._theta], fixed, weights, data)
-        return self._moved(state, -g / self.n_individuals)
+        return self._moved(state, -g / self.n_individuals, rate)
 
-    def _epoch(self, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
+    def _epoch(self, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = self.n_individuals, self.batch_size, self.batches
         order = shuffled(jax.random.fold_in(self._key, number), n)
         order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
@@ -110,10 +113,10 @@ class Training:
             columns = [chosen[:, :, c].T[:, :, None] for c in range(rows.shape[2])]
             w = weights[individuals] * is_present
             g = jax.grad(self._program.loglike)(state[self._theta], fixed, w, columns)
-            return self._moved(state, -g / is_present.sum()), None
+            return self._moved(state, -g / is_present.sum(), rate), None
 
         return jax.lax.scan(step, state, (order, present))[0]
 
-    def _moved(self, state: Any, g: Any) -> Any:
-        new = self._rule(*state, g)
+    def _moved(self, state: Any, g: Any, rate: Any) -> Any:
+        new = self._rule(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))

@@ -61,11 +61,13 @@ class Epoch:
         epoch: Epochs so far.
         llf: Log-likelihood.
         gradient: Largest absolute element of the gradient that bounds leave free.
+        validation: Log-likelihood of the validation data, NaN without them.
     """
 
     epoch: int
     llf: float
     gradient: float
+    validation: float = np.nan
 
 
 @dataclass(frozen=True)

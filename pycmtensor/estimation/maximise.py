@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -38,16 +39,18 @@ def maximise(
     began = perf_counter()
     if data is not None:
         model.check(data)
-    data = data or model.dataset
+    data, validation = _split(model, data or model.dataset, method)
     theta = start_values(model.free, start or {})
     lb, ub = _bounds(model.free)
     engine = LocalEngine(model, data)
+    newton = partial(trust_region, engine, lb=lb, ub=ub, max_iterations=max_iterations, report=IterationLines(progress))
     best: Optimum
     if isinstance(method, Stochastic):
-        best = train(engine, theta, lb, ub, method, progress)
+        best = train(engine, theta, (lb, ub), method, validation, progress)
+        if method.polish:
+            best = replace(newton(best.theta), path=best.path)
     elif method == "trust-region":
-        lines = IterationLines(progress)
-        best = trust_region(engine, theta, lb, ub, max_iterations=max_iterations, report=lines)
+        best = newton(theta)
     else:
         raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
     outcome = check_maximum(best, engine.labels) if best.outcome.converged else best.outcome
@@ -101,5 +104,24 @@ def _labelled(parameter: Parameter) -> list[tuple[str, float]]:
     return list(zip(parameter.labels(), parameter.get_value().ravel().tolist(), strict=True))
 
 
+def _split(model: Model, data: Dataset, method: str | Stochastic) -> tuple[Dataset, LocalEngine | None]:
+    """The data to estimate with, and the likelihood of those to validate with."""
+    given = method.validation if isinstance(method, Stochastic) else None
+    if given is None or not isinstance(method, Stochastic):
+        return data, None
+    if isinstance(given, Dataset):
+        model.check(given)
+        return data, LocalEngine(model, given)
+    order = np.random.default_rng(method.seed).permutation(data.n_individuals)
+    aside = round(given * data.n_individuals)
+    if not 0 < aside < data.n_individuals:
+        raise OptimizerError(
+            f"validation={given:g} sets {aside} of {data.n_individuals} individuals aside; some must be left on both "
+            "sides."
+        )
+    return data.take(np.sort(order[aside:])), LocalEngine(model, data.take(np.sort(order[:aside])))
+
+
 def _columns(rows: list[dict[str, float]]) -> dict[str, Array]:
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return {name: column for name, column in columns.items() if not np.isnan(column).all()}

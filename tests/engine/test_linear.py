@@ -43,7 +43,8 @@ def test_any_linear_expression_equals_its_form(data: st.DataObject) -> None:
     both = [
         e.eval({x: values}, mode=INTERPRETED, on_unused_input="ignore") for e in (pt.as_tensor(by_form), expression)
     ]
-    np.testing.assert_allclose(*np.broadcast_arrays(*both), rtol=1e-12, atol=1e-12)
+    first, second = np.broadcast_arrays(*both)
+    np.testing.assert_allclose(first, second, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_epochs_are_steps_on_batches_of_individuals(individual: str | None) -> N
     model = cmt.MNL(ds, {"train": asc + b * ds["TRAIN_TT"] / 100, "sm": b * ds["SM_TT"] / 100, "car": 0})
     engine = LocalEngine(model)
     size, seed, lr, n = 64, 3, 0.1, ds.n_individuals
-    training = Training(engine, SGD, lr, size, seed)
+    training = Training(engine, SGD, None, size, seed)
     assert n % size
 
     theta = np.zeros(2)
@@ -47,17 +47,17 @@ def test_epochs_are_steps_on_batches_of_individuals(individual: str | None) -> N
             batch = individuals[first : first + size]
             mean_score = engine.second_order(theta).scores[batch].mean(axis=0)
             theta = np.minimum(theta + lr * mean_score, [np.inf, 0.0])
-    in_one = training.theta(training.run(training.start(np.zeros(2)), 0, 2))
+    in_one = training.theta(training.run(training.start(np.zeros(2)), 0, 2, lr))
     np.testing.assert_allclose(in_one, theta, rtol=1e-10)
 
 
 def test_the_number_of_epochs_per_call_does_not_matter(swissmetro: cmt.MNL) -> None:
-    training = Training(LocalEngine(swissmetro), Adam, 0.01, 500, 0)
+    training = Training(LocalEngine(swissmetro), Adam, None, 500, 0)
     start = training.start(np.zeros(4))
-    at_once = training.run(start, 0, 3)
+    at_once = training.run(start, 0, 3, 0.01)
     one_by_one = start
     for epoch in range(3):
-        one_by_one = training.run(one_by_one, epoch, 1)
+        one_by_one = training.run(one_by_one, epoch, 1, 0.01)
     for a, b in zip(at_once, one_by_one, strict=True):
         np.testing.assert_array_equal(a, b)
     assert int(at_once[training.names.index("Adam.t")]) == 3 * 14
@@ -69,6 +69,6 @@ def test_weighted_individuals_count_as_often() -> None:
     repeated = cmt.Dataset(frame.loc[[0, 1, 1, 2, 2, 2]], "y", {"a": 1, "b": 2})
     thetas = []
     for ds, lr in ((weighted, 0.3), (repeated, 0.6)):  # means over 3 and over 6 individuals
-        training = Training(LocalEngine(cmt.MNL(ds, {"a": cmt.Beta("asc")(), "b": 0})), SGD, lr, None, 0)
-        thetas.append(training.theta(training.run(training.start(np.zeros(1)), 0, 5)))
+        training = Training(LocalEngine(cmt.MNL(ds, {"a": cmt.Beta("asc")(), "b": 0})), SGD, None, None, 0)
+        thetas.append(training.theta(training.run(training.start(np.zeros(1)), 0, 5, lr)))
     np.testing.assert_allclose(thetas[0], thetas[1], rtol=1e-14)

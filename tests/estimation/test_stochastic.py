@@ -13,6 +13,7 @@ import pycmtensor as cmt
 from pycmtensor.engine import Training
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import SGD, Adam
+from pycmtensor.schedules import Exponential, ReduceOnPlateau
 from tests.conftest import MODES
 
 
@@ -131,10 +132,10 @@ def test_options_of_the_optimizer_pass_through(shares: cmt.MNL) -> None:
         ({"epochs": 0}, "epochs must be a whole number of at least 1, found 0"),
         ({"epochs": 2.5}, "epochs must be a whole number"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, found 0"),
-        ({"lr": -0.1}, "lr must be a number of at least 0 or a schedule, found -0.1"),
-        ({"lr": float("nan")}, "lr must be a number"),
+        ({"lr": -0.1}, "lr must be a finite number in"),
+        ({"lr": float("nan")}, "lr must be a finite number"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
-        ({"tolerance": -1}, "tolerance must be a number of at least 0"),
+        ({"tolerance": -1}, "tolerance must be a finite number"),
         ({"optimizer": Adam([cmt.Beta("b")])}, "without parentheses behind Adam"),
         ({"optimizer": "adam"}, "must be a class such as Adam"),
     ],
@@ -152,3 +153,104 @@ def test_a_batch_larger_than_the_data_is_an_error(shares: cmt.MNL) -> None:
 def test_unknown_keywords_are_errors() -> None:
     with pytest.raises(TypeError, match="momentum"):
         cmt.Stochastic(Adam, momentum=0.9)  # type: ignore[call-arg]
+
+
+def test_validation_sets_individuals_aside_and_reports_their_best_epoch(swissmetro: cmt.MNL) -> None:
+    method = cmt.Stochastic(Adam, lr=0.05, batch_size=500, epochs=15, seed=2, validation=0.25)
+    results = cmt.estimate(swissmetro, method=method)
+    assert results.nobs == 6768 - 1692
+    history = results.history
+    best = history.iloc[int(np.argmax(history.validation))]
+    assert f"Reported is epoch {int(best.epoch)}, best in validation" in results.outcome.reason
+    assert results.llf == pytest.approx(best.llf, rel=1e-12)
+    held_out = np.sort(np.random.default_rng(2).permutation(6768)[:1692])
+    aside = cmt.estimate(swissmetro, swissmetro.dataset.take(held_out), start=results, method=STAY)
+    assert aside.llf == pytest.approx(best.validation, rel=1e-12)
+
+
+STAY = cmt.Stochastic(SGD, lr=0, epochs=1)  #: evaluates the start values and goes nowhere
+
+
+def test_patience_stops_when_the_validation_no_longer_improves(shares: cmt.MNL) -> None:
+    """The validation data have the opposite shares: every step away from the start is a loss there."""
+    ds = cmt.Dataset(pd.DataFrame({"y": [1] * 10 + [2] * 30}), "y", {"a": 1, "b": 2})
+    method = cmt.Stochastic(SGD, lr=0.1, epochs=100, validation=ds, patience=4)
+    results = cmt.estimate(shares, method=method)
+    assert results.history.epoch.iloc[-1] == 4
+    assert results.params["asc"] == 0.0
+    assert "did not improve for 4 epochs" in results.outcome.reason
+
+
+def test_a_panel_is_split_by_individual() -> None:
+    frame = cmt.datasets.load("swissmetro").query("CHOICE != 0").head(900)
+    ds = cmt.Dataset(frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}, individual="ID")
+    part = ds.take(np.array([0, 5, 7]))
+    assert part.n_individuals == 3
+    taken = frame[frame.ID.isin(frame.ID.unique()[[0, 5, 7]])]
+    assert sorted(part.array("TRAIN_TT")[part.array(part.observed) == 1]) == sorted(taken.TRAIN_TT)
+
+
+def test_schedules_replace_the_rate(shares: cmt.MNL) -> None:
+    """SGD with rates 1, 1/2, 1/4: three steps by hand."""
+    results = cmt.estimate(shares, method=cmt.Stochastic(SGD, schedule=Exponential(1.0, 0.5), epochs=3, tolerance=0))
+    asc = 0.0
+    for rate in (1.0, 0.5, 0.25):
+        asc += rate * (0.75 - 1 / (1 + np.exp(-asc)))
+    assert results.params["asc"] == pytest.approx(asc, rel=1e-12)
+    assert "Exponential" in results.fit.method
+
+
+def test_a_plateau_lowers_the_rate_and_is_left_as_it_was(shares: cmt.MNL) -> None:
+    """At rate 20 the shares are overshot back and forth; falling rates end at the maximum."""
+    plateau = ReduceOnPlateau(20.0, factor=0.5, patience=1)
+    falling = cmt.estimate(shares, method=cmt.Stochastic(SGD, schedule=plateau, epochs=50, tolerance=0))
+    steady = cmt.estimate(shares, method=cmt.Stochastic(SGD, lr=20.0, epochs=50, tolerance=0))
+    assert abs(falling.params["asc"] - np.log(3)) < 1e-6 < abs(steady.params["asc"] - np.log(3))
+    assert float(plateau.lr.get_value()) == 20.0
+
+
+def test_averages_are_what_is_reported(shares: cmt.MNL) -> None:
+    averaging = functools.partial(SGD, average="mean")
+    results = cmt.estimate(shares, method=cmt.Stochastic(averaging, lr=1.0, epochs=3, tolerance=0))
+    asc, seen = 0.0, []
+    for _ in range(3):
+        asc += 0.75 - 1 / (1 + np.exp(-asc))
+        seen.append(asc)
+    assert results.params["asc"] == pytest.approx(np.mean(seen), rel=1e-12)
+
+
+def test_a_time_limit_stops_a_run(swissmetro: cmt.MNL) -> None:
+    method = cmt.Stochastic(Adam, lr=1e-6, batch_size=50, epochs=10**7, time_limit=3.0)
+    results = cmt.estimate(swissmetro, method=method)
+    assert "time limit of 3 s was reached after epoch" in results.outcome.reason
+    assert results.history.epoch.iloc[-1] > 0  # what was reached is looked at, though no evaluation was due
+    assert results.llf > results.history.llf.iloc[0]
+
+
+def test_polish_ends_at_the_maximum(swissmetro: cmt.MNL, swissmetro_results: cmt.Results) -> None:
+    method = cmt.Stochastic(Adam, lr=0.01, batch_size=256, epochs=10, polish=True)
+    results = cmt.estimate(swissmetro, method=method)
+    assert results.outcome.converged
+    np.testing.assert_allclose(results.params, swissmetro_results.params, rtol=1e-8)
+    np.testing.assert_allclose(results.bse, swissmetro_results.bse, rtol=1e-8)
+    assert list(results.history.columns[:1]) == ["epoch"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": 0.1, "schedule": Exponential(1.0, 0.5)}, "lr or schedule, not both"),
+        ({"patience": 3}, "patience needs validation data"),
+        ({"validation": 1.5}, r"validation must be a finite number in \(0, 1\), found 1.5. Or give a Dataset"),
+        ({"validation": 0.2, "polish": True}, "choose one of them"),
+        ({"time_limit": 0}, r"time_limit must be a finite number in \(0, inf\)"),
+    ],
+)
+def test_options_that_exclude_each_other(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptimizerError, match=message):
+        cmt.Stochastic(Adam, **arguments)
+
+
+def test_nothing_left_on_one_side_is_an_error(shares: cmt.MNL) -> None:
+    with pytest.raises(OptimizerError, match="sets 0 of 40 individuals aside"):
+        cmt.estimate(shares, method=cmt.Stochastic(Adam, validation=0.001))

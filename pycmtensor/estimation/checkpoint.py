@@ -1,0 +1,121 @@
+"""Checkpoints of a run: written whole or not at all, and read only when they are whole and of this run.
+
+A file is a line with name and version, a line with the SHA-256 of the rest, and the rest: a NumPy archive without
+pickled objects. The checkpoint before the newest is kept beside it, with the ending ``.previous``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.exceptions import CheckpointError, CheckpointWarning
+
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
+NAME = b"PyCMTensor checkpoint"
+VERSION = 1
+
+
+def save_checkpoint(path: Path, run: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a checkpoint; a process that is killed at any moment leaves a whole one behind.
+
+    Args:
+        path: The file.
+        run: What makes the run what it is; a later run must have the same.
+        arrays: Numbers by name.
+    """
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **{"run": np.array(json.dumps(dict(run))), **arrays})
+    body = stream.getvalue()
+    head = NAME + b" %d\n" % VERSION + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    new = path.with_name(f"{path.name}.new")
+    with new.open("wb") as file:
+        file.write(head + body)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        os.replace(path, _previous(path))
+    os.replace(new, path)
+    _sync_folder(path.parent)
+
+
+def load_checkpoint(path: Path, run: Mapping[str, str]) -> dict[str, NDArray[Any]] | None:
+    """The arrays of the newest whole checkpoint, or None when there is none yet.
+
+    Args:
+        path: The file.
+        run: What makes the run what it is.
+
+    Raises:
+        CheckpointError: No file is whole, or the checkpoint belongs to another run.
+
+    Warns:
+        CheckpointWarning: The newest file is damaged and the one before it is used.
+    """
+    files = [file for file in (path, _previous(path)) if file.exists()]
+    faults = []
+    for file in files:
+        try:
+            arrays = _read(file)
+        except CheckpointError as error:
+            faults.append(str(error))
+            continue
+        if faults:
+            warnings.warn(f"{faults[0]} {file} is used instead.", CheckpointWarning, stacklevel=2)
+        _check_run(file, json.loads(str(arrays.pop("run"))), run)
+        return arrays
+    if faults:
+        raise CheckpointError(f"{' '.join(faults)} Delete the file to start the run anew, or name another.")
+    return None
+
+
+def _read(file: Path) -> dict[str, NDArray[Any]]:
+    head, _, rest = file.read_bytes().partition(b"\n")
+    if not head.startswith(NAME):
+        raise CheckpointError(f"{file} is not a checkpoint of PyCMTensor.")
+    if head != NAME + b" %d" % VERSION:
+        raise CheckpointError(
+            f"{file} is a checkpoint of version {head[len(NAME) :].decode(errors='replace').strip()}, this library "
+            f"reads version {VERSION}."
+        )
+    digest, _, body = rest.partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        raise CheckpointError(f"{file} is truncated or damaged: its checksum does not fit.")
+    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _check_run(file: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    other = [name for name in expected if found.get(name) != expected[name]]
+    if other:
+        name = other[0]
+        raise CheckpointError(
+            f"{file} belongs to another run: its {name} is {found.get(name)!r}, here it is {expected[name]!r}. "
+            "Name another file, or delete this one."
+        )
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f"{path.name}.previous")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in a folder last, on systems where a folder can be opened."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,187 @@
+"""A stochastic run between two epochs: where it is, what it saw, and whether it goes on."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
+from pycmtensor.estimation.fit import Epoch
+from pycmtensor.schedules import ReduceOnPlateau
+
+if TYPE_CHECKING:
+    from pycmtensor.estimation.stochastic import Stochastic
+
+__all__ = ["Run", "relative_gradient"]
+
+Array = NDArray[np.floating]
+
+EVALUATIONS = 50  # how often a run without validation looks at the whole sample, about
+SECONDS_PER_CALL = 0.5  # a run can be interrupted, and is saved, about this often
+
+#: Log-likelihoods that differ by less, relatively, are equal; the later point is then the better one.
+ROUNDING = 1e-14
+
+
+def relative_gradient(g: Array, theta: Array, llf: float) -> float:
+    """The gradient in relative changes: of the log-likelihood, for a relative change of a parameter."""
+    return float(np.max(np.abs(g) * np.maximum(1, np.abs(theta)))) / max(1.0, abs(llf))
+
+
+class Run:
+    """The state of a run, which a checkpoint holds and from which it goes on to the same bits.
+
+    Args:
+        engine: The likelihood on the data to train with.
+        start: Start values (K,).
+        bounds: Lower and upper bounds, (K,) each.
+        method: The settings.
+        validation: The likelihood on the data to validate with.
+    """
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        start: Array,
+        bounds: tuple[Array, Array],
+        method: Stochastic,
+        validation: LocalEngine | None,
+    ) -> None:
+        self.engine, self.validation, self.method, (self.lb, self.ub) = engine, validation, method, bounds
+        self.began = perf_counter()
+        schedule = method.schedule
+        self.plateau: ReduceOnPlateau | None = None
+        if isinstance(schedule, ReduceOnPlateau):  # it changes as it observes: the run has its own
+            self.plateau, schedule = copy.deepcopy(schedule), None
+        self.training = Training(engine, method.optimizer, schedule, method.batch_size, method.seed)
+        self.rate = float(self.plateau.lr.get_value()) if self.plateau else method.rate
+        self.state = self.training.start(start)
+        self.epoch, self.per_call = 0, 1
+        self.every = 1 if validation else max(1, method.epochs // EVALUATIONS)
+        self.path: list[Epoch] = []
+        self.best, self.best_theta = Epoch(0, -np.inf, np.inf), start
+        self.file = None if method.checkpoint is None else Path(method.checkpoint)
+        if self.file is None or not self._resumed(self.file):
+            self.evaluate()
+
+    def advance(self) -> None:
+        """Some epochs, at most to the next evaluation."""
+        stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
+        count = min(self.per_call, stop - self.epoch)
+        began = perf_counter()
+        self.state = self.training.run(self.state, self.epoch, count, self.rate)
+        seconds = perf_counter() - began
+        self.epoch += count
+        self.per_call = self.per_call * 2 if seconds < SECONDS_PER_CALL / 2 else max(1, self.per_call // 2)
+        if self.epoch == stop:
+            self.evaluate()
+        if self.file is not None:
+            save_checkpoint(self.file, self._identity(), self._arrays())
+
+    def evaluate(self) -> None:
+        """Log-likelihood and gradient of the whole sample, and of the validation; remembers the best point."""
+        theta = self.training.theta(self.state)
+        llf, g = self.engine.value_and_grad(theta)
+        g = np.where(self.held(theta, g), 0.0, g)
+        validated = self.validation.value(theta) if self.validation else np.nan
+        self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))
+        self.relative_gradient = relative_gradient(g, theta, llf)
+        if self._score(self.path[-1]) >= self._score(self.best) - ROUNDING * abs(llf):
+            self.best, self.best_theta = self.path[-1], theta
+        if self.plateau and self.epoch:
+            self.rate = self.plateau.observe(-self._score(self.path[-1]))
+
+    def held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
+        """Which parameters are on a bound that the log-likelihood pushes against."""
+        return ((theta <= self.lb) & (g <= 0)) | ((theta >= self.ub) & (g >= 0))
+
+    def why_stop(self) -> str:
+        """Why the run ends here, empty when it goes on."""
+        last, patience = self.path[-1], self.method.patience
+        if not (np.isfinite(last.llf) and np.isfinite(last.gradient)):
+            return f"the log-likelihood was no longer finite at epoch {last.epoch}: lower the learning rate."
+        if last == self.best and self.relative_gradient <= self.method.tolerance:
+            return f"the gradient of the whole sample vanished at epoch {last.epoch}."
+        if patience is not None and self.epoch - self.best.epoch >= patience:
+            return f"the validation did not improve for {patience} epochs."
+        if self.epoch >= self.method.epochs:
+            fell = last.llf < self.path[0].llf
+            return f"all {self.method.epochs} epochs were run" + (
+                f" and the log-likelihood fell to {last.llf:.6g}: lower the learning rate." if fell else "."
+            )
+        if self.method.time_limit is not None and perf_counter() - self.began >= self.method.time_limit:
+            return f"the time limit of {self.method.time_limit:g} s was reached after epoch {self.epoch}."
+        return ""
+
+    def _score(self, epoch: Epoch) -> float:
+        """What a point is judged by: the log-likelihood of the validation, or of the sample."""
+        return epoch.validation if self.validation and np.isfinite(epoch.llf) else epoch.llf
+
+    # ---- checkpoints ------------------------------------------------------------------------------------------
+
+    def _identity(self) -> dict[str, str]:
+        """What makes this run what it is; the number of epochs does not."""
+        settings = {name: value for name, value in vars(self.training.optimizer).items() if not name.startswith("_")}
+        return {
+            "parameters": ", ".join(self.engine.labels),
+            "data": _digest(self.engine),
+            "validation": _digest(self.validation) if self.validation else "none",
+            "optimizer": f"{self.training.optimizer.name} {sorted(settings.items(), key=str)}",
+            "state": ", ".join(self.training.names),
+            "rate": f"{self.method.rate!r} {_text(self.method.schedule)}",
+            "batch_size": str(self.training.batch_size),
+            "seed": str(self.method.seed),
+        }
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {f"state.{i}": np.asarray(part) for i, part in enumerate(self.state)}
+        arrays["path"] = np.array([[getattr(e, f.name) for f in fields(Epoch)] for e in self.path])
+        arrays["best"] = np.array([self.path.index(self.best), self.epoch])
+        arrays["best_theta"], arrays["relative_gradient"] = self.best_theta, np.array(self.relative_gradient)
+        if self.plateau:
+            p = self.plateau
+            arrays["plateau"] = np.array([p.best, p.bad, p.resting, float(p.lr.get_value())])
+        return arrays
+
+    def _resumed(self, file: Path) -> bool:
+        """Go on from a checkpoint, if there is one."""
+        arrays = load_checkpoint(file, self._identity())
+        if arrays is None:
+            return False
+        self.state = tuple(arrays[f"state.{i}"] for i in range(len(self.state)))
+        self.path = [Epoch(int(row[0]), *map(float, row[1:])) for row in arrays["path"]]
+        best, self.epoch = map(int, arrays["best"])
+        self.best, self.best_theta = self.path[best], arrays["best_theta"]
+        self.relative_gradient = float(arrays["relative_gradient"])
+        if self.plateau:
+            p = self.plateau
+            p.best, p.bad, p.resting = float(arrays["plateau"][0]), int(arrays["plateau"][1]), int(arrays["plateau"][2])
+            p.lr.set_value(arrays["plateau"][3])
+            self.rate = float(arrays["plateau"][3])
+        return True
+
+
+def _digest(engine: LocalEngine) -> str:
+    """A hash of the numbers that a likelihood is computed from."""
+    digest = hashlib.sha256()
+    for symbol in engine.program.inputs:
+        digest.update(np.ascontiguousarray(engine.dataset.array(symbol)).data)
+    digest.update(np.ascontiguousarray(engine.dataset.individual_weights).data)
+    digest.update(repr([value.tolist() for value in engine.fixed]).encode())
+    return digest.hexdigest()
+
+
+def _text(schedule: Any) -> str:
+    """A schedule in words that do not change from one process to the next."""
+    if isinstance(schedule, ReduceOnPlateau):
+        return f"ReduceOnPlateau {schedule.factor} {schedule.patience} {schedule.threshold} {schedule.cooldown}"
+    name = getattr(schedule, "__qualname__", None)
+    return name or repr(schedule)

@@ -1,0 +1,172 @@
+"""Runs that are interrupted end with the same bits; damaged and foreign files are refused."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycmtensor as cmt
+from pycmtensor.engine import Training
+from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
+from pycmtensor.exceptions import CheckpointError, CheckpointWarning
+from pycmtensor.optimizers import SGD, Adam
+from pycmtensor.schedules import ReduceOnPlateau
+from tests.estimation import train_in_pieces
+
+RUN = {"seed": "1"}
+
+
+@pytest.fixture(scope="module")
+def model() -> cmt.MNL:
+    return train_in_pieces.model()
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    """Ctrl-C in one of the next calls of the compiled program."""
+    run, left = Training.run, [calls]
+
+    def interrupted(self: Training, *args: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return run(self, *args)
+
+    monkeypatch.setattr(Training, "run", interrupted)
+
+
+@pytest.mark.parametrize("plateau", [False, True])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    model: cmt.MNL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plateau: bool
+) -> None:
+    def estimate(checkpoint: Path | None) -> cmt.Results:
+        method = train_in_pieces.method(None if checkpoint is None else str(checkpoint), 40)
+        if plateau:
+            schedule = ReduceOnPlateau(0.5, factor=0.5, patience=1)
+            method = cmt.Stochastic(
+                SGD, schedule=schedule, batch_size=300, epochs=40, checkpoint=checkpoint, validation=0.2
+            )
+        return cmt.estimate(model, method=method)
+
+    whole = estimate(None)
+    for calls in (2, 3, 0):
+        with monkeypatch.context() as patched:
+            interrupt_after(patched, calls)
+            assert "interrupted" in estimate(tmp_path / "run.ckpt").outcome.reason
+    resumed = estimate(tmp_path / "run.ckpt")
+    assert resumed.params.to_list() == whole.params.to_list()
+    assert resumed.history.equals(whole.history)
+    assert estimate(tmp_path / "run.ckpt").params.to_list() == whole.params.to_list()  # nothing is left to do
+
+
+def test_a_finished_run_goes_on_with_more_epochs(model: cmt.MNL, tmp_path: Path) -> None:
+    file = str(tmp_path / "run.ckpt")
+    cmt.estimate(model, method=train_in_pieces.method(file, 50))
+    longer = cmt.estimate(model, method=train_in_pieces.method(file, 100))
+    whole = cmt.estimate(model, method=train_in_pieces.method(None, 100))
+    assert longer.fit.theta.tolist() == whole.fit.theta.tolist()
+
+
+@pytest.mark.parametrize("change", [{"seed": 4}, {"lr": 2e-4}, {"batch_size": 65}, {"optimizer": SGD}])
+def test_the_file_of_another_run_is_refused(model: cmt.MNL, tmp_path: Path, change: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {"optimizer": Adam, "lr": 1e-4, "batch_size": 64, "epochs": 2, "seed": 3}
+    file = tmp_path / "run.ckpt"
+    cmt.estimate(model, method=cmt.Stochastic(**settings, checkpoint=file))
+    with pytest.raises(CheckpointError, match="belongs to another run: its .* Name another file"):
+        cmt.estimate(model, method=cmt.Stochastic(**{**settings, **change}, checkpoint=file))
+
+
+def test_other_data_are_another_run(model: cmt.MNL, tmp_path: Path) -> None:
+    file = tmp_path / "run.ckpt"
+    method = train_in_pieces.method(str(file), 2)
+    cmt.estimate(model, method=method)
+    with pytest.raises(CheckpointError, match="another run: its data"):
+        cmt.estimate(model, model.dataset.take(np.arange(900)), method=method)
+
+
+def saved_twice(folder: Path) -> Path:
+    file = folder / "run.ckpt"
+    for epoch in (1, 2):
+        save_checkpoint(file, RUN, {"epoch": np.array(epoch), "theta": np.array([0.1, np.pi])})
+    return file
+
+
+def test_arrays_come_back_bit_for_bit(tmp_path: Path) -> None:
+    arrays = load_checkpoint(saved_twice(tmp_path), RUN)
+    assert arrays is not None
+    assert arrays["epoch"] == 2
+    assert arrays["theta"].tolist() == [0.1, np.pi]
+    assert {f.name for f in tmp_path.iterdir()} == {"run.ckpt", "run.ckpt.previous"}
+    assert load_checkpoint(tmp_path / "none.ckpt", RUN) is None
+
+
+@pytest.mark.parametrize("left", [0, 10, 40, 200, -1])
+def test_after_a_truncated_file_the_one_before_is_used(tmp_path: Path, left: int) -> None:
+    file = saved_twice(tmp_path)
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.warns(CheckpointWarning, match=r"run\.ckpt is .*run\.ckpt\.previous is used instead"):
+        arrays = load_checkpoint(file, RUN)
+    assert arrays is not None
+    assert arrays["epoch"] == 1
+
+
+@pytest.mark.parametrize("byte", [90, 150, 400])
+def test_a_changed_byte_is_found(tmp_path: Path, byte: int) -> None:
+    file = saved_twice(tmp_path)
+    body = bytearray(file.read_bytes())
+    body[byte] ^= 1
+    file.write_bytes(bytes(body))
+    with pytest.warns(CheckpointWarning, match="truncated or damaged"):
+        assert load_checkpoint(file, RUN) is not None
+
+
+def test_files_of_others_and_of_other_versions_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(CheckpointError, match="table.csv is not a checkpoint of PyCMTensor. Delete the file"):
+        load_checkpoint(file, RUN)
+    file.write_bytes(b"PyCMTensor checkpoint 7\nabc\n")
+    with pytest.raises(CheckpointError, match="version 7, this library reads version 1"):
+        load_checkpoint(file, RUN)
+    assert file.read_bytes() == b"PyCMTensor checkpoint 7\nabc\n"  # left as it was
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
+    file = saved_twice(tmp_path)
+    file.unlink()
+    arrays = load_checkpoint(file, RUN)
+    assert arrays is not None
+    assert arrays["epoch"] == 1
+
+
+def killed_until_done(file: Path, epochs: int, kills: int, seed: int) -> tuple[str, int]:
+    """Run the training in processes that are killed at random moments after each has gone on a little."""
+    rng, killed = random.Random(seed), 0
+    command = [sys.executable, "-m", "tests.estimation.train_in_pieces", str(file), str(epochs)]
+    while True:
+        before = file.stat().st_mtime_ns if file.exists() else 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            while killed < kills and process.poll() is None:
+                time.sleep(0.002)
+                if file.exists() and file.stat().st_mtime_ns != before:
+                    time.sleep(rng.uniform(0, 0.1))
+                    process.kill()
+                    killed += 1
+                    break
+            printed, _ = process.communicate()
+        if process.returncode == 0:
+            return printed.strip(), killed
+
+
+@pytest.mark.parametrize(("kills", "epochs"), [(2, 2000), pytest.param(20, 20_000, marks=pytest.mark.slow)])
+def test_killed_processes_end_with_the_same_bits(model: cmt.MNL, tmp_path: Path, kills: int, epochs: int) -> None:
+    printed, killed = killed_until_done(tmp_path / "run.ckpt", epochs, kills, seed=kills)
+    whole = cmt.estimate(model, method=train_in_pieces.method(None, epochs))
+    assert killed == kills
+    assert printed == str(whole.params.map(float.hex).to_list())
