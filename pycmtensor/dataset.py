@@ -149,7 +149,7 @@ class Dataset:
                     f"Column '{key}' holds {missing} missing and {len(bad) - missing} infinite value(s) "
                     f"({rows_text(bad)}). Fill them or drop the rows before making the Dataset."
                 )
-            self._arrays[key] = self._spread(values.astype(pytensor.config.floatX))
+            self._arrays[key] = self._spread(values.astype(pytensor.config.floatX, copy=False))
         return self._arrays[key]
 
     def evaluate(self, expression: Variable) -> NDArray[Any]:
@@ -257,8 +257,8 @@ class Dataset:
         return symbol
 
     def _spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Row values (rows,) on the axes (T, N, 1)."""
-        return values[self._rows][:, :, None]
+        """Row values (rows,) on the axes (T, N, 1); without a copy when every row is an individual."""
+        return values[self._rows][:, :, None] if self.is_panel else values[None, :, None]
 
     def _column(self, column: str) -> nw.Series[Any]:
         if column not in self._table.columns:

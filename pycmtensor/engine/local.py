@@ -52,6 +52,10 @@ class Program:
 
     def loglike(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """Log-likelihood of a block."""
+        if self.linear is not None:
+            parts = self.unflatten(theta)
+            x, c = self.linear.derivatives(parts, fixed, data)
+            return weights @ self.linear.kernel(jnp.tensordot(theta, x, 1) + c, parts, fixed, data)
         return weights @ self.logprob(theta, fixed, data)
 
     @cached_property
@@ -152,7 +156,7 @@ class LocalEngine:
         self.dataset, self.n_individuals = data, data.n_individuals
         self.block = min(block or self._fitting_block(), self.n_individuals)
         self.fixed = [p.get_value() for p in self.program.fixed]
-        self.arrays = self._placed(model.compiled)
+        self._placed = model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
 
     def value(self, theta: Array) -> float:
         """Log-likelihood."""
@@ -172,7 +176,8 @@ class LocalEngine:
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows."""
         columns = [self.dataset.array(symbol)[..., 0].T for symbol in self.program.inputs]
-        return jax.device_put(self.dataset.individual_weights), jax.device_put(np.stack(columns, axis=-1))
+        rows = np.stack(columns, axis=-1)
+        return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
 
     def _fitting_block(self) -> int:
         """As many individuals as the arrays of `Program.second_order` stay in the cache with, but not too few."""
@@ -182,14 +187,14 @@ class LocalEngine:
             return max(64, LINEAR_BLOCK // (K * J * situations))
         return max(64 // situations, BLOCK // max(situations, K**2 // 16), 1)
 
-    def _placed(self, compiled: dict[Any, Any]) -> tuple[Any, list[Any]]:
+    @property
+    def arrays(self) -> tuple[Any, list[Any]]:
         """Weights and columns in blocks on the device, kept with the model for as long as the data live."""
-        of_data = compiled.setdefault("data", WeakKeyDictionary()).setdefault(self.dataset, {})
         key = (self.program, self.block)
-        if key not in of_data:
+        if key not in self._placed:
             columns = [jax.device_put(self._blocks(self.dataset.array(v))) for v in self.program.inputs]
-            of_data[key] = jax.device_put(self._weight_blocks(self.dataset.individual_weights)), columns
-        return of_data[key]
+            self._placed[key] = jax.device_put(self._weight_blocks(self.dataset.individual_weights)), columns
+        return self._placed[key]
 
     def _blocks(self, array: Array) -> Array:
         """(T, N, 1) -> (blocks, T, B, 1); the last block is filled with the last individual."""

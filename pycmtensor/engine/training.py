@@ -73,6 +73,7 @@ class Training:
         self._reported = averages[0] if averages else self._theta
         self._data = None if self.batches == 1 else engine.by_individual()
         self._run = compile_with_xla(self._epochs)
+        self._whole = compile_with_xla(self._sample)
 
     def start(self, theta: Array) -> tuple[Any, ...]:
         """The state before the first step: theta and the optimizer's own."""
@@ -86,8 +87,20 @@ class Training:
 
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
-        new = self._run(state, rate, first, count, self._engine.fixed, self._engine.arrays, self._data)
+        arrays = self._engine.arrays if self._data is None else None
+        new = self._run(state, rate, first, count, self._engine.fixed, arrays, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
+
+    def release(self) -> None:
+        """Give back the memory of the data; nothing can be run afterwards."""
+        self._data = None
+
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
+        """Log-likelihood and gradient of the whole sample, from the data that training holds already."""
+        if self._data is None:
+            return self._engine.value_and_grad(theta)
+        value, g = self._whole(theta, self._engine.fixed, *self._data)
+        return float(value), np.asarray(g)
 
     def _epochs(self, state: Any, rate: Any, first: Any, count: Any, fixed: Any, arrays: Any, data: Any) -> Any:
         whole = self.batches == 1
@@ -109,14 +122,31 @@ class Training:
 
         def step(state: Any, batch: Any) -> Any:
             individuals, is_present = batch
-            chosen = rows[individuals]  # one gather of whole rows, (B, T, columns)
-            columns = [chosen[:, :, c].T[:, :, None] for c in range(rows.shape[2])]
-            w = weights[individuals] * is_present
+            w, columns = _taken(weights, rows, individuals, is_present)
             g = jax.grad(self._program.loglike)(state[self._theta], fixed, w, columns)
             return self._moved(state, -g / is_present.sum(), rate), None
 
         return jax.lax.scan(step, state, (order, present))[0]
 
+    def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
+        size, n = self._engine.block, self.n_individuals
+
+        def step(total: Any, first: Any) -> Any:
+            i = first + np.arange(size)
+            w, columns = _taken(weights, rows, jnp.minimum(i, n - 1), i < n)
+            block = jax.value_and_grad(self._program.loglike)(theta, fixed, w, columns)
+            return jax.tree.map(jnp.add, total, block), None
+
+        zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
+        return jax.lax.scan(step, zero, np.arange(0, n, size))[0]
+
     def _moved(self, state: Any, g: Any, rate: Any) -> Any:
         new = self._rule(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
+
+
+def _taken(weights: Any, rows: Any, individuals: Any, is_present: Any) -> tuple[Any, list[Any]]:
+    """Weights and columns (T, B, 1) of some individuals: one gather of whole rows (B, T, columns)."""
+    chosen = rows[individuals]
+    columns = [chosen[:, :, c].T[:, :, None] for c in range(rows.shape[2])]
+    return weights[individuals] * is_present, columns

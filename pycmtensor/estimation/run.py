@@ -89,7 +89,7 @@ class Run:
     def evaluate(self) -> None:
         """Log-likelihood and gradient of the whole sample, and of the validation; remembers the best point."""
         theta = self.training.theta(self.state)
-        llf, g = self.engine.value_and_grad(theta)
+        llf, g = self.training.value_and_grad(theta)
         g = np.where(self.held(theta, g), 0.0, g)
         validated = self.validation.value(theta) if self.validation else np.nan
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))

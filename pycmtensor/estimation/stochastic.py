@@ -156,6 +156,7 @@ def train(
             why = f"interrupted after epoch {run.epoch}."
     if run.path[-1].epoch != run.epoch:
         run.evaluate()
+    run.training.release()  # its copy of the data makes room for the derivatives
     return _reported(engine, run, why)
 
 
