@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from difflib import get_close_matches
+from enum import Enum
 from typing import Any
 
 import narwhals as nw
@@ -19,7 +20,16 @@ from pycmtensor.exceptions import DatasetError
 
 __all__ = ["Dataset", "rows_text"]
 
-CHOSEN, OBSERVED, WEIGHT = object(), object(), object()  # what a symbol holds when it is not a column
+
+class Special(Enum):
+    """What a symbol stands for when it is not a column."""
+
+    CHOSEN = "chosen"
+    OBSERVED = "observed"
+    WEIGHT = "weight"
+
+
+CHOSEN, OBSERVED, WEIGHT = Special.CHOSEN, Special.OBSERVED, Special.WEIGHT
 
 
 def rows_text(rows: NDArray[np.integer]) -> str:
@@ -96,8 +106,11 @@ class Dataset:
         return list(self._table.columns)
 
     def __getitem__(self, column: str) -> Variable:
-        """The symbolic column, with the axes (T, N, 1)."""
-        if column not in self._symbols:
+        """The symbolic column, with the axes (T, N, 1).
+
+        Compare it with ``pt.eq(ds["GA"], 1)``: ``==`` asks whether two symbols are the same object.
+        """
+        if not isinstance(column, str) or column not in self._symbols:
             self._numeric(column)
             self._symbols[column] = self._symbol(column, column)
         return self._symbols[column]
@@ -201,11 +214,13 @@ class Dataset:
         if individual is None:
             rows = np.arange(self.nobs)[None, :]
             return rows, np.ones(rows.shape, dtype=bool)
-        identifier = self._column(individual)
-        if identifier.is_null().any():
-            bad = np.flatnonzero(identifier.is_null().to_numpy())
-            raise DatasetError(f"Column '{individual}' does not say who decides in {rows_text(bad)}.")
-        _, first, person = np.unique(identifier.to_numpy(), return_index=True, return_inverse=True)
+        identifier = self._complete(individual)
+        try:
+            _, first, person = np.unique(identifier, return_index=True, return_inverse=True)
+        except TypeError:
+            raise DatasetError(
+                f"Column '{individual}' mixes types; identifiers must be all numbers or all text."
+            ) from None
         person = np.argsort(np.argsort(first))[person]  # individuals in the order of their first row
         lengths = np.bincount(person)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -216,7 +231,7 @@ class Dataset:
 
     def _codes(self) -> NDArray[np.integer]:
         """Position of the chosen alternative in ``alternatives``, row by row."""
-        codes = self._column(self.choice).to_numpy()
+        codes = self._complete(self.choice)
         position = np.full(self.nobs, -1)
         for i, code in enumerate(self.alternatives.values()):
             position[codes == code] = i
@@ -237,6 +252,8 @@ class Dataset:
         negative = self.rows_of(values[..., 0] < 0)
         if len(negative):
             raise DatasetError(f"The weights in '{self.weights}' must be at least 0; {rows_text(negative)} are not.")
+        if not values.any():
+            raise DatasetError(f"The weights in '{self.weights}' are all 0, so no row counts.")
         split = self.rows_of(values[..., 0] != values[:1, :, 0])
         if len(split):
             raise DatasetError(
@@ -261,11 +278,24 @@ class Dataset:
         return values[self._rows][:, :, None] if self.is_panel else values[None, :, None]
 
     def _column(self, column: str) -> nw.Series[Any]:
+        if not isinstance(column, str):
+            raise DatasetError(f"A column is called by its name, a text, found {column!r}. Rename columns if need be.")
         if column not in self._table.columns:
             near = get_close_matches(str(column), self.columns, n=3, cutoff=0.5)
             hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Columns: {', '.join(self.columns)}."
             raise DatasetError(f"The frame has no column '{column}'. {hint}")
         return self._table[column]
+
+    def _complete(self, column: str) -> NDArray[Any]:
+        """The values of a column that must be there in every row."""
+        series = self._column(column)
+        missing = series.is_null()
+        if series.dtype.is_float():
+            missing = missing | series.is_nan()
+        if missing.any():
+            bad = np.flatnonzero(missing.to_numpy())
+            raise DatasetError(f"Column '{column}' is missing in {rows_text(bad)}. Fill it or drop these rows.")
+        return series.to_numpy()
 
     def _numeric(self, column: str) -> NDArray[Any]:
         series = self._column(column)
@@ -282,6 +312,8 @@ def _snapshot(frame: Any) -> nw.DataFrame[Any]:
     """The frame as narwhals sees it, detached from later changes by the user."""
     try:
         table = nw.from_native(frame)
+    except nw.exceptions.DuplicateError:
+        raise DatasetError("The frame has two columns of one name. Rename or drop one of them.") from None
     except TypeError:
         raise DatasetError(
             f"A Dataset is made from a pandas, polars or PyArrow table, found {type(frame).__name__}. "

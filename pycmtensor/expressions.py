@@ -54,12 +54,8 @@ class Parameter:
                 f"A parameter needs a name that is a text of at least one letter, found {name!r}. "
                 "Write for example Beta('b_time')."
             )
-        if status not in (0, 1):
-            raise ModelError(
-                f"Parameter '{name}': status is 0 (estimated) or 1 (fixed at its value), found {status!r}."
-            )
         self.name = name
-        self.status = int(status)
+        self.status = status
         self.lb, self.ub = _bound(name, "lb", lb), _bound(name, "ub", ub)
         if self.lb is not None and self.ub is not None and self.lb > self.ub:
             raise ModelError(
@@ -75,6 +71,19 @@ class Parameter:
     def __call__(self) -> Variable:
         """The PyTensor shared variable."""
         return self._shared
+
+    @property
+    def status(self) -> int:
+        """0 when the parameter is estimated, 1 when it stays fixed at its value."""
+        return self._status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        if isinstance(status, bool) or status not in (0, 1):
+            raise ModelError(
+                f"Parameter '{self.name}': status is 0 (estimated) or 1 (fixed at its value), found {status!r}."
+            )
+        self._status = int(status)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Fit, Outcome, Stochastic, maximise
 from pycmtensor.exceptions import NotConvergedWarning
@@ -142,6 +143,7 @@ class Results:
         import pandas as pd
         from scipy.special import ndtri
 
+        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
         half = ndtri(1 - alpha / 2) * self._errors(kind)
         bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
         return pd.DataFrame(bounds, index=list(self.fit.labels))

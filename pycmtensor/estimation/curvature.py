@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLAT", "bends", "newton_distance"]
+__all__ = ["FLAT", "NEAR", "bends", "held_by_bounds", "newton_distance"]
 
 Array = NDArray[np.floating]
 
 #: An eigenvalue of a matrix with unit diagonal counts as 0 below this, times the size of the matrix.
 FLAT = 1e-12
+
+#: Standard errors are reported when the maximum is estimated to be at most this many of them away.
+NEAR = 0.1
 
 
 def bends(H: Array) -> Array:
@@ -19,7 +22,7 @@ def bends(H: Array) -> Array:
     ``H / outer(bends, bends)`` has a unit diagonal, and lengths times bends are in conditional standard errors.
     """
     diagonal = np.sqrt(np.abs(np.diag(H)))
-    return np.where(diagonal <= FLAT * diagonal.max(initial=0), 1.0, diagonal)
+    return np.where(diagonal == 0, 1.0, diagonal)
 
 
 def newton_distance(g: Array, H: Array) -> float:
@@ -29,7 +32,8 @@ def newton_distance(g: Array, H: Array) -> float:
 
     With H the information matrix, this is the length of the Newton step measured with the inverse of the
     covariance, and half its square is the gain in log-likelihood that is still to be expected. It does not depend
-    on the units of the parameters. Infinite where the function is not convex.
+    on the units of the parameters. Infinite where the function is not convex, or falls along a direction in which it
+    does not bend.
     """
     if not g.size:
         return 0.0
@@ -37,6 +41,11 @@ def newton_distance(g: Array, H: Array) -> float:
     w, Q = np.linalg.eigh(H / np.outer(scale, scale))
     projected = Q.T @ (g / scale)
     flat = np.abs(w) <= FLAT * len(g)
-    if np.any(w[~flat] < 0):
+    if np.any(w[~flat] < 0) or np.any(np.abs(projected[flat]) > 1e-6 * max(1.0, float(np.abs(projected).max()))):
         return np.inf
     return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))
+
+
+def held_by_bounds(theta: Array, gradient: Array, lb: Array, ub: Array) -> NDArray[np.bool_]:
+    """Which parameters are on a bound that a log-likelihood with this gradient pushes against, (K,)."""
+    return ((theta <= lb) & (gradient <= 0)) | ((theta >= ub) & (gradient >= 0))

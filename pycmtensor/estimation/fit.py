@@ -41,7 +41,7 @@ class Iterate:
     """One line of progress.
 
     Attributes:
-        iteration: Number of accepted and rejected steps so far.
+        iteration: Number of accepted steps so far.
         llf: Log-likelihood.
         gradient: Largest absolute element of the gradient that bounds leave free.
         distance: Estimated distance to the maximum in standard errors, see `curvature.newton_distance`.
@@ -79,7 +79,8 @@ class Optimum:
     at_bound: NDArray[np.bool_]
     outcome: Outcome
     path: Sequence[Iterate | Epoch]
-    start_hessian: Array | None = None  #: at the start values, for a look at what flattened out on the way
+    start: Array | None = None  #: where the method began
+    start_hessian: Array | None = None  #: the Hessian there, which tells what flattened out on the way
 
 
 @dataclass(frozen=True)

@@ -1,102 +1,124 @@
-"""Whether the likelihood has a maximum: which combinations of parameters it leaves open."""
+"""Whether the likelihood has one maximum: directions in which it does not bend are tried out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.engine.protocol import Engine
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.fit import Optimum, Outcome
 from pycmtensor.exceptions import IdentificationError
 
-__all__ = ["FlatDirections", "check_maximum", "flat_directions"]
+__all__ = ["Verdict", "check_maximum", "flat_directions", "verdict"]
 
 Array = NDArray[np.floating]
 
-#: A direction is flat when the likelihood bends less than this along it, relative to single parameters at the start.
-#: Larger than the rounding of a Hessian summed over many rows.
-FLAT = 1e-10
+#: A direction is a candidate when the likelihood bends less than this along it, relative to single parameters.
+FLAT = 1e-7
 
-#: A direction that is flat at the end was not so at the start when it bent more than this there.
-BENT = 1e-6
-
-
-@dataclass(frozen=True)
-class FlatDirections:
-    """Directions (D, K) in the units of the parameters, the largest element of each 1, along which nothing bends.
-
-    Attributes:
-        unidentified: Flat from the start: the data cannot tell the parameters apart.
-        separated: Flattened out on the way: the likelihood rises without end, and there is no maximum.
-    """
-
-    unidentified: Array
-    separated: Array
+#: A change of the log-likelihood that counts as none; the steps that are tried out would change it by 1.
+NOTHING = 1e-3
 
 
-def flat_directions(information: Array, at_start: Array | None = None) -> FlatDirections:
-    """Directions in which the log-likelihood does not bend at the estimates.
+class Verdict(Enum):
+    """What a step in a direction and a step back say of it."""
+
+    IDENTIFIED = "falls on both sides as the curvature says"
+    UNIDENTIFIED = "stays the same on both sides, or is flat at this point only"
+    SEPARATED = "falls on one side and rises without end on the other"
+
+
+def flat_directions(information: Array, scale: Array) -> Array:
+    """Directions (D, K) along which the log-likelihood hardly bends at the estimates.
 
     Args:
         information: Minus the Hessian of the log-likelihood at the estimates, (K, K).
-        at_start: The same at the start values; None when not known, and then no direction counts as separated.
+        scale: `bends` of the parameters where the likelihood is known to bend, (K,).
+
+    Returns:
+        Directions in the units of the parameters, the largest element of each 1, with few elements other than 0.
     """
-    at_start = information if at_start is None else at_start
-    scale = np.where(np.diag(at_start) == 0, bends(information), bends(at_start))
     w, Q = np.linalg.eigh(information / np.outer(scale, scale))
-    directions = _sparse(Q[:, np.abs(w) <= FLAT * len(w)].T)
-    unit = at_start / np.outer(scale, scale)
-    bent = np.einsum("dk,kl,dl->d", directions, unit, directions) > BENT * (directions**2).sum(axis=1)
-    directions = directions / scale
-    directions /= np.take_along_axis(directions, np.abs(directions).argmax(axis=1, keepdims=True), axis=1)
-    return FlatDirections(directions[~bent], directions[bent])
+    directions = _sparse(Q[:, np.abs(w) <= FLAT * len(w)].T) / scale
+    return directions / np.take_along_axis(directions, np.abs(directions).argmax(axis=1, keepdims=True), axis=1)
 
 
-def check_maximum(best: Optimum, labels: Sequence[str]) -> Outcome:
-    """The outcome of a converged method after a look at the directions in which the likelihood is flat.
+def verdict(engine: Engine, best: Optimum, direction: Array, scale: Array) -> tuple[Verdict, float]:
+    """Try a direction out, and say to which side (1 or -1) the log-likelihood does not fall.
+
+    The step is as long as it takes to lose 1 of log-likelihood if the curvature holds; where rounding is all there is
+    of a curvature, it is ten million conditional standard errors long.
+    """
+    noise = 1e-14 * float(((scale * direction) ** 2).sum())
+    step = np.sqrt(2 / max(float(-direction @ best.at.hessian @ direction), noise)) * direction
+    ahead, back = (best.at.value - engine.value(best.theta + side * step) for side in (1, -1))
+    falls = [not change < NOTHING for change in (ahead, back)]  # what is not finite has fallen
+    if all(falls):
+        as_said = 0.05 < ahead < 20 and 0.05 < back < 20
+        return (Verdict.IDENTIFIED if as_said else Verdict.UNIDENTIFIED), 1.0
+    return (Verdict.SEPARATED if any(falls) else Verdict.UNIDENTIFIED), -1.0 if falls[0] else 1.0
+
+
+def check_maximum(best: Optimum, engine: Engine, lb: Array, ub: Array, labels: Sequence[str]) -> Outcome:
+    """The outcome of a method near a maximum, after a look at the directions in which the likelihood is flat.
 
     Raises:
         IdentificationError: Some are flat because the data say nothing about them; names the parameters.
     """
+    scale = _usual_bends(best, engine, lb, ub)
     inside = np.flatnonzero(~best.at_bound)
     if not len(inside):
         return best.outcome
-    block = np.ix_(inside, inside)
-    start = None if best.start_hessian is None else -best.start_hessian[block]
-    flat = flat_directions(-best.at.hessian[block], start)
-    names = [label for label, held in zip(labels, best.at_bound, strict=True) if not held]
-    if len(flat.unidentified):
+    unidentified, rising = [], []
+    for flat in flat_directions(-best.at.hessian[np.ix_(inside, inside)], scale[inside]):
+        direction = np.zeros_like(best.theta)
+        direction[inside] = flat
+        found, side = verdict(engine, best, direction, scale)
+        if found is Verdict.UNIDENTIFIED:
+            unidentified.append(_combination(direction, labels))
+        if found is Verdict.SEPARATED:
+            rising.append(_combination(side * direction, labels))
+    if unidentified:
         raise IdentificationError(
             "The data do not identify the model. The log-likelihood stays the same along:\n"
-            + "\n".join(f"  {_combination(direction, names)}" for direction in flat.unidentified)
+            + "\n".join(f"  {combination}" for combination in unidentified)
             + "\nFix one parameter of each line at a value (status=1) or take it out, for example the constant of one "
             "alternative, or a variable that is the same in all utilities."
         )
-    if len(flat.separated):
-        rising = [d * (1 if d @ best.theta[inside] >= 0 else -1) for d in flat.separated]
+    if rising:
         return Outcome(
             False,
-            "there is no maximum: the log-likelihood rises without end along "
-            + "; ".join(_combination(direction, names) for direction in rising)
-            + ". Some choices are predicted perfectly (separation).",
+            f"there is no maximum: the log-likelihood rises without end along {'; '.join(rising)}. Some choices are "
+            "predicted perfectly (separation).",
             "Take out the variable or constant that predicts them, merge alternatives, or set bounds.",
             near_maximum=False,
         )
     return best.outcome
 
 
+def _usual_bends(best: Optimum, engine: Engine, lb: Array, ub: Array) -> Array:
+    """The larger of the bends at the start values and at 0, or at the bound nearest to it."""
+    found = [bends(h) for h in (best.start_hessian,) if h is not None]
+    at_zero = np.clip(np.zeros_like(best.theta), lb, ub)
+    if best.start is None or not np.array_equal(at_zero, best.start):
+        found.append(bends(engine.second_order(at_zero).hessian))
+    usable = [f for f in found if np.isfinite(f).all()] or [bends(best.at.hessian)]
+    return np.max(usable, axis=0)
+
+
 def _sparse(basis: Array) -> Array:
     """Another basis of the same space, (D, K), whose vectors have few elements: reduced row echelon form."""
     rows = basis.copy()
     for i in range(len(rows)):
-        pivot = np.unravel_index(np.abs(rows[i:]).argmax(), rows[i:].shape)
-        rows[[i, i + int(pivot[0])]] = rows[[i + int(pivot[0]), i]]
-        rows[i] /= rows[i, pivot[1]]
+        row, column = np.unravel_index(np.abs(rows[i:]).argmax(), rows[i:].shape)
+        rows[[i, i + int(row)]] = rows[[i + int(row), i]]
+        rows[i] /= rows[i, column]
         others = np.arange(len(rows)) != i
-        rows[others] -= np.outer(rows[others, pivot[1]], rows[i])
+        rows[others] -= np.outer(rows[others, column], rows[i])
     return np.where(np.abs(rows) < 1e-6, 0.0, rows)
 
 

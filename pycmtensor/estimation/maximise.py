@@ -10,14 +10,15 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.dataset import Dataset
+from pycmtensor.checks import whole
+from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation.fit import Fit, Optimum
 from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.estimation.trust_region import trust_region
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
 
@@ -37,10 +38,9 @@ def maximise(
 ) -> Fit:
     """Maximum likelihood estimates and the derivatives there; see `pycmtensor.estimate`."""
     began = perf_counter()
-    if data is not None:
-        model.check(data)
+    _check_arguments(model, data, start, max_iterations)
     data, validation = _split(model, data or model.dataset, method)
-    theta = start_values(model.free, start or {})
+    theta = start_values(model.free, {} if start is None else dict(start))
     lb, ub = _bounds(model.free)
     engine = LocalEngine(model, data)
     newton = partial(trust_region, engine, lb=lb, ub=ub, max_iterations=max_iterations, report=IterationLines(progress))
@@ -50,10 +50,14 @@ def maximise(
         if method.polish:
             best = replace(newton(best.theta), path=best.path)
     elif method == "trust-region":
-        best = newton(theta)
+        try:
+            best = newton(theta)
+        except OptimizerError as error:
+            raise OptimizerError(f"{error}{_where_not_finite(model, data)}") from None
     else:
         raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
-    outcome = check_maximum(best, engine.labels) if best.outcome.converged else best.outcome
+    judged = best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic))
+    outcome = check_maximum(best, engine, lb, ub, engine.labels) if judged else best.outcome
     return Fit(
         model=model.name,
         method=method.describe() if isinstance(method, Stochastic) else method,
@@ -75,6 +79,22 @@ def maximise(
     )
 
 
+def _check_arguments(model: Model, data: Dataset | None, start: object, max_iterations: int) -> None:
+    if not isinstance(model, Model):
+        raise ModelError(f"The first argument of estimate is a model such as MNL, found {type(model).__name__}.")
+    if data is not None and not isinstance(data, Dataset):
+        raise DatasetError(
+            f"data must be a Dataset, found {type(data).__name__}. Make one with the model's choice and alternatives."
+        )
+    if data is not None:
+        model.check(data)
+    if start is not None and not (hasattr(start, "keys") and hasattr(start, "items")):
+        raise ModelError(f"start maps names of parameters to values, found {start!r}. Write start={{'b_time': -1}}.")
+    whole("estimate", "max_iterations", max_iterations, least=1)
+    if not model.free:
+        raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
+
+
 def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
     """Flat start values (K,): those in ``start`` by name, the parameters' own values otherwise.
 
@@ -86,7 +106,11 @@ def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
     if unknown:
         raise ModelError(f"start names {', '.join(unknown)}; the free parameters are {', '.join(labels)}.")
     theta = np.concatenate([parameter.get_value().ravel() for parameter in free]).astype(float)
-    theta = np.array([start.get(label, value) for label, value in zip(labels, theta, strict=True)], dtype=float)
+    for k, label in enumerate(labels):
+        value = start.get(label, theta[k])
+        if isinstance(value, (str, bytes)) or not np.isscalar(value) or not np.isfinite(value):
+            raise ModelError(f"The start value of '{label}' must be a finite number, found {value!r}.")
+        theta[k] = value
     lb, ub = _bounds(free)
     for label, value, low, high in zip(labels, theta, lb, ub, strict=True):
         if not low <= value <= high:
@@ -102,6 +126,21 @@ def _bounds(free: list[Parameter]) -> tuple[Array, Array]:
 
 def _labelled(parameter: Parameter) -> list[tuple[str, float]]:
     return list(zip(parameter.labels(), parameter.get_value().ravel().tolist(), strict=True))
+
+
+def _where_not_finite(model: Model, data: Dataset) -> str:
+    """Alternatives whose utilities are not finite at the parameters' own values, in a sentence."""
+    for name, utility in model.utilities.items():
+        if data is not model.dataset:
+            break
+        values = np.broadcast_to(data.evaluate(utility), data.array(data.chosen).shape)[..., 0]
+        rows = data.rows_of(~np.isfinite(values))
+        if len(rows):
+            return (
+                f" The utility of '{name}' is not finite in {rows_text(rows)}. Where the alternative is unavailable, "
+                "write for example pt.log(pt.switch(available, x, 1))."
+            )
+    return ""
 
 
 def _split(model: Model, data: Dataset, method: str | Stochastic) -> tuple[Dataset, LocalEngine | None]:

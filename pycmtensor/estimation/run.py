@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.engine import LocalEngine, Training
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
+from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Epoch
 from pycmtensor.schedules import ReduceOnPlateau
 
@@ -101,7 +102,7 @@ class Run:
 
     def held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
         """Which parameters are on a bound that the log-likelihood pushes against."""
-        return ((theta <= self.lb) & (g <= 0)) | ((theta >= self.ub) & (g >= 0))
+        return held_by_bounds(theta, g, self.lb, self.ub)
 
     def why_stop(self) -> str:
         """Why the run ends here, empty when it goes on."""

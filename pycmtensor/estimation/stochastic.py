@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
-from pycmtensor.estimation.curvature import newton_distance
+from pycmtensor.estimation.curvature import NEAR, newton_distance
 from pycmtensor.estimation.fit import Optimum, Outcome
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, relative_gradient
@@ -23,9 +23,6 @@ from pycmtensor.optimizers import Optimizer
 __all__ = ["Stochastic", "train"]
 
 Array = NDArray[np.floating]
-
-#: Standard errors are reported when the maximum is estimated to be at most this many of them away.
-NEAR = 0.1
 
 
 @dataclass(frozen=True)

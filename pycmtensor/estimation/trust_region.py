@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import Engine, SecondOrder
-from pycmtensor.estimation.curvature import FLAT, bends, newton_distance
+from pycmtensor.estimation.curvature import FLAT, NEAR, bends, held_by_bounds, newton_distance
 from pycmtensor.estimation.fit import Iterate, Optimum, Outcome
 from pycmtensor.exceptions import OptimizerError
 
@@ -64,7 +64,7 @@ def trust_region(
         lb: Lower bounds (K,), -inf for none.
         ub: Upper bounds (K,), inf for none.
         tolerance: Converged when the maximum is estimated to be this many standard errors away.
-        max_iterations: Most evaluations of the Hessian.
+        max_iterations: Most accepted steps.
         report: Called with every accepted iterate.
 
     Raises:
@@ -82,29 +82,32 @@ def trust_region(
         )
     radius, path = np.inf, []
     first = here
-    for iteration in range(max_iterations):
+    for iteration in range(max_iterations + 1):
         held = _held(here, lb, ub)
-        distance = newton_distance(here.g[~held], here.H[np.ix_(~held, ~held)])
+        distance = _distance(here, lb, ub)
         path.append(Iterate(iteration, -here.f, float(np.abs(here.g[~held]).max(initial=0)), distance))
         report(path[-1])
         if distance <= tolerance:
-            return Optimum(here.x, here.at, held, _converged(held, engine.labels), path, first.at.hessian)
+            return Optimum(here.x, here.at, held, _converged(held, engine.labels), path, first.x, first.at.hessian)
+        if iteration == max_iterations:
+            break
         there, radius = _accepted_step(engine, here, radius, lb, ub)
         if there is None:
             stalled = Outcome(
                 False,
                 f"no step raises the log-likelihood; the maximum is estimated {distance:.2g} standard errors away.",
                 "Scale the columns to similar sizes, or start elsewhere.",
+                near_maximum=distance <= NEAR,
             )
-            return Optimum(here.x, here.at, held, stalled, path, first.at.hessian)
+            return Optimum(here.x, here.at, held, stalled, path, first.x, first.at.hessian)
         here = there
-    held = _held(here, lb, ub)
     limit = Outcome(
         False,
         f"stopped after {max_iterations} iterations.",
         "Raise max_iterations, choose other start values, or check that the parameters are identified.",
+        near_maximum=distance <= NEAR,
     )
-    return Optimum(here.x, here.at, held, limit, path, first.at.hessian)
+    return Optimum(here.x, here.at, held, limit, path, first.x, first.at.hessian)
 
 
 def _accepted_step(
@@ -122,7 +125,7 @@ def _accepted_step(
         there = _evaluate(engine, np.clip(here.x + s, lb, ub))
         agreement = (here.f - there.f) / expected if expected > 0 and _is_finite(there) else -np.inf
         if expected < rounding and _is_finite(there) and abs(here.f - there.f) < 10 * rounding:
-            agreement = 1.0 if np.abs(there.g).max() < np.abs(here.g).max() else -np.inf  # f can tell no more
+            agreement = 1.0 if _distance(there, lb, ub) < _distance(here, lb, ub) else -np.inf  # f can tell no more
         if agreement > 0.75 and length > 0.9 * radius:
             radius = 2 * radius
         if agreement > 1e-4:
@@ -193,8 +196,13 @@ def _is_finite(q: _Quadratic) -> bool:
 
 
 def _held(here: _Quadratic, lb: Array, ub: Array) -> NDArray[np.bool_]:
-    """Parameters on a bound that the function pushes against."""
-    return ((here.x <= lb) & (here.g >= 0)) | ((here.x >= ub) & (here.g <= 0))
+    return held_by_bounds(here.x, here.at.gradient, lb, ub)
+
+
+def _distance(here: _Quadratic, lb: Array, ub: Array) -> float:
+    """`newton_distance` of the parameters that no bound holds."""
+    free = ~_held(here, lb, ub)
+    return newton_distance(here.g[free], here.H[np.ix_(free, free)])
 
 
 def _converged(held: NDArray[np.bool_], labels: tuple[str, ...]) -> Outcome:

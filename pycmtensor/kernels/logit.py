@@ -12,18 +12,18 @@ from pytensor.graph.basic import Variable
 
 __all__ = ["LARGEST_EXPONENT", "logit"]
 
-#: exp(700) is about 1e304, near the largest number that float64 holds.
-LARGEST_EXPONENT = 700.0
+#: A difference of utilities beyond which the shift begins: exp(40) and its square fit into float32 as well.
+LARGEST_EXPONENT = 40.0
 
 
 def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: Variable) -> Variable:
     r"""Log-probability of the chosen alternative y.
 
-    .. math:: \log P_y = -s - \log \sum_j a_j \exp(V_j - V_y - s), \quad s = \max(0, \max_j (V_j - V_y) - 700)
+    .. math:: \log P_y = -s - \log \sum_j a_j \exp(V_j - V_y - s), \quad s = \max(0, \max_j (V_j - V_y) - 40)
 
     The differences to the chosen utility make the largest term 1 when y is likely. The shift s, which is 0 unless
-    P_y is below 1e-304, keeps all other cases from overflowing, so that the value and its derivatives are exact and
-    finite for all finite utilities. s cancels, so that no derivative has to pass through it.
+    P_y is below 1e-17, keeps all other cases from overflowing, squares in second derivatives included. It cancels, so
+    that value and derivatives are exact and no derivative has to pass through it.
 
     Args:
         V: Utilities, J expressions that broadcast to (T, N, R).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -58,6 +57,11 @@ class Model:
         availability: Mapping[str, Expression] | None = None,
         params: Sequence[Parameter] | None = None,
     ) -> None:
+        if not isinstance(dataset, Dataset):
+            raise ModelError(
+                f"The first argument of {type(self).__name__} is a Dataset, found {type(dataset).__name__}. Make one "
+                "with Dataset(frame, choice=..., alternatives=...)."
+            )
         self.dataset = dataset
         self.alternatives = tuple(dataset.alternatives)
         self.utilities = self._by_alternative("utilities", utilities)
@@ -84,7 +88,7 @@ class Model:
         """The parameters that are estimated."""
         return [parameter for parameter in self.params if parameter.status == 0]
 
-    @cached_property
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the free parameters, one per element of theta (K,)."""
         return tuple(label for parameter in self.free for label in parameter.labels())
@@ -175,6 +179,11 @@ class Model:
                 f"{expression.type}. Use the data set's columns, ds['name'], instead of arrays."
             )
         for variable in graph_inputs([expression]):
+            if isinstance(variable, Constant) and any(size != 1 for size in getattr(variable.type, "shape", ())):
+                raise ModelError(
+                    f"{what} of '{name}' holds an array of shape {variable.type.shape}. Add it to the frame as a "
+                    "column and use ds['name'], so that it goes with its rows."
+                )
             known = hasattr(variable.tag, "column") or hasattr(variable.tag, "parameter")
             if not known and not isinstance(variable, Constant):
                 raise ModelError(
@@ -189,6 +198,10 @@ class Model:
         if in_availability:
             raise ModelError(f"Availability depends on {', '.join(p.name for p in in_availability)}; it must be data.")
         if listed is not None:
+            listed = list(listed)
+            strangers = [p for p in listed if not isinstance(p, Parameter)]
+            if strangers:
+                raise ModelError(f"params must be a list of Beta, Weight or Bias, found {strangers[0]!r} in it.")
             unused = [p.name for p in listed if p not in used]
             if unused:
                 raise ModelError(
@@ -205,6 +218,13 @@ class Model:
     def _inputs(self) -> list[Variable]:
         inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]
         return list(dict.fromkeys(inputs))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without compiled programs, which a copy makes anew."""
+        return {**self.__dict__, "compiled": {}, "_llnull": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _llnull=WeakKeyDictionary())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
