@@ -35,7 +35,7 @@ def estimate(
     data: Dataset | None = None,
     method: str | Stochastic = "trust-region",
     *,
-    start: Mapping[str, float] | Results | None = None,
+    start: Mapping[str, float] | pd.Series | Results | None = None,
     progress: bool | None = None,
     max_iterations: int = 200,
 ) -> Results:
@@ -45,8 +45,8 @@ def estimate(
         model: Any model of the library. Its parameters keep their values: estimates are in the results.
         data: A data set with the model's columns; None for the one the model was made with.
         method: "trust-region" (maximum likelihood with the exact Hessian), or ``Stochastic(optimizer, ...)``.
-        start: Start values by name, or earlier results whose names are used where they match; other parameters
-            start at their own values.
+        start: Start values by name, as a dict or the ``params`` of earlier results, or these results themselves, of
+            which the names are used that match; other parameters start at their own values.
         progress: Show the iterations on standard error; None shows them when that is a terminal.
         max_iterations: Most iterations of a second-order method.
 

@@ -140,3 +140,36 @@ def test_an_unknown_data_set_is_an_error() -> None:
 def test_narwhals_frames_pass_through(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(nw.from_native(trips), "mode", MODES)
     assert ds.nobs == 6
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: pd.DataFrame({"mode": pd.array([1, None, 2], "Int64")}), "'mode' is missing in row 1"),
+        (lambda: pd.DataFrame({"mode": pd.array(["1", None, "2"], "string")}), "'mode' is missing in row 1"),
+        (lambda: pl.DataFrame({"mode": [1, None, 2]}), "'mode' is missing in row 1"),
+        (lambda: pd.DataFrame([[1, 1], [2, 2]], columns=["mode", "mode"]), "two columns of one name"),
+    ],
+)
+def test_missing_choices_and_double_names(make: Any, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        cmt.Dataset(make(), "mode", MODES)
+
+
+def test_missing_identifiers_in_polars(trips: pd.DataFrame) -> None:
+    frame = pl.DataFrame({"mode": [1, 2, 1], "person": [1.0, float("nan"), 2.0]})
+    with pytest.raises(DatasetError, match="'person' is missing in row 1"):
+        cmt.Dataset(frame, "mode", MODES, individual="person")
+
+
+def test_columns_are_called_by_name(ds: cmt.Dataset, trips: pd.DataFrame) -> None:
+    for key in (0, ["t_car", "t_bus"]):
+        with pytest.raises(DatasetError, match="called by its name"):
+            ds[key]  # type: ignore[index]
+    with pytest.raises(DatasetError, match="called by its name"):
+        cmt.Dataset(trips, trips["mode"], MODES)  # type: ignore[arg-type]
+
+
+def test_weights_that_are_all_zero(trips: pd.DataFrame) -> None:
+    with pytest.raises(DatasetError, match="are all 0"):
+        cmt.Dataset(trips.assign(w=0.0), "mode", MODES, weights="w")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
@@ -167,3 +169,66 @@ def test_progress_lines(swissmetro: cmt.MNL, capsys: pytest.CaptureFixture[str])
     out, err = capsys.readouterr()
     assert out == ""
     assert re.search(r"^ +0 +-6964\.662979 +1\.85e\+03", err, re.M)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"start": [0, 0]}, "start maps names of parameters to values"),
+        ({"start": {"b": "x"}}, "start value of 'b' must be a finite number, found 'x'"),
+        ({"start": {"b": np.nan}}, "start value of 'b' must be a finite number, found nan"),
+        ({"data": pd.DataFrame()}, "data must be a Dataset, found DataFrame"),
+        ({"max_iterations": 0}, "max_iterations must be a whole number of at least 1, found 0"),
+    ],
+)
+def test_slips_in_the_call_are_named(ds: cmt.Dataset, arguments: dict[str, Any], message: str) -> None:
+    model = cmt.MNL(ds, {"car": cmt.Beta("b") * ds["t_car"], "bus": 0})
+    with pytest.raises(cmt.PyCMTensorError, match=message):
+        cmt.estimate(model, **arguments)
+
+
+def test_the_parameters_of_earlier_results_are_start_values(ds: cmt.Dataset) -> None:
+    model = cmt.MNL(ds, {"car": cmt.Beta("b") * ds["t_car"], "bus": 0})
+    first = cmt.estimate(model)
+    assert cmt.estimate(model, start=first.params).fit.start[0] == first.params["b"]
+
+
+def test_a_model_whose_parameters_were_all_fixed_later(ds: cmt.Dataset) -> None:
+    b = cmt.Beta("b")
+    model = cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})
+    b.status = 1
+    with pytest.raises(ModelError, match="free at least one"):
+        cmt.estimate(model)
+    with pytest.raises(ModelError, match="status is 0 .estimated. or 1 .* found '1'"):
+        b.status = "1"  # type: ignore[assignment]
+
+
+def test_coverage_is_a_share(swissmetro_results: cmt.Results) -> None:
+    with pytest.raises(
+        OptimizerError, match=r"alpha must be a finite number in \(0, 1\), found 95. Write 0.05 for 95%"
+    ):
+        swissmetro_results.conf_int(95)
+
+
+def test_a_logarithm_of_zero_is_located(trips: pd.DataFrame) -> None:
+    ds = cmt.Dataset(trips.assign(t_bus=[15.0, 12, 20, 0, 60, 21]), "mode", {"car": 1, "bus": 2})
+    model = cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("b", 1.0) * pt.log(ds["t_bus"])}, {"bus": ds["has_bus"]})
+    with pytest.raises(OptimizerError, match=r"utility of 'bus' is not finite in row 3\. .*pt\.switch"):
+        cmt.estimate(model)
+
+
+@pytest.mark.filterwarnings("ignore::pycmtensor.exceptions.NotConvergedWarning")
+@pytest.mark.parametrize("start", [-500.0, -50.0, 50.0, 500.0])
+def test_starts_far_away_end_at_the_same_maximum(
+    swissmetro: cmt.MNL, swissmetro_results: cmt.Results, start: float
+) -> None:
+    far = cmt.estimate(swissmetro, start={"B_TIME": start, "ASC_CAR": -start})
+    assert far.outcome.converged
+    np.testing.assert_allclose(far.params, swissmetro_results.params, rtol=1e-6)
+
+
+def test_without_convergence_there_are_no_standard_errors(swissmetro: cmt.MNL) -> None:
+    with pytest.warns(cmt.exceptions.NotConvergedWarning):
+        early = cmt.estimate(swissmetro, max_iterations=1)
+    assert early.bse.isna().all()
+    assert early.standard_errors("robust").isna().all()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["maximise", "start_values"]
 
 Array = NDArray[np.floating]
@@ -32,7 +36,7 @@ def maximise(
     data: Dataset | None = None,
     method: str | Stochastic = "trust-region",
     *,
-    start: Mapping[str, float] | None = None,
+    start: Mapping[str, float] | pd.Series | None = None,
     progress: bool | None = None,
     max_iterations: int = 200,
 ) -> Fit:

@@ -104,3 +104,15 @@ def test_extreme_utilities_give_finite_derivatives(ds: cmt.Dataset, V: float) ->
     assert np.isfinite(at.gradient).all()
     assert np.isfinite(at.hessian).all()
     assert np.isfinite(at.scores).all()
+
+
+@pytest.mark.parametrize("V", [30.0, 50.0, 354.0, 356.0, 800.0, 1e5])
+def test_second_derivatives_are_exact_for_small_probabilities(V: float) -> None:
+    """One person chose what has the probability 1 / (1 + e^V): the gradient is -P and the Hessian -P (1 - P) of b."""
+    ds = cmt.Dataset(pd.DataFrame({"y": [0], "x": [1.0]}), "y", {"a": 0, "b": 1})
+    b = Beta("b")
+    at = LocalEngine(cmt.MNL(ds, {"a": 0, "b": b * ds["x"]})).second_order(np.array([V]))
+    q = np.exp(-V)  # of the other alternative
+    assert at.value == pytest.approx(-V - np.log1p(q), rel=1e-14)
+    assert at.gradient[0] == pytest.approx(-1 / (1 + q), rel=1e-14)
+    assert at.hessian[0, 0] == pytest.approx(-q / (1 + q) ** 2, rel=1e-10, abs=1e-15)

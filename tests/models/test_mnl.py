@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -148,3 +150,25 @@ def test_other_data_must_fit_the_model(ds: cmt.Dataset, trips: pd.DataFrame) -> 
         cmt.estimate(model, cmt.Dataset(trips, "mode", MODES, individual="person"))
     with pytest.raises(DatasetError, match="no column 't_car'"):
         cmt.estimate(model, cmt.Dataset(trips.drop(columns="t_car"), "mode", MODES))
+
+
+@pytest.mark.parametrize("wrong", [lambda ds: np.arange(6.0), lambda ds: ds.array("t_bus")])
+def test_arrays_do_not_pass_for_columns(ds: cmt.Dataset, wrong: Callable[[cmt.Dataset], Any]) -> None:
+    """An array of one number per person would be broadcast along the axis of draws."""
+    with pytest.raises(ModelError, match=r"utilities of 'car' holds an array of shape .* as a column"):
+        cmt.MNL(ds, {"car": Beta("b") * ds["t_car"] * wrong(ds), "bus": 0})
+
+
+def test_the_first_argument_is_a_dataset(trips: pd.DataFrame, ds: cmt.Dataset) -> None:
+    with pytest.raises(ModelError, match="first argument of MNL is a Dataset, found DataFrame"):
+        cmt.MNL(trips, {"car": Beta("b")(), "bus": 0})  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="params must be a list of Beta, Weight or Bias, found 'b'"):
+        cmt.MNL(ds, {"car": Beta("b")(), "bus": 0}, params=["b"])  # type: ignore[list-item]
+
+
+def test_copies_and_pickles_estimate_the_same(ds: cmt.Dataset) -> None:
+    asc, b = Beta("asc"), Beta("b")
+    model = cmt.MNL(ds, {"car": asc + b * ds["t_car"], "bus": b * ds["t_bus"]})
+    expected = cmt.estimate(model).params.to_list()
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert cmt.estimate(copied).params.to_list() == expected
