@@ -225,7 +225,7 @@ class Dataset:
         lengths = np.bincount(person)
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         by_person = np.argsort(person, kind="stable")
-        t = np.arange(lengths.max())[:, None]
+        t = np.arange(np.max(lengths))[:, None]
         is_observed = t < lengths
         return by_person[np.where(is_observed, starts + t, starts)], is_observed
 

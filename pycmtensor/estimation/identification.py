@@ -114,7 +114,7 @@ def _sparse(basis: Array) -> Array:
     """Another basis of the same space, (D, K), whose vectors have few elements: reduced row echelon form."""
     rows = basis.copy()
     for i in range(len(rows)):
-        row, column = np.unravel_index(np.abs(rows[i:]).argmax(), rows[i:].shape)
+        row, column = np.unravel_index(np.argmax(np.abs(rows[i:])), rows[i:].shape)
         rows[[i, i + int(row)]] = rows[[i + int(row), i]]
         rows[i] /= rows[i, column]
         others = np.arange(len(rows)) != i
