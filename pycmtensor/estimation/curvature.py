@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLAT", "NEAR", "bends", "held_by_bounds", "newton_distance"]
+__all__ = ["FLAT", "NEAR", "bends", "held_by_bounds", "newton_distance", "newton_length"]
 
 Array = NDArray[np.floating]
 
@@ -39,8 +39,12 @@ def newton_distance(g: Array, H: Array) -> float:
         return 0.0
     scale = bends(H)
     w, Q = np.linalg.eigh(H / np.outer(scale, scale))
-    projected = Q.T @ (g / scale)
-    flat = np.abs(w) <= FLAT * len(g)
+    return newton_length(Q.T @ (g / scale), w)
+
+
+def newton_length(projected: Array, w: Array) -> float:
+    """`newton_distance`, from the gradient along the eigenvectors of H and the eigenvalues."""
+    flat = np.abs(w) <= FLAT * len(w)
     if np.any(w[~flat] < 0) or np.any(np.abs(projected[flat]) > 1e-6 * max(1.0, float(np.abs(projected).max()))):
         return np.inf
     return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))

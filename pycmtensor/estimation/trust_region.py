@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import Engine, SecondOrder
-from pycmtensor.estimation.curvature import FLAT, NEAR, bends, held_by_bounds, newton_distance
+from pycmtensor.estimation.curvature import FLAT, NEAR, bends, held_by_bounds, newton_length
 from pycmtensor.estimation.fit import Iterate, Optimum, Outcome
 from pycmtensor.exceptions import OptimizerError
 
@@ -25,6 +25,7 @@ class _Quadratic:
 
     x: Array
     at: SecondOrder
+    _spectra: dict[bytes, tuple[Array, Array]] = field(default_factory=dict)
 
     @property
     def f(self) -> float:
@@ -37,6 +38,19 @@ class _Quadratic:
     @cached_property
     def H(self) -> Array:
         return -(self.at.hessian + self.at.hessian.T) / 2
+
+    @cached_property
+    def scale(self) -> Array:
+        return bends(self.H)
+
+    def spectrum(self, free: NDArray[np.bool_]) -> tuple[Array, Array]:
+        """Eigenvalues and eigenvectors of the Hessian of the free parameters, at unit diagonal."""
+        key = free.tobytes()
+        if key not in self._spectra:
+            H = self.H[np.ix_(free, free)] / np.outer(self.scale[free], self.scale[free])
+            w, Q = np.linalg.eigh(H)
+            self._spectra[key] = w, Q
+        return self._spectra[key]
 
     def change(self, s: Array) -> float:
         return float(self.g @ s + 0.5 * s @ self.H @ s)
@@ -114,12 +128,11 @@ def _accepted_step(
     engine: Engine, here: _Quadratic, radius: float, lb: Array, ub: Array
 ) -> tuple[_Quadratic | None, float]:
     """Shrink the sphere until a step lowers the function about as much as the model says."""
-    scale = bends(here.H)
     rounding = 10 * np.finfo(float).eps * max(abs(here.f), 1.0)
     while True:
-        s = _step(here, radius, scale, lb, ub)
+        s = _step(here, radius, lb, ub)
         expected = -here.change(s)
-        length = float(np.linalg.norm(s * scale))
+        length = float(np.linalg.norm(s * here.scale))
         if not np.any(s) or (expected <= 0 and length < 1e-14):
             return None, radius
         there = _evaluate(engine, np.clip(here.x + s, lb, ub))
@@ -135,15 +148,14 @@ def _accepted_step(
             return None, radius
 
 
-def _step(here: _Quadratic, radius: float, scale: Array, lb: Array, ub: Array) -> Array:
+def _step(here: _Quadratic, radius: float, lb: Array, ub: Array) -> Array:
     """The step that minimises the model in the sphere, with the parameters at their bounds held."""
     held = _held(here, lb, ub)
     s = np.zeros_like(here.x)
     while not held.all():
         free = ~held
-        g = (here.g[free] + here.H[np.ix_(free, held)] @ s[held]) / scale[free]
-        H = here.H[np.ix_(free, free)] / np.outer(scale[free], scale[free])
-        s[free] = _in_sphere(g, H, radius) / scale[free]
+        g = (here.g[free] + here.H[np.ix_(free, held)] @ s[held]) / here.scale[free]
+        s[free] = _in_sphere(g, *here.spectrum(free), radius) / here.scale[free]
         low, high = here.x + s < lb, here.x + s > ub
         crossing = free & (low | high)
         if not crossing.any():
@@ -153,9 +165,11 @@ def _step(here: _Quadratic, radius: float, scale: Array, lb: Array, ub: Array) -
     return s
 
 
-def _in_sphere(g: Array, H: Array, radius: float) -> Array:
-    """Minimise g's + s'Hs/2 with |s| <= radius: s = -(H + shift I)^-1 g with the least shift >= 0 that fits."""
-    w, Q = np.linalg.eigh(H)
+def _in_sphere(g: Array, w: Array, Q: Array, radius: float) -> Array:
+    """Minimise g's + s'Hs/2 with |s| <= radius: s = -(H + shift I)^-1 g with the least shift >= 0 that fits.
+
+    H is given by its eigenvalues w and eigenvectors Q.
+    """
     g = Q.T @ g
     flat = np.abs(w) <= FLAT * len(g)  # directions in which the function neither bends nor (if also g = 0) falls
     g = np.where(flat & (np.abs(g) <= 1e-9 * max(1.0, float(np.abs(g).max()))), 0.0, g)
@@ -202,7 +216,10 @@ def _held(here: _Quadratic, lb: Array, ub: Array) -> NDArray[np.bool_]:
 def _distance(here: _Quadratic, lb: Array, ub: Array) -> float:
     """`newton_distance` of the parameters that no bound holds."""
     free = ~_held(here, lb, ub)
-    return newton_distance(here.g[free], here.H[np.ix_(free, free)])
+    if not free.any():
+        return 0.0
+    w, Q = here.spectrum(free)
+    return newton_length(Q.T @ (here.g[free] / here.scale[free]), w)
 
 
 def _converged(held: NDArray[np.bool_], labels: tuple[str, ...]) -> Outcome:
