@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import numpy as np
 import pandas as pd
@@ -17,15 +19,33 @@ def order(seed: int, epoch: int, n: int) -> np.ndarray:
     return np.asarray(shuffled(jax.random.fold_in(jax.random.key(seed), epoch), n))
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def chi_squared(counts: np.ndarray) -> float:
+    """Deviations from equal counts, in standard deviations of the chi-squared statistic."""
+    expected, freedom = counts.mean(), counts.size - 1
+    return float((((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * max(freedom, 1)))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
 def test_every_order_is_equally_likely(n: int) -> None:
-    """Each number stands equally often in each place; the chi-squared statistic is within five deviations."""
-    repeats = 4000
-    orders = np.asarray(jax.vmap(lambda key: shuffled(key, n))(jax.random.split(jax.random.key(0), repeats)))
+    orders = np.asarray(jax.vmap(lambda key: shuffled(key, n))(jax.random.split(jax.random.key(0), 24_000)))
     assert (np.sort(orders, axis=1) == np.arange(n)).all()
-    counts = np.array([[(orders[:, place] == number).sum() for number in range(n)] for place in range(n)])
-    expected, freedom = repeats / n, (n - 1) ** 2
-    assert ((counts - expected) ** 2 / expected).sum() <= freedom + 5 * np.sqrt(2 * freedom)
+    places = np.unique(orders @ n ** np.arange(n), return_counts=True)[1]
+    assert len(places) == math.factorial(n)
+    assert chi_squared(places) < 5
+
+
+@pytest.mark.parametrize("n", [100, 1000, 6768])
+def test_numbers_go_everywhere_and_neighbours_part(n: int) -> None:
+    """Where a number goes, and how far from its neighbour, is spread evenly over many seeds."""
+    draw = jax.jit(lambda key: shuffled(key, n))
+    orders = np.array([draw(key) for key in jax.random.split(jax.random.key(1), 2000)])
+    assert (np.sort(orders, axis=1) == np.arange(n)).all()
+    for values in (orders[:, 0], orders[:, n // 2], orders[:, -1], (orders[:, 1] - orders[:, 0]) % n):
+        assert chi_squared(np.histogram(values, bins=20, range=(0, n))[0]) < 5
+
+
+def test_large_orders_are_complete() -> None:
+    assert (np.sort(np.asarray(shuffled(jax.random.key(2), 1_000_003))) == np.arange(1_000_003)).all()
 
 
 @pytest.mark.parametrize("individual", [None, "ID"])
