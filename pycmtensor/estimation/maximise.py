@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ def maximise(
         weights=data.individual_weights,
         nobs=data.nobs,
         outcome=outcome,
-        history=_columns([asdict(iterate) for iterate in best.path]),
+        history=_columns([vars(iterate) for iterate in best.path]),
         seconds=perf_counter() - began,
     )
 

@@ -25,12 +25,11 @@ class IterationLines:
     """
 
     def __init__(self, show: bool | None = None) -> None:
-        self._show = _shown(show)
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True) if _shown(show) else None
 
     def __call__(self, iterate: Iterate) -> None:
         """Write the line of one iterate."""
-        if not self._show:
+        if self._console is None:
             return
         if iterate.iteration == 0:
             self._console.print(f"{'iteration':>9} {'log-likelihood':>18} {'gradient':>10} {'std errs to go':>15}")

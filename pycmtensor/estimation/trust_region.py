@@ -94,34 +94,25 @@ def trust_region(
             f"The log-likelihood or a derivative is not finite at the start values "
             f"{dict(zip(engine.labels, here.x.tolist(), strict=True))}. Choose values nearer to 0 or scale the columns."
         )
-    radius, path = np.inf, []
-    first = here
+    radius, path, first = np.inf, [], here
     for iteration in range(max_iterations + 1):
-        held = _held(here, lb, ub)
-        distance = _distance(here, lb, ub)
+        held, distance = _held(here, lb, ub), _distance(here, lb, ub)
         path.append(Iterate(iteration, -here.f, float(np.abs(here.g[~held]).max(initial=0)), distance))
         report(path[-1])
         if distance <= tolerance:
-            return Optimum(here.x, here.at, held, _converged(held, engine.labels), path, first.x, first.at.hessian)
+            outcome = _converged(held, engine.labels)
+            break
         if iteration == max_iterations:
+            outcome = _not_converged(f"stopped after {max_iterations} iterations", distance, "Raise max_iterations")
             break
         there, radius = _accepted_step(engine, here, radius, lb, ub)
         if there is None:
-            stalled = Outcome(
-                False,
-                f"no step raises the log-likelihood; the maximum is estimated {distance:.2g} standard errors away.",
-                "Scale the columns to similar sizes, or start elsewhere.",
-                near_maximum=distance <= NEAR,
+            outcome = _not_converged(
+                "no step raises the log-likelihood", distance, "Scale the columns to similar sizes"
             )
-            return Optimum(here.x, here.at, held, stalled, path, first.x, first.at.hessian)
+            break
         here = there
-    limit = Outcome(
-        False,
-        f"stopped after {max_iterations} iterations.",
-        "Raise max_iterations, choose other start values, or check that the parameters are identified.",
-        near_maximum=distance <= NEAR,
-    )
-    return Optimum(here.x, here.at, held, limit, path, first.x, first.at.hessian)
+    return Optimum(here.x, here.at, held, outcome, path, first.x, first.at.hessian)
 
 
 def _accepted_step(
@@ -230,4 +221,14 @@ def _converged(held: NDArray[np.bool_], labels: tuple[str, ...]) -> Outcome:
         True,
         f"a maximum within the bounds; {names} at a bound.",
         "An estimate at a bound has no standard error; check whether the bound is meant.",
+    )
+
+
+def _not_converged(reason: str, distance: float, remedy: str) -> Outcome:
+    away = f"about {distance:.2g} standard errors away" if np.isfinite(distance) else "not near"
+    return Outcome(
+        False,
+        f"{reason}; a maximum is {away}.",
+        f"{remedy}, or choose other start values.",
+        near_maximum=distance <= NEAR,
     )

@@ -124,3 +124,11 @@ def test_the_distance_has_no_unit(scale: float) -> None:
     expected = np.sqrt(g @ np.linalg.solve(H, g))
     assert newton_distance(g * D, H * np.outer(D, D)) == pytest.approx(expected, rel=1e-9)
     assert newton_distance(g, np.diag([1.0, -1.0])) == np.inf
+
+
+def test_a_gradient_that_promises_what_the_value_does_not_keep_is_a_stall() -> None:
+    engine = Fake(lambda x: 1.0, lambda x: np.ones(1), lambda x: np.eye(1), 1)
+    best = trust_region(engine, np.zeros(1), -FREE[:1], FREE[:1])
+    assert not best.outcome.converged
+    assert "no step raises the log-likelihood; a maximum is about 1 standard errors away" in best.outcome.reason
+    assert not best.outcome.near_maximum
