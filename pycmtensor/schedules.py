@@ -41,7 +41,7 @@ class Schedule:
 
     def at(self, s: Any, xp: Any) -> Any:
         """The rate at step s, a floating number; ``xp`` is ``numpy`` or ``pytensor.tensor``."""
-        raise NotImplementedError(f"{type(self).__name__} has no equation; write `at` in a subclass.")
+        raise OptimizerError(f"{type(self).__name__} has no equation; use Cosine, ... or write `at` in a subclass.")
 
     def __call__(self, step: int | Variable) -> Any:
         """The rate of a step.

@@ -162,5 +162,5 @@ def test_errors(make: Any, message: str) -> None:
 
 
 def test_base_has_no_equation() -> None:
-    with pytest.raises(NotImplementedError, match="Schedule has no equation"):
+    with pytest.raises(OptimizerError, match="Schedule has no equation"):
         Schedule()(0)

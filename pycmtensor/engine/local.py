@@ -43,7 +43,11 @@ class Program:
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual of a block, (B,)."""
-        return self._logprob(*self.unflatten(theta), *fixed, *data)[0]
+        parts = self.unflatten(theta)
+        if self.linear is not None:
+            x, c = self.linear.derivatives(parts, fixed, data)
+            return self.linear.kernel(jnp.tensordot(theta, x, 1) + c, parts, fixed, data)
+        return self._logprob(*parts, *fixed, *data)[0]
 
     def unflatten(self, theta: Any) -> list[Any]:
         """The parts of theta (K,) in the shapes of the free parameters."""
@@ -52,10 +56,6 @@ class Program:
 
     def loglike(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """Log-likelihood of a block."""
-        if self.linear is not None:
-            parts = self.unflatten(theta)
-            x, c = self.linear.derivatives(parts, fixed, data)
-            return weights @ self.linear.kernel(jnp.tensordot(theta, x, 1) + c, parts, fixed, data)
         return weights @ self.logprob(theta, fixed, data)
 
     @cached_property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytensor
@@ -50,7 +53,7 @@ def test_any_linear_expression_equals_its_form(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "nonlinear", [lambda a, b: a * b, lambda a, b: 1 / a, lambda a, b: pt.exp(a), lambda a, b: a**2]
 )
-def test_nonlinear_expressions_have_no_form(nonlinear) -> None:  # type: ignore[no-untyped-def]
+def test_nonlinear_expressions_have_no_form(nonlinear: Callable[[Beta, Beta], Any]) -> None:
     a, b = Beta("a"), Beta("b")
     assert linear_form(pt.as_tensor(nonlinear(a, b)), [a(), b()]) is None
 

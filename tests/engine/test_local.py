@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +18,7 @@ from tests.conftest import MODES
 THETA = np.array([-0.3, 0.2, -0.9, -0.4])
 
 
-def differences(function, theta: NDArray, step: float = 1e-5) -> NDArray:  # type: ignore[no-untyped-def]
+def differences(function: Callable[[NDArray], Any], theta: NDArray, step: float = 1e-5) -> NDArray:
     """Central differences of a function of theta, one row per element of theta."""
     ups = [(function(theta + step * e) - function(theta - step * e)) / (2 * step) for e in np.eye(len(theta))]
     return np.array(ups)

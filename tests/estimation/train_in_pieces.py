@@ -31,4 +31,4 @@ def method(checkpoint: str | None, epochs: int) -> cmt.Stochastic:
 
 if __name__ == "__main__":
     results = cmt.estimate(model(), method=method(sys.argv[1], int(sys.argv[2])))
-    print(results.params.map(float.hex).to_list(), flush=True)  # noqa: T201
+    sys.stdout.write(f"{results.params.map(float.hex).to_list()}\n")
