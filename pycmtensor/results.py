@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit, Outcome, Stochastic, maximise
 from pycmtensor.exceptions import NotConvergedWarning
 from pycmtensor.inference import covariance
@@ -75,24 +76,26 @@ def estimate(
     if isinstance(start, Results):
         free = {label for parameter in model.free for label in parameter.labels()}
         start = {label: value for label, value in start._by_name().items() if label in free}
-    fit = maximise(model, data, method, start=start, progress=progress, max_iterations=max_iterations)
+    fit, engine = maximise(model, data, method, start=start, progress=progress, max_iterations=max_iterations)
     if not fit.outcome.converged and not isinstance(method, Stochastic):
         warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=2)
-    return Results(fit)
+    return Results(fit, engine)
 
 
 class Results:
-    """Estimates with their uncertainty and fit; numbers only, no model inside.
+    """Estimates with their uncertainty and fit.
 
     Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:
     "classical" (inverse Hessian), "robust" (sandwich) or "bhhh" (outer product of scores).
 
     Args:
         fit: What an estimation left behind.
+        engine: The log-likelihood that was maximised, for answers that need to evaluate it again; None when it is
+            not at hand any more.
     """
 
-    def __init__(self, fit: Fit) -> None:
-        self.fit = fit
+    def __init__(self, fit: Fit, engine: LocalEngine | None = None) -> None:
+        self.fit, self.engine = fit, engine
 
     # ---- estimates --------------------------------------------------------------------------------------------
 

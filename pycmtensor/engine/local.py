@@ -74,7 +74,7 @@ class Program:
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Log-likelihood, gradient, Hessian and scores (blocks, K, B)."""
+        """Sums: log-likelihood, gradient, Hessian. By individual: scores (blocks, K, B), log-likelihood (blocks, B)."""
         block = self._directly if self.linear is None else partial(self._through_utilities, self.linear)
         return compile_with_xla(_over_blocks(block))
 
@@ -96,7 +96,7 @@ class Program:
             return scores @ weights, (logprob, scores)
 
         hessian, (logprob, scores) = jax.jacfwd(gradient, has_aux=True)(theta)
-        return (weights @ logprob, scores @ weights, hessian), scores
+        return (weights @ logprob, scores @ weights, hessian), (scores, logprob)
 
     def _through_utilities(self, linear: LinearUtilities, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """By the chain rule through utilities V = x theta + c, whose derivatives x (K, J, T, B) are data.
@@ -116,7 +116,7 @@ class Program:
         scores = (x * g).sum(axis=(1, 2))
         bend = jax.vmap(lambda x_k: jax.jvp(lambda V: gradient(V)[0], (V,), (x_k,))[1])(x)
         hessian = (bend * weights).reshape(len(x), -1) @ x.reshape(len(x), -1).T
-        return (weights @ logprob, scores @ weights, hessian), scores
+        return (weights @ logprob, scores @ weights, hessian), (scores, logprob)
 
 
 def _over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,7 +153,7 @@ class LocalEngine:
         statuses = tuple(parameter.status for parameter in model.params)
         self.program: Program = model.compiled.get(statuses) or model.compiled.setdefault(statuses, Program(model))
         self.labels = tuple(label for p in self.program.free for label in p.labels())
-        self.dataset, self.n_individuals = data, data.n_individuals
+        self.model, self.dataset, self.n_individuals = model, data, data.n_individuals
         self.block = min(block or self._fitting_block(), self.n_individuals)
         self.fixed = [p.get_value() for p in self.program.fixed]
         self._placed = model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
@@ -168,10 +168,17 @@ class LocalEngine:
         return float(value), np.asarray(grad)
 
     def second_order(self, theta: Array) -> SecondOrder:
-        """Log-likelihood, gradient, Hessian and scores."""
+        """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
         (value, grad, hessian), blocks = self.program.second_order(theta, self.fixed, *self.arrays)
-        scores = np.moveaxis(np.asarray(blocks), 1, 2).reshape(-1, len(theta))[: self.n_individuals]
-        return SecondOrder(float(value), np.asarray(grad), np.asarray(hessian), scores)
+        scores, logprob = map(np.asarray, blocks)
+        n = self.n_individuals
+        return SecondOrder(
+            float(value),
+            np.asarray(grad),
+            np.asarray(hessian),
+            np.moveaxis(scores, 1, 2).reshape(-1, len(theta))[:n],
+            logprob.reshape(-1)[:n],
+        )
 
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows."""

@@ -19,6 +19,7 @@ class SecondOrder(NamedTuple):
     gradient: Array  #: (K,)
     hessian: Array  #: (K, K)
     scores: Array  #: gradient of each individual's log-likelihood, without its weight, (N, K)
+    logprob: Array  #: log-likelihood of each individual, without its weight, (N,)
 
 
 class Engine(Protocol):
@@ -36,4 +37,4 @@ class Engine(Protocol):
         """Log-likelihood and its gradient (K,)."""
 
     def second_order(self, theta: Array) -> SecondOrder:
-        """Log-likelihood, gradient, Hessian and scores."""
+        """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""

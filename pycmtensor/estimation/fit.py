@@ -100,6 +100,7 @@ class Fit:
         gradient: Of the log-likelihood, (K,).
         hessian: Of the log-likelihood, (K, K).
         scores: Gradient of each individual's log-likelihood, unweighted, (N, K).
+        logprob: Log-likelihood of each individual, unweighted, (N,).
         weights: Sample weight of each individual, (N,).
         nobs: Choice situations.
         outcome: How the estimation ended.
@@ -119,6 +120,7 @@ class Fit:
     gradient: Array
     hessian: Array
     scores: Array
+    logprob: Array
     weights: Array
     nobs: int
     outcome: Outcome

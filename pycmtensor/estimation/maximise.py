@@ -39,8 +39,8 @@ def maximise(
     start: Mapping[str, float] | pd.Series | None = None,
     progress: bool | None = None,
     max_iterations: int = 200,
-) -> Fit:
-    """Maximum likelihood estimates and the derivatives there; see `pycmtensor.estimate`."""
+) -> tuple[Fit, LocalEngine]:
+    """Maximum likelihood estimates with the derivatives there, and the likelihood; see `pycmtensor.estimate`."""
     began = perf_counter()
     _check_arguments(model, data, start, max_iterations)
     data, validation = _split(model, data or model.dataset, method)
@@ -62,7 +62,7 @@ def maximise(
         raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
     judged = best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic))
     outcome = check_maximum(best, engine, lb, ub, engine.labels) if judged else best.outcome
-    return Fit(
+    fit = Fit(
         model=model.name,
         method=method.describe() if isinstance(method, Stochastic) else method,
         labels=engine.labels,
@@ -75,12 +75,14 @@ def maximise(
         gradient=best.at.gradient,
         hessian=best.at.hessian,
         scores=best.at.scores,
+        logprob=best.at.logprob,
         weights=data.individual_weights,
         nobs=data.nobs,
         outcome=outcome,
         history=_columns([vars(iterate) for iterate in best.path]),
         seconds=perf_counter() - began,
     )
+    return fit, engine
 
 
 def _check_arguments(model: Model, data: Dataset | None, start: object, max_iterations: int) -> None:

@@ -49,6 +49,7 @@ def test_scores_add_up_to_the_gradient(engine: LocalEngine) -> None:
     np.testing.assert_allclose(at.gradient, gradient, rtol=1e-11)
     assert at.scores.shape == (6768, 4)
     np.testing.assert_allclose(at.scores.sum(axis=0), gradient, rtol=1e-11)
+    assert at.logprob.sum() == pytest.approx(value, rel=1e-13)
 
 
 @pytest.mark.parametrize("block", [1000, 6768, 123])
@@ -58,6 +59,7 @@ def test_the_block_size_does_not_matter(swissmetro: cmt.MNL, engine: LocalEngine
     np.testing.assert_allclose(blocked.gradient, whole.gradient, rtol=1e-11)
     np.testing.assert_allclose(blocked.hessian, whole.hessian, rtol=1e-11)
     np.testing.assert_allclose(blocked.scores, whole.scores, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(blocked.logprob, whole.logprob, rtol=1e-12)
 
 
 def test_arrays_of_parameters_are_flat_in_theta(trips: pd.DataFrame) -> None:

@@ -32,7 +32,7 @@ class Fake:
         return -self.f(theta), -self.g(theta)
 
     def second_order(self, theta: Array) -> SecondOrder:
-        return SecondOrder(-self.f(theta), -self.g(theta), -self.H(theta), np.zeros((1, len(theta))))
+        return SecondOrder(-self.f(theta), -self.g(theta), -self.H(theta), np.zeros((1, len(theta))), np.zeros(1))
 
 
 ROSENBROCK = Fake(rosen, rosen_der, rosen_hess, 4)
