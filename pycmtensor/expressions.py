@@ -190,6 +190,19 @@ class Parameter:
     def __abs__(self) -> Variable:
         return pt.abs(self())
 
+    # Comparisons are symbols too; == stays Python's question whether two objects are the same.
+    def __le__(self, other: Any) -> Variable:
+        return pt.le(self(), other)
+
+    def __ge__(self, other: Any) -> Variable:
+        return pt.ge(self(), other)
+
+    def __lt__(self, other: Any) -> Variable:
+        return pt.lt(self(), other)
+
+    def __gt__(self, other: Any) -> Variable:
+        return pt.gt(self(), other)
+
     def __getitem__(self, index: Any) -> Variable:
         return self()[index]
 
