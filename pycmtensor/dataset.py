@@ -194,6 +194,30 @@ class Dataset:
         part = self._table[rows.tolist()]
         return Dataset(part, self.choice, self.alternatives, self.individual, self.weights)
 
+    def without(self, alternative: str) -> Dataset:
+        """The choices among the other alternatives: rows in which this one is chosen are left out.
+
+        Args:
+            alternative: Its name.
+
+        Raises:
+            DatasetError: There is no such alternative, or fewer than two or no choices are left.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"mode": [1, 2, 3, 2]})
+            >>> Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2, "tram": 3}).without("bus")
+            Dataset(2 choice situations of 2 individuals; alternatives car, tram)
+        """
+        names = list(self.alternatives)
+        if alternative not in names:
+            raise DatasetError(f"There is no alternative {alternative!r}; the data set has {', '.join(names)}.")
+        if len(names) < 3:
+            raise DatasetError(f"Without '{alternative}', one alternative is left: there is nothing to choose.")
+        kept = np.flatnonzero(self._codes() != names.index(alternative))
+        others = {name: code for name, code in self.alternatives.items() if name != alternative}
+        return Dataset(self._table[kept.tolist()], self.choice, others, self.individual, self.weights)
+
     def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
         """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
         return np.sort(self._rows[where & self._is_observed])

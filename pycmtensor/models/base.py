@@ -11,11 +11,12 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.exceptions import DatasetError, ModelError
-from pycmtensor.expressions import Parameter, parameters_of
+from pycmtensor.expressions import Beta, Parameter, parameters_of
 
 __all__ = ["Model"]
 
@@ -145,6 +146,61 @@ class Model:
                     f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
                     "or drop these rows."
                 )
+
+    def without(self, alternative: str, data: Dataset | None = None) -> Model:
+        """This model of the choices among the other alternatives; parameters of this one alone vanish.
+
+        Args:
+            alternative: Its name.
+            data: The data to take choices from; None for the model's own.
+
+        Raises:
+            DatasetError: As `Dataset.without`.
+            ModelError: No free parameter is left.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3]}), "mode", {"car": 1, "bus": 2, "tram": 3})
+            >>> model = cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": cmt.Beta("asc_bus"), "tram": 0})
+            >>> model.without("bus")
+            MNL(car, tram; asc_car)
+        """
+        data = (data or self.dataset).without(alternative)
+        utilities = {name: utility for name, utility in self.utilities.items() if name != alternative}
+        availability = {name: available for name, available in self.availability.items() if name != alternative}
+        return self._respecified(data, utilities, availability)
+
+    def with_fixed(self, values: Mapping[str, float]) -> Model:
+        """This model with some scalar parameters fixed; the parameters of this one stay as they are.
+
+        Args:
+            values: Name of a parameter -> the value that it is fixed at.
+
+        Raises:
+            ModelError: A name belongs to no scalar parameter, or no free parameter is left.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3]}), "mode", {"car": 1, "bus": 2, "tram": 3})
+            >>> model = cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": cmt.Beta("asc_bus"), "tram": 0})
+            >>> model.with_fixed({"asc_bus": -1.0}).params
+            [Beta('asc_car', 0), Beta('asc_bus', -1, fixed)]
+        """
+        scalars = {parameter.name: parameter for parameter in self.params if parameter.shape == ()}
+        unknown = [name for name in values if name not in scalars]
+        if unknown:
+            raise ModelError(
+                f"{', '.join(unknown)} cannot be fixed: the scalar parameters are {', '.join(scalars) or 'none'}."
+            )
+        fixed = {scalars[name](): Beta(name, value, status=1)() for name, value in values.items()}
+        utilities = graph_replace(list(self.utilities.values()), fixed, strict=False)
+        return self._respecified(self.dataset, dict(zip(self.utilities, utilities, strict=True)), self.availability)
+
+    def _respecified(
+        self, dataset: Dataset, utilities: Mapping[str, Variable], availability: Mapping[str, Variable]
+    ) -> Model:
+        """A model of this kind with another specification; subclasses that hold more than that pass it on."""
+        return type(self)(dataset, utilities, availability)
 
     def logprob_given(self, V: Sequence[Variable]) -> Variable:
         """Log-likelihood of each individual (N,), given utilities: a sum over situations, padding counts nothing."""
