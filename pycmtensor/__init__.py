@@ -5,7 +5,9 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
+from pycmtensor.inference import ben_akiva_swait, hausman_mcfadden, lagrange_multiplier, likelihood_ratio, vuong
 from pycmtensor.models import MNL
+from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
 __version__ = "0.1.0"
@@ -19,7 +21,13 @@ __all__ = [
     "Stochastic",
     "Weight",
     "Weights",
+    "ben_akiva_swait",
+    "constraint",
     "datasets",
     "estimate",
     "exceptions",
+    "hausman_mcfadden",
+    "lagrange_multiplier",
+    "likelihood_ratio",
+    "vuong",
 ]

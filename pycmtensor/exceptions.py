@@ -21,6 +21,10 @@ class OptimizerError(PyCMTensorError, ValueError):
     """An optimizer or a method of estimation was given something outside its range."""
 
 
+class InferenceError(PyCMTensorError, ValueError):
+    """A question about estimates that they cannot answer."""
+
+
 class NonFiniteError(PyCMTensorError, ArithmeticError):
     """A cost or a gradient was not finite; the message names the parameters and the step."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,25 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit, Outcome, Stochastic, maximise
 from pycmtensor.exceptions import NotConvergedWarning
-from pycmtensor.inference import covariance
+from pycmtensor.inference import (
+    DerivedQuantities,
+    DerivedQuantity,
+    HypothesisTest,
+    SimulatedQuantity,
+    covariance,
+    delta,
+    krinsky_robb,
+    wald,
+)
+from pycmtensor.inference.normal import two_sided
 from pycmtensor.models import Model
+from pycmtensor.relations import Expression, Relation, text_of
 from pycmtensor.report import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from pytensor.graph.basic import Variable
 
 __all__ = ["Results", "estimate"]
 
@@ -117,7 +129,7 @@ class Results:
     @property
     def pvalues(self) -> pd.Series:
         """Two-sided p values of the hypothesis that a parameter is 0, from the normal distribution, by name."""
-        return self._series(_two_sided(self.tvalues.to_numpy()), "p value")
+        return self.tvalues.map(two_sided).rename("p value")
 
     def standard_errors(self, kind: str = "classical") -> pd.Series:
         """Standard errors of one kind, by name; NaN where they would mean nothing."""
@@ -150,6 +162,64 @@ class Results:
         half = ndtri(1 - alpha / 2) * self._errors(kind)
         bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
         return pd.DataFrame(bounds, index=list(self.fit.labels))
+
+    def correlation(self, kind: str = "classical") -> pd.DataFrame:
+        """Correlations of the estimates (K, K), from the covariance of one kind."""
+        covariance, errors = self.cov_params(kind), self.standard_errors(kind)
+        return covariance.div(errors, axis=0).div(errors, axis=1)
+
+    # ---- functions of estimates, and hypotheses ---------------------------------------------------------------
+
+    @overload
+    def delta(self, expression: Expression, alpha: float = 0.05, kind: str = "classical") -> DerivedQuantity: ...
+
+    @overload
+    def delta(
+        self, expression: Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
+    ) -> DerivedQuantities: ...
+
+    def delta(
+        self, expression: Expression | Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
+    ) -> DerivedQuantity | DerivedQuantities:
+        """A function of parameters with its standard error; see `pycmtensor.inference.delta`.
+
+        Args:
+            expression: Symbols such as ``b_time / b_cost``, text such as "b_time / b_cost", or a dict of several.
+            alpha: One minus the coverage of the interval.
+            kind: Kind of the covariance.
+
+        Returns:
+            The function; several, with their joint covariance and a ``table``, when ``expression`` is a dict.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1] * 30 + [2] * 10})
+            >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+            >>> print(results.delta("exp(asc_car)"))  # the odds are 3, with the variance 3**2 (1 / 30 + 1 / 10)
+            exp(asc_car): 3, classical std err 1.095, z 2.74, p 0.0062, 0.95 interval [0.852967, 5.14703]
+        """
+        if isinstance(expression, Mapping):
+            return delta(self, expression, alpha, kind)
+        name = text_of(expression)
+        return delta(self, {name: expression}, alpha, kind)[name]
+
+    def krinsky_robb(
+        self,
+        expression: Expression,
+        draws: int = 10_000,
+        seed: int = 0,
+        alpha: float = 0.05,
+        kind: str = "classical",
+    ) -> SimulatedQuantity:
+        """The simulated distribution of a function of parameters; see `pycmtensor.inference.krinsky_robb`."""
+        return krinsky_robb(self, expression, draws, seed, alpha, kind)
+
+    def wald(
+        self, hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation], kind: str = "classical"
+    ) -> HypothesisTest:
+        """Test linear hypotheses such as "b_time = b_cost, asc_car = 0"; see `pycmtensor.inference.wald`."""
+        return wald(self, hypotheses, kind)
 
     # ---- fit --------------------------------------------------------------------------------------------------
 
@@ -278,13 +348,8 @@ class Results:
         return pd.Series(values, index=list(self.fit.labels), name=name)
 
 
-def _two_sided(t: Array) -> Array:
-    """2 (1 - Phi(abs(t))), accurate in the tail."""
-    return np.array([math.erfc(abs(value) / math.sqrt(2)) for value in t])
-
-
 def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
     if np.isnan(se):
         return "-", "-", "-"
     t = value / se if se else math.inf
-    return f"{se:.6f}", f"{t:.2f}", f"{_two_sided(np.array([t]))[0]:.4f}"
+    return f"{se:.6f}", f"{t:.2f}", f"{two_sided(t):.4f}"

@@ -1,0 +1,193 @@
+"""Functions of estimates, such as the value of time: the delta method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.checks import in_range
+from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.normal import two_sided
+from pycmtensor.inference.protocol import Estimated
+from pycmtensor.relations import Expression, ParameterFunction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["DerivedQuantities", "DerivedQuantity", "at_estimates", "delta", "without_variance"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class DerivedQuantity:
+    """A function of estimates with its standard error.
+
+    Attributes:
+        name: The expression, or the name given to it.
+        estimate: Its value at the estimates.
+        std_err: Its standard error; NaN where it would mean nothing.
+        alpha: One minus the coverage of the interval.
+        kind: Kind of the covariance of the estimates.
+        note: Why there is no standard error, empty when there is one.
+    """
+
+    name: str
+    estimate: float
+    std_err: float
+    alpha: float
+    kind: str
+    note: str = ""
+
+    @property
+    def z(self) -> float:
+        """Estimate divided by its standard error."""
+        return self.estimate / self.std_err
+
+    @property
+    def pvalue(self) -> float:
+        """Two-sided p value of the hypothesis that the function is 0."""
+        return two_sided(self.z)
+
+    @property
+    def lower(self) -> float:
+        """Lower end of the confidence interval, estimate - z(1 - alpha / 2) std_err."""
+        return self.estimate - self._half
+
+    @property
+    def upper(self) -> float:
+        """Upper end of the confidence interval, estimate + z(1 - alpha / 2) std_err."""
+        return self.estimate + self._half
+
+    @property
+    def _half(self) -> float:
+        from scipy.special import ndtri
+
+        return float(ndtri(1 - self.alpha / 2)) * self.std_err
+
+    def __str__(self) -> str:
+        if self.note:
+            return f"{self.name}: {self.estimate:.6g}. {self.note}"
+        return (
+            f"{self.name}: {self.estimate:.6g}, {self.kind} std err {self.std_err:.4g}, z {self.z:.2f}, "
+            f"p {self.pvalue:.4f}, {1 - self.alpha:.4g} interval [{self.lower:.6g}, {self.upper:.6g}]"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedQuantities:
+    """Several functions of estimates with their joint covariance; ``[name]`` is one of them.
+
+    Attributes:
+        estimates: Name -> value at the estimates.
+        covariance: Their covariance (M, M); NaN where it would mean nothing.
+        alpha: One minus the coverage of the intervals.
+        kind: Kind of the covariance of the estimates.
+        notes: Name -> why it has no standard error.
+    """
+
+    estimates: Mapping[str, float]
+    covariance: pd.DataFrame
+    alpha: float
+    kind: str
+    notes: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> DerivedQuantity:
+        if name not in self.estimates:
+            raise InferenceError(f"There is no {name!r} among {', '.join(self.estimates)}.")
+        m = list(self.estimates).index(name)
+        std_err = math.sqrt(self.covariance.to_numpy()[m, m])
+        return DerivedQuantity(name, self.estimates[name], std_err, self.alpha, self.kind, self.notes.get(name, ""))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per function: estimate, standard error, z, p and the confidence interval."""
+        import pandas as pd
+
+        columns = ("estimate", "std_err", "z", "pvalue", "lower", "upper")
+        rows = [[getattr(self[name], column) for column in columns] for name in self.estimates]
+        return pd.DataFrame(rows, index=list(self.estimates), columns=list(columns))
+
+    def __str__(self) -> str:
+        notes = [f"{name}: {note}" for name, note in self.notes.items()]
+        return "\n".join([self.table.to_string(), f"{self.kind} covariance", *notes])
+
+
+def delta(
+    results: Estimated, expressions: Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
+) -> DerivedQuantities:
+    r"""Functions f of the estimates by the delta method, with exact gradients G (M, K).
+
+    .. math:: \operatorname{Cov} f(\hat\theta) = G \operatorname{Cov}(\hat\theta) G^\top
+
+    Fixed parameters enter with their values and have no variance. A function has no standard error when it depends
+    on an estimate that has none, or when its gradient is 0, where the approximation says nothing.
+
+    Args:
+        results: Estimates of K parameters.
+        expressions: Name -> a function of parameters, as text or symbols; see `ParameterFunction.of`.
+        alpha: One minus the coverage of the intervals, in (0, 1).
+        kind: Kind of the covariance of the estimates.
+
+    Returns:
+        The M functions with their joint covariance.
+
+    Raises:
+        ModelError: An expression cannot be read, or names an unknown parameter.
+        InferenceError: A function has no free parameter, or is not finite at the estimates.
+
+    References:
+        Daly, Hess & de Jong (2012), Calculating errors for measures derived from choice modelling estimates,
+        doi:10.1016/j.trb.2011.10.008.
+    """
+    import pandas as pd
+
+    in_range("delta", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    functions = {name: at_estimates(results, expression) for name, expression in expressions.items()}
+    theta, of_estimates = results.fit.theta, results.cov_params(kind).to_numpy()
+    G = np.array([function.gradient(theta) for function in functions.values()]).reshape(-1, len(theta))
+    covariance, notes = G @ np.nan_to_num(of_estimates) @ G.T, {}
+    for m, (name, function) in enumerate(functions.items()):
+        reason = without_variance(results.fit, of_estimates, function.uses)
+        if not reason and not G[m].any():
+            reason = "Its gradient is 0 at the estimates, where the delta method says nothing; try krinsky_robb."
+        if reason:
+            notes[name] = f"No standard error. {reason}"
+            covariance[m, :] = covariance[:, m] = np.nan
+    estimates = {name: function.at(theta) for name, function in functions.items()}
+    names = list(functions)
+    return DerivedQuantities(estimates, pd.DataFrame(covariance, index=names, columns=names), alpha, kind, notes)
+
+
+def at_estimates(results: Estimated, expression: Expression) -> ParameterFunction:
+    """The function that an expression is of these estimates, after a look at its value there.
+
+    Raises:
+        ModelError: As `ParameterFunction.of`.
+        InferenceError: It has no free parameter, or is not finite at the estimates.
+    """
+    fit = results.fit
+    function = ParameterFunction.of(expression, fit.labels, fit.fixed)
+    if not function.uses:
+        raise InferenceError(f"{function.text} depends on no parameter that was estimated, so it has no error.")
+    value = function.at(fit.theta)
+    if not np.isfinite([value, *function.gradient(fit.theta)]).all():
+        raise InferenceError(f"{function.text} is {value:g} at the estimates, or its gradient there is not finite.")
+    return function
+
+
+def without_variance(fit: Fit, covariance: Array, labels: Sequence[str]) -> str:
+    """Which of these parameters have no variance, and why, in a sentence; empty when all have one."""
+    missing = [k for k in map(fit.labels.index, labels) if np.isnan(covariance[k, k])]
+    if not missing:
+        return ""
+    names = ", ".join(fit.labels[k] for k in missing)
+    if fit.at_bound[missing].all():
+        return f"It depends on {names}, at a bound."
+    return f"It depends on {names}, without a variance ({fit.outcome})."

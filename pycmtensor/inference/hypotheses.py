@@ -1,0 +1,79 @@
+"""The result of a hypothesis test, and what all tests ask of the results that they compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import Estimated
+
+__all__ = ["HypothesisTest", "chi_squared", "must_be_maximum", "must_share_sample"]
+
+
+@dataclass(frozen=True)
+class HypothesisTest:
+    """The result of a hypothesis test; ``print`` it.
+
+    Attributes:
+        name: The test.
+        null: The null hypothesis in words.
+        statistic: The test statistic.
+        df: Degrees of freedom; None for the normal distribution.
+        pvalue: Probability of a statistic at least as extreme when the null hypothesis holds.
+        distribution: What the statistic is compared with, "chi-squared" or "normal".
+        note: What the reader should know of this result.
+    """
+
+    name: str
+    null: str
+    statistic: float
+    df: int | None
+    pvalue: float
+    distribution: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        df = "" if self.df is None else f"({self.df})"
+        result = f"statistic {self.statistic:.4f}, {self.distribution}{df}, p = {self.pvalue:.4g}"
+        return "\n".join([self.name, f"H0: {self.null}", result, *([self.note] if self.note else [])])
+
+
+def chi_squared(name: str, null: str, statistic: float, df: int, note: str = "") -> HypothesisTest:
+    """A test whose statistic is chi-squared with ``df`` degrees of freedom under the null hypothesis."""
+    from scipy.special import chdtrc
+
+    return HypothesisTest(name, null, statistic, df, float(chdtrc(df, max(statistic, 0.0))), "chi-squared", note)
+
+
+def must_be_maximum(results: Estimated, what: str) -> None:
+    """Raise an `InferenceError` when estimates are no maximum of the likelihood, on which all tests rest."""
+    if not results.fit.outcome.near_maximum:
+        raise InferenceError(f"The estimates of {what} are no maximum of the likelihood ({results.fit.outcome}).")
+
+
+def must_share_sample(a: Estimated, b: Estimated) -> None:
+    """Raise an `InferenceError` unless two results are of the same choices of the same individuals."""
+    for thing, one, other in (
+        ("choice situations", a.fit.nobs, b.fit.nobs),
+        ("individuals", len(a.fit.weights), len(b.fit.weights)),
+    ):
+        if one != other:
+            raise InferenceError(f"The results are of different data: {one:,} and {other:,} {thing}.")
+    if not np.array_equal(a.fit.weights, b.fit.weights):
+        raise InferenceError("The results are of different data: the sample weights are not the same.")
+    if not np.isclose(a.fit.llnull, b.fit.llnull, rtol=1e-9):
+        raise InferenceError(
+            f"The results are of different choices: LL(0) is {a.fit.llnull:.6f} and {b.fit.llnull:.6f}. Give both "
+            "models the same availability."
+        )
+    if a.engine and b.engine and not np.array_equal(_choices(a.engine.dataset), _choices(b.engine.dataset)):
+        raise InferenceError("The results are of different data: the choices, or the order of the rows, differ.")
+
+
+def _choices(data: Dataset) -> NDArray[np.str_]:
+    """Names of the chosen alternatives (T, N, 1)."""
+    return np.array(list(data.alternatives))[data.array(data.chosen).astype(int)]

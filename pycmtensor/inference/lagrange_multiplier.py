@@ -1,0 +1,85 @@
+"""The Lagrange multiplier (score) test of a restricted model, which needs no estimates of the full one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation import Fit
+from pycmtensor.estimation.maximise import start_values
+from pycmtensor.exceptions import IdentificationError, InferenceError
+from pycmtensor.inference.covariance import bhhh, classical
+from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
+from pycmtensor.inference.protocol import Estimated
+from pycmtensor.models import Model
+
+__all__ = ["lagrange_multiplier"]
+
+Array = NDArray[np.floating]
+
+INFORMATION = {"observed": classical, "bhhh": bhhh}
+
+
+def lagrange_multiplier(model: Model, restricted: Estimated, information: str = "observed") -> HypothesisTest:
+    r"""Score test of a restricted model against a larger one that was not estimated.
+
+    With the gradient g and the information I of the full model at the restricted estimates,
+
+    .. math:: g^\top I^{-1} g \sim \chi^2(K_{full} - K_{restricted})
+
+    Args:
+        model: The full model. Parameters that the restricted one does not estimate are at their own values, which are
+            those of the null hypothesis, such as 0.
+        restricted: Results of the model of the null hypothesis; their data are used when they are at hand.
+        information: "observed" (minus the Hessian) or "bhhh" (outer product of scores).
+
+    Raises:
+        InferenceError: The full model at these values is not the restricted one, adds no parameter, or has an
+            information matrix that is not positive definite; or the restricted estimates are no interior maximum.
+
+    References:
+        Rao (1948), Large sample tests of statistical hypotheses concerning several parameters with applications to
+        problems of estimation, doi:10.1017/S0305004100023987.
+    """
+    if information not in INFORMATION:
+        raise InferenceError(f"information must be one of {', '.join(INFORMATION)}; found {information!r}.")
+    must_be_maximum(restricted, "the restricted model")
+    fit = restricted.fit
+    if fit.at_bound.any():
+        held = ", ".join(np.array(fit.labels)[fit.at_bound])
+        raise InferenceError(f"{held}: at a bound, where the score is not 0 under the null hypothesis either.")
+    theta, added = _under_the_null(model, fit)
+    data = restricted.engine.dataset if restricted.engine else model.dataset
+    model.check(data)
+    at = LocalEngine(model, data).second_order(theta)
+    if not np.isclose(at.value, fit.llf, rtol=1e-9):
+        raise InferenceError(
+            f"The full model at the restricted estimates has the log-likelihood {at.value:.6f}, the restricted model "
+            f"{fit.llf:.6f}. Set the parameters that it adds ({', '.join(added)}) to their values under the null "
+            "hypothesis, and use the same data."
+        )
+    try:
+        inverse = INFORMATION[information](at.hessian, at.scores, data.individual_weights)
+    except IdentificationError:
+        other = "bhhh" if information == "observed" else "observed"
+        raise InferenceError(
+            f"The {information} information of the full model is not positive definite at the restricted estimates. "
+            f"Try information='{other}', or see whether {', '.join(added)} can be told apart."
+        ) from None
+    statistic = float(at.gradient @ inverse @ at.gradient)
+    null = " and ".join(f"{label} = {theta[model.labels.index(label)]:g}" for label in added)
+    note = f"With the {information} information."
+    return chi_squared("Lagrange multiplier test", null, statistic, len(added), note)
+
+
+def _under_the_null(model: Model, fit: Fit) -> tuple[Array, list[str]]:
+    """Theta of the full model at the restricted estimates (K,), and the names of the parameters that it adds."""
+    estimates = dict(zip(fit.labels, fit.theta.tolist(), strict=True))
+    missing = [label for label in estimates if label not in model.labels]
+    added = [label for label in model.labels if label not in estimates]
+    if missing or not added:
+        reason = f"does not estimate {', '.join(missing)}" if missing else "adds no parameter to it"
+        raise InferenceError(f"The full model does not contain the restricted one: it {reason}.")
+    fixed = {label: value for label, value in fit.fixed.items() if label in added}
+    return start_values(model.free, {**estimates, **fixed}), added

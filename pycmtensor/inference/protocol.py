@@ -1,0 +1,23 @@
+"""What inference may ask of the results of an estimation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation import Fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Estimated"]
+
+
+class Estimated(Protocol):
+    """Estimates, their covariance, and the likelihood where it is at hand; `pycmtensor.Results` is one."""
+
+    fit: Fit
+    engine: LocalEngine | None
+
+    def cov_params(self, kind: str = "classical") -> pd.DataFrame:
+        """Covariance of the estimates (K, K), NaN where it means nothing."""

@@ -1,0 +1,72 @@
+"""The Wald test of linear hypotheses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.delta import without_variance
+from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared
+from pycmtensor.inference.protocol import Estimated
+from pycmtensor.relations import Relation, matrix, relations_of
+
+__all__ = ["wald"]
+
+Array = NDArray[np.floating]
+
+
+def wald(
+    results: Estimated,
+    hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation],
+    kind: str = "classical",
+) -> HypothesisTest:
+    r"""Wald test that linear relations R theta = r between parameters hold together.
+
+    .. math:: (R \hat\theta - r)^\top [R \operatorname{Cov}(\hat\theta) R^\top]^{-1} (R \hat\theta - r)
+        \sim \chi^2(\operatorname{rank} R)
+
+    Args:
+        results: Estimates of K parameters.
+        hypotheses: Text such as "b_time = b_cost, asc_car = 0", ``pt.eq(b_time, b_cost)``, or a list.
+        kind: Kind of the covariance of the estimates.
+
+    Raises:
+        ModelError: A hypothesis is not linear, names an unknown parameter, or holds no free one.
+        InferenceError: A hypothesis is an inequality or follows from others; or a parameter has no variance.
+
+    References:
+        Wald (1943), Tests of statistical hypotheses concerning several parameters, doi:10.2307/1990256.
+    """
+    relations = relations_of(hypotheses)
+    if not relations:
+        raise InferenceError("There is no hypothesis to test. Write for example 'b_time = b_cost'.")
+    fit = results.fit
+    R, senses, r = matrix(relations, fit.labels, fit.fixed)
+    for relation, sense in zip(relations, senses, strict=True):
+        if sense != "=":
+            raise InferenceError(f"A Wald test is about equalities, found '{relation}'. Write it with = in place.")
+    used = R.any(axis=0)
+    covariance = results.cov_params(kind).to_numpy()
+    reason = without_variance(fit, covariance, [fit.labels[k] for k in np.flatnonzero(used)])
+    if reason:
+        raise InferenceError(f"There is no Wald test of '{', '.join(map(str, relations))}'. {reason}")
+    R, covariance = R[:, used], covariance[np.ix_(used, used)]
+    redundant = _redundant(R * np.sqrt(np.diag(covariance)))
+    if redundant:
+        found = ", ".join(f"'{relations[m]}'" for m in redundant)
+        raise InferenceError(f"{found}: the hypotheses before say so already, or say the opposite. Leave it out.")
+    distance = R @ fit.theta[used] - r
+    statistic = float(distance @ np.linalg.solve(R @ covariance @ R.T, distance))
+    null = " and ".join(map(str, relations))
+    return chi_squared("Wald test", null, statistic, len(relations), f"With the {kind} covariance.")
+
+
+def _redundant(R: Array) -> list[int]:
+    """Rows that are combinations of the rows before them."""
+    R = R / np.linalg.norm(R, axis=1, keepdims=True)
+    ranks = [0, *(int(np.linalg.matrix_rank(R[: m + 1], tol=1e-9)) for m in range(len(R)))]
+    return [m for m in range(len(R)) if ranks[m + 1] == ranks[m]]
