@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pytensor import scalar
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply, Constant, Variable
-from pytensor.graph.replace import graph_replace, vectorize_graph
+from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs, io_toposort
 from pytensor.printing import pprint
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -84,7 +84,7 @@ class ParameterFunction:
                 _check_known(name, position, text)
             k = position[names[0]]  # the elements of an array follow each other
             elements[leaf] = numbers[k : k + len(names)].reshape(leaf.type.shape)
-        value = pt.cast(graph_replace(symbols, elements, strict=False) if elements else symbols, "float64")
+        value = pt.cast(clone_replace(symbols, elements, rebuild_strict=False), "float64")
         free = set(labels)
         return cls(text, tuple(name for names in leaves.values() for name in names if name in free), theta, value)
 

@@ -171,12 +171,12 @@ class Results:
     # ---- functions of estimates, and hypotheses ---------------------------------------------------------------
 
     @overload
-    def delta(self, expression: Expression, alpha: float = 0.05, kind: str = "classical") -> DerivedQuantity: ...
-
-    @overload
     def delta(
         self, expression: Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
     ) -> DerivedQuantities: ...
+
+    @overload
+    def delta(self, expression: Expression, alpha: float = 0.05, kind: str = "classical") -> DerivedQuantity: ...
 
     def delta(
         self, expression: Expression | Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"

@@ -10,7 +10,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycmtensor.exceptions import ModelError
@@ -25,6 +25,7 @@ def value(expression: Any) -> Any:
 
 
 @pytest.mark.parametrize("op", OPERATORS)
+@settings(deadline=None)
 @given(a=numbers, b=numbers)
 def test_operators_are_those_of_numbers(op: Callable[[Any, Any], Any], a: float, b: float) -> None:
     beta = Beta("beta", a)
@@ -34,6 +35,19 @@ def test_operators_are_those_of_numbers(op: Callable[[Any, Any], Any], a: float,
     assert value(op(pt.constant(b), beta)) == pytest.approx(op(b, a))
     np.testing.assert_allclose(value(op(np.array([b, b]), beta)), op(b, a))
     np.testing.assert_allclose(value(op(beta, np.array([b, b]))), op(a, b))
+
+
+@pytest.mark.parametrize("op", [operator.le, operator.ge, operator.lt, operator.gt])
+@settings(deadline=None)
+@given(a=numbers, b=numbers)
+def test_comparisons_are_symbols(op: Callable[[Any, Any], Any], a: float, b: float) -> None:
+    beta = Beta("beta", a)
+    assert value(op(beta, b)) == op(a, b)
+    assert value(op(b, beta)) == op(b, a)
+    assert value(op(pt.constant(b), beta)) == op(b, a)
+    anything: Any = b
+    assert (beta == anything) is False
+    assert (beta == beta) is True
 
 
 def test_unary_operators_and_functions() -> None:

@@ -145,6 +145,14 @@ def delta(
     References:
         Daly, Hess & de Jong (2012), Calculating errors for measures derived from choice modelling estimates,
         doi:10.1016/j.trb.2011.10.008.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> both = delta(results, {"odds": "exp(asc_car)", "share": "1 / (1 + exp(-asc_car))"})
+        >>> both.table[["estimate", "std_err"]].round(6).to_numpy().tolist()  # share: sqrt(3 / 4 * 1 / 4 / 40)
+        [[3.0, 1.095445], [0.75, 0.068465]]
     """
     import pandas as pd
 

@@ -42,6 +42,17 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
 
     References:
         Hausman & McFadden (1984), Specification tests for the multinomial logit model, doi:10.2307/1910997.
+
+    Examples:
+        >>> import numpy as np, pandas as pd, pycmtensor as cmt
+        >>> times = pd.DataFrame(np.random.default_rng(1).uniform(10, 60, (90, 3)), columns=["car", "bus", "tram"])
+        >>> ds = cmt.Dataset(times.assign(mode=[1, 2, 3] * 30), "mode", {"car": 1, "bus": 2, "tram": 3})
+        >>> b_time = cmt.Beta("b_time")
+        >>> results = cmt.estimate(cmt.MNL(ds, {name: b_time * ds[name] / 10 for name in ds.alternatives}))
+        >>> print(cmt.hausman_mcfadden(results, without="tram"))
+        Hausman-McFadden test
+        H0: independence of irrelevant alternatives: leaving 'tram' out does not change b_time
+        statistic ..., chi-squared(1), p = ...
     """
     must_be_maximum(results, "the model")
     if results.engine is None:
@@ -61,9 +72,13 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
     compared = [label for label in subset.labels if label not in left_out]
     if not compared:
         raise InferenceError(f"Without '{without}', no parameter is identified by itself: there is nothing to compare.")
-    null = f"independence of irrelevant alternatives: without '{without}', {', '.join(compared)} are the same"
+    null = f"independence of irrelevant alternatives: leaving '{without}' out does not change {', '.join(compared)}"
     (b_s, V_s), (b_f, V_f) = (_estimates(fit, compared) for fit in (subset, full))
     statistic, rank, definite = _distance(b_s - b_f, V_s - V_f, np.sqrt(np.diag(V_s)))
+    if not rank:
+        raise InferenceError(
+            f"'{without}' carries no information on {', '.join(compared)}: there is nothing to compare."
+        )
     notes = []
     if not definite:
         notes.append("V_s - V_f is not positive definite; its generalised inverse is used.")

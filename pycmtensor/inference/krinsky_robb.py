@@ -99,6 +99,14 @@ def krinsky_robb(
 
     References:
         Krinsky & Robb (1986), On approximating the statistical properties of elasticities, doi:10.2307/1924536.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> odds = results.krinsky_robb("exp(asc_car)")
+        >>> print(odds)
+        exp(asc_car): 3, median ..., mean ..., 0.95 interval [...] of 10,000 draws, classical covariance
     """
     in_range("krinsky_robb", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
     whole("krinsky_robb", "draws", draws, least=2)

@@ -41,6 +41,19 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
     References:
         Rao (1948), Large sample tests of statistical hypotheses concerning several parameters with applications to
         problems of estimation, doi:10.1017/S0305004100023987.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2, 2, 3] * 10})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2, "tram": 3})
+        >>> car, bus = cmt.Beta("asc_car"), cmt.Beta("asc_bus")
+        >>> restricted = cmt.estimate(cmt.MNL(ds, {"car": car, "bus": 0, "tram": 0}))
+        >>> full = cmt.MNL(ds, {"car": car, "bus": bus, "tram": 0})
+        >>> print(cmt.lagrange_multiplier(full, restricted))  # 20 and 10 choices where 15 are expected
+        Lagrange multiplier test
+        H0: asc_bus = 0
+        statistic 3.3333, chi-squared(1), p = 0.06789
+        With the observed information.
     """
     if information not in INFORMATION:
         raise InferenceError(f"information must be one of {', '.join(INFORMATION)}; found {information!r}.")

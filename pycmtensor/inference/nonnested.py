@@ -33,6 +33,19 @@ def ben_akiva_swait(a: Estimated, b: Estimated) -> HypothesisTest:
 
     References:
         Ben-Akiva & Swait (1986), The Akaike likelihood ratio index, doi:10.1287/trsc.20.2.133.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2, 2, 3] * 10})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2, "tram": 3})
+        >>> car, bus = cmt.Beta("asc_car"), cmt.Beta("asc_bus")
+        >>> a = cmt.estimate(cmt.MNL(ds, {"car": car, "bus": 0, "tram": 0}))
+        >>> b = cmt.estimate(cmt.MNL(ds, {"car": 0, "bus": bus, "tram": 0}))
+        >>> print(cmt.ben_akiva_swait(a, b))
+        Ben-Akiva & Swait test
+        H0: the second model, whose adjusted rho-squared is lower, is the true one
+        statistic ..., normal, p = ...
+        The p value is an upper bound.
     """
     from scipy.special import ndtr
 
@@ -68,6 +81,19 @@ def vuong(a: Estimated, b: Estimated, schwarz: bool = False) -> HypothesisTest:
 
     References:
         Vuong (1989), Likelihood ratio tests for model selection and non-nested hypotheses, doi:10.2307/1912557.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2, 2, 3] * 10})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2, "tram": 3})
+        >>> car, bus = cmt.Beta("asc_car"), cmt.Beta("asc_bus")
+        >>> a = cmt.estimate(cmt.MNL(ds, {"car": car, "bus": 0, "tram": 0}))
+        >>> b = cmt.estimate(cmt.MNL(ds, {"car": 0, "bus": bus, "tram": 0}))
+        >>> print(cmt.vuong(a, b))
+        Vuong test
+        H0: both models are equally near to the truth
+        statistic ..., normal, p = ...
+        For the first model.
     """
     _check(a, b)
     w, m = a.fit.weights, a.fit.logprob - b.fit.logprob

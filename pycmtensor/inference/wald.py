@@ -40,6 +40,16 @@ def wald(
 
     References:
         Wald (1943), Tests of statistical hypotheses concerning several parameters, doi:10.2307/1990256.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> print(results.wald("asc_car = 0"))  # log(3)**2 / (1 / 30 + 1 / 10)
+        Wald test
+        H0: asc_car = 0
+        statistic 9.0521, chi-squared(1), p = 0.002624
+        With the classical covariance.
     """
     relations = relations_of(hypotheses)
     if not relations:
