@@ -301,7 +301,10 @@ class Results:
             for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
         ]
         rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
-        return Summary(fit.model, sample, quality, columns, tuple(rows), (f"Estimated by {fit.method}; {fit.outcome}",))
+        notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
+            fit.outcome.evidence
+        )
+        return Summary(fit.model, sample, quality, columns, tuple(rows), tuple(notes))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
         """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""

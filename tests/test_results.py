@@ -46,7 +46,8 @@ def test_the_summary_in_a_terminal(swissmetro_results: cmt.Results) -> None:
     assert re.search(r"Rho-squared +0\.234528", text)
     assert max(map(len, lines)) <= 100
     assert "\x1b" not in text
-    assert "converged: a maximum of the log-likelihood." in lines[-1]
+    assert "converged: a maximum of the log-likelihood." in lines[-2]
+    assert re.fullmatch(r"At the maximum: largest derivative \de-\d+, eigenvalues .* 0.19 to 1.9.", lines[-1])
 
 
 def test_fixed_parameters_are_shown_as_fixed(ds: cmt.Dataset) -> None:
@@ -151,7 +152,7 @@ def test_other_data_can_be_given(ds: cmt.Dataset, trips: pd.DataFrame) -> None:
 
 
 def test_an_unknown_method_is_an_error(swissmetro: cmt.MNL) -> None:
-    with pytest.raises(OptimizerError, match="'trust-region' or a Stochastic"):
+    with pytest.raises(OptimizerError, match=r"one of 'trust-region', 'newton', .* or a Stochastic"):
         cmt.estimate(swissmetro, method="simplex")
 
 

@@ -1,7 +1,7 @@
 """The only place that compiles: a model and data become functions of a flat theta."""
 
 from pycmtensor.engine.local import LocalEngine
-from pycmtensor.engine.protocol import Engine, SecondOrder
+from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
 from pycmtensor.engine.training import Training
 
-__all__ = ["Engine", "LocalEngine", "SecondOrder", "Training"]
+__all__ = ["Engine", "FirstOrder", "LocalEngine", "SecondOrder", "Training"]

@@ -7,9 +7,19 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Engine", "SecondOrder"]
+__all__ = ["Array", "Engine", "FirstOrder", "SecondOrder"]
 
 Array = NDArray[np.floating]
+
+
+class FirstOrder(NamedTuple):
+    """A log-likelihood and its first derivatives at one theta."""
+
+    value: float
+    gradient: Array  #: (K,)
+    outer_product: Array  #: of the scores, sum_n w_n s_n s_n', (K, K)
+    scores: Array  #: gradient of each individual's log-likelihood, without its weight, (N, K)
+    logprob: Array  #: log-likelihood of each individual, without its weight, (N,)
 
 
 class SecondOrder(NamedTuple):
@@ -35,6 +45,9 @@ class Engine(Protocol):
 
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and its gradient (K,)."""
+
+    def first_order(self, theta: Array) -> FirstOrder:
+        """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
 
     def second_order(self, theta: Array) -> SecondOrder:
         """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""

@@ -126,8 +126,8 @@ class Training:
 
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
-        arrays = self._engine.arrays if self._data is None else None
-        new = self._run(state, rate, first, count, self._engine.fixed, arrays, self._data)
+        parts = self._engine.parts if self._data is None else None
+        new = self._run(state, rate, first, count, self._engine.fixed, parts, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
 
     def release(self) -> None:
@@ -141,16 +141,16 @@ class Training:
         value, g = self._whole(theta, self._engine.fixed, *self._data)
         return float(value), np.asarray(g)
 
-    def _epochs(self, state: Any, rate: Any, first: Any, count: Any, fixed: Any, arrays: Any, data: Any) -> Any:
+    def _epochs(self, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any) -> Any:
         whole = self.batches == 1
         if whole:
-            epoch = partial(self._full_step, rate, fixed, *arrays)
+            epoch = partial(self._full_step, rate, fixed, parts)
         else:
             epoch = partial(self._epoch, rate, fixed, *data)
         return jax.lax.fori_loop(first, first + count, epoch, state)
 
-    def _full_step(self, rate: Any, fixed: Any, weights: Any, data: Any, number: Any, state: Any) -> Any:
-        (_, g), _ = self._program.summed_gradient(state[self._theta], fixed, weights, data)
+    def _full_step(self, rate: Any, fixed: Any, parts: Any, number: Any, state: Any) -> Any:
+        g = sum(self._program.summed_gradient(state[self._theta], fixed, *part)[0][1] for part in parts)
         return self._moved(state, -g / self.n_individuals, rate)
 
     def _epoch(self, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:

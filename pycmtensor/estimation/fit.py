@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import SecondOrder
 
-__all__ = ["Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
+__all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
 
 Array = NDArray[np.floating]
+
+
+class Ending(StrEnum):
+    """The ways in which an estimation ends."""
+
+    MAXIMUM = "maximum"
+    AT_BOUND = "maximum at a bound"
+    SEPARATION = "separation"
+    STALLED = "stalled"
+    ITERATION_LIMIT = "iteration limit"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped by its rule"
 
 
 @dataclass(frozen=True)
@@ -20,16 +33,24 @@ class Outcome:
     """How an estimation ended.
 
     Attributes:
-        converged: Whether the estimates are a maximum of the likelihood.
+        ending: The way it ended, also as text: ``outcome.ending == "maximum"``.
         reason: What was reached or why it stopped.
         remedy: What to do, empty when nothing needs to be done.
         near_maximum: Whether the point is so near to a maximum that standard errors there mean something.
+        evidence: Of a maximum: the largest derivative, and the range of the eigenvalues of the information matrix
+            with its diagonal scaled to 1.
     """
 
-    converged: bool
+    ending: Ending
     reason: str
     remedy: str = ""
     near_maximum: bool = True
+    evidence: str = ""
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimates are a maximum of the likelihood."""
+        return self.ending in (Ending.MAXIMUM, Ending.AT_BOUND)
 
     def __str__(self) -> str:
         word = "converged" if self.converged else "NOT CONVERGED"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import Engine
 from pycmtensor.estimation.curvature import bends
-from pycmtensor.estimation.fit import Optimum, Outcome
+from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.exceptions import IdentificationError
 
 __all__ = ["Verdict", "check_maximum", "flat_directions", "verdict"]
@@ -91,7 +91,7 @@ def check_maximum(best: Optimum, engine: Engine, lb: Array, ub: Array, labels: S
         )
     if rising:
         return Outcome(
-            False,
+            Ending.SEPARATION,
             f"there is no maximum: the log-likelihood rises without end along {'; '.join(rising)}. Some choices are "
             "predicted perfectly (separation).",
             "Take out the variable or constant that predicts them, merge alternatives, or set bounds.",

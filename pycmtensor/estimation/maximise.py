@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,10 @@ from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation.fit import Fit, Optimum
 from pycmtensor.estimation.identification import check_maximum
+from pycmtensor.estimation.iterations import Search
+from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.stochastic import Stochastic, train
-from pycmtensor.estimation.trust_region import trust_region
 from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
@@ -47,19 +47,20 @@ def maximise(
     theta = start_values(model.free, {} if start is None else dict(start))
     lb, ub = _bounds(model.free)
     engine = LocalEngine(model, data)
-    newton = partial(trust_region, engine, lb=lb, ub=ub, max_iterations=max_iterations, report=IterationLines(progress))
+    search = Search(engine, theta, (lb, ub), max_iterations=max_iterations, report=IterationLines(progress))
     best: Optimum
     if isinstance(method, Stochastic):
         best = train(engine, theta, (lb, ub), method, validation, progress)
         if method.polish:
-            best = replace(newton(best.theta), path=best.path)
-    elif method == "trust-region":
+            best = replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
+    elif method in METHODS:
         try:
-            best = newton(theta)
+            best = METHODS[method](search)
         except OptimizerError as error:
             raise OptimizerError(f"{error}{_where_not_finite(model, data)}") from None
     else:
-        raise OptimizerError(f"method must be 'trust-region' or a Stochastic(...), found {method!r}.")
+        known = ", ".join(map(repr, METHODS))
+        raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
     judged = best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic))
     outcome = check_maximum(best, engine, lb, ub, engine.labels) if judged else best.outcome
     fit = Fit(

@@ -14,7 +14,7 @@ from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation.curvature import NEAR, newton_distance
-from pycmtensor.estimation.fit import Optimum, Outcome
+from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, relative_gradient
 from pycmtensor.exceptions import OptimizerError
@@ -140,6 +140,7 @@ def train(
             f"batch_size={method.batch_size:,} is more than the {engine.n_individuals:,} individuals of the data. "
             "Choose a smaller one, or None for all of them at once."
         )
+    ending = Ending.STOPPED
     run = Run(engine, start, bounds, method, validation)
     if not np.isfinite(run.best.llf):
         raise OptimizerError("The log-likelihood is not finite at the start values. Choose values nearer to 0.")
@@ -150,14 +151,14 @@ def train(
                 bar.show(run.epoch, run.path[-1])
             why = run.why_stop()
         except KeyboardInterrupt:
-            why = f"interrupted after epoch {run.epoch}."
+            why, ending = f"interrupted after epoch {run.epoch}.", Ending.INTERRUPTED
     if run.path[-1].epoch != run.epoch:
         run.evaluate()
     run.training.release()  # its copy of the data makes room for the derivatives
-    return _reported(engine, run, why)
+    return _reported(engine, run, why, ending)
 
 
-def _reported(engine: LocalEngine, run: Run, why: str) -> Optimum:
+def _reported(engine: LocalEngine, run: Run, why: str, ending: Ending) -> Optimum:
     """The best point of a run, and what it is worth."""
     theta = run.best_theta
     at = engine.second_order(theta)
@@ -166,12 +167,12 @@ def _reported(engine: LocalEngine, run: Run, why: str) -> Optimum:
     near = distance <= NEAR
     small = relative_gradient(np.where(held, 0, at.gradient), theta, at.value) <= run.method.tolerance
     if near and small:
-        outcome = Outcome(True, f"the gradient of the whole sample vanished at epoch {run.best.epoch}.")
+        outcome = Outcome(Ending.MAXIMUM, f"the gradient of the whole sample vanished at epoch {run.best.epoch}.")
     else:
         away = f"about {distance:.2g} standard errors away" if np.isfinite(distance) else "not near"
         best = "best in validation" if run.validation else "the best seen"
         outcome = Outcome(
-            False,
+            ending,
             f"{why} Reported is epoch {run.best.epoch}, {best}; a maximum of the likelihood is {away}.",
             ("" if near else "Standard errors would mean nothing here and are left out. ")
             + "For maximum likelihood use polish=True, or estimate(model, start=results).",

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear, minimize, rosen, rosen_der, rosen_hess
 
-from pycmtensor.engine import SecondOrder
+from pycmtensor.engine import FirstOrder, SecondOrder
 from pycmtensor.estimation.curvature import newton_distance
+from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.trust_region import trust_region
 from pycmtensor.exceptions import OptimizerError
 
@@ -31,6 +32,9 @@ class Fake:
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         return -self.f(theta), -self.g(theta)
 
+    def first_order(self, theta: Array) -> FirstOrder:
+        return FirstOrder(*self.value_and_grad(theta), np.eye(len(theta)), np.zeros((1, len(theta))), np.zeros(1))
+
     def second_order(self, theta: Array) -> SecondOrder:
         return SecondOrder(-self.f(theta), -self.g(theta), -self.H(theta), np.zeros((1, len(theta))), np.zeros(1))
 
@@ -41,7 +45,7 @@ FREE = np.full(4, np.inf)
 
 @pytest.mark.parametrize("start", [[-1.2, 1, -1.2, 1], [3, -3, 3, -3], [0, 0, 0, 0], [100, -50, 20, 7]])
 def test_rosenbrock_from_everywhere(start: list[float]) -> None:
-    best = trust_region(ROSENBROCK, np.array(start, float), -FREE, FREE)
+    best = trust_region(Search(ROSENBROCK, np.array(start, float), (-FREE, FREE)))
     assert best.outcome.converged
     stationary = rosen_der(best.theta)
     assert np.abs(stationary).max() < 1e-6
@@ -60,7 +64,7 @@ def test_quadratics_in_boxes_are_solved_like_bounded_least_squares(seed: int) ->
     lb[rng.random(4) < 0.3] = -np.inf
     truth = lsq_linear(A, b, (lb, ub), method="bvls", tol=1e-14).x
     engine = Fake(lambda x: ((A @ x - b) ** 2).sum() / 2, lambda x: A.T @ (A @ x - b), lambda x: A.T @ A, 4)
-    best = trust_region(engine, np.clip(np.zeros(4), lb, ub), lb, ub)
+    best = trust_region(Search(engine, np.clip(np.zeros(4), lb, ub), (lb, ub)))
     assert best.outcome.converged
     np.testing.assert_allclose(best.theta, truth, rtol=1e-6, atol=1e-8 * np.abs(unbounded).max())
     pushes = np.abs(A.T @ (A @ truth - b)) > 1e-6 * np.linalg.norm(A, axis=0)
@@ -69,7 +73,7 @@ def test_quadratics_in_boxes_are_solved_like_bounded_least_squares(seed: int) ->
 
 def test_bounded_rosenbrock_agrees_with_scipy() -> None:
     lb, ub = np.array([-2, -2, -2, -2.0]), np.array([0.5, 2, 2, 2])
-    best = trust_region(ROSENBROCK, np.full(4, -1.0), lb, ub)
+    best = trust_region(Search(ROSENBROCK, np.full(4, -1.0), (lb, ub)))
     options = {"maxiter": 10_000, "ftol": 1e-15, "gtol": 1e-12}
     truth = minimize(rosen, best.theta, jac=rosen_der, bounds=list(zip(lb, ub, strict=True)), options=options)
     assert best.outcome.converged
@@ -86,7 +90,7 @@ def test_saddle_points_are_left() -> None:
         lambda x: np.diag([12 * x[0] ** 2 - 2, 12 * x[1] ** 2 + 2]),
         2,
     )
-    best = trust_region(engine, np.zeros(2), -FREE[:2], FREE[:2])
+    best = trust_region(Search(engine, np.zeros(2), (-FREE[:2], FREE[:2])))
     assert best.outcome.converged
     assert abs(best.theta[0]) == pytest.approx(np.sqrt(0.5), rel=1e-7)
 
@@ -99,13 +103,13 @@ def test_values_that_are_not_finite_shorten_the_step() -> None:
         lambda x: np.array([[1 / x[0] ** 2]]),
         1,
     )
-    best = trust_region(engine, np.array([50.0]), -FREE[:1], FREE[:1])
+    best = trust_region(Search(engine, np.array([50.0]), (-FREE[:1], FREE[:1])))
     assert best.outcome.converged
     assert best.theta[0] == pytest.approx(1, rel=1e-7)
 
 
 def test_running_out_of_iterations_is_no_convergence() -> None:
-    best = trust_region(ROSENBROCK, np.array([-1.2, 1, -1.2, 1]), -FREE, FREE, max_iterations=3)
+    best = trust_region(Search(ROSENBROCK, np.array([-1.2, 1, -1.2, 1]), (-FREE, FREE), max_iterations=3))
     assert not best.outcome.converged
     assert "3 iterations" in best.outcome.reason
     assert best.outcome.remedy
@@ -114,7 +118,7 @@ def test_running_out_of_iterations_is_no_convergence() -> None:
 def test_a_start_without_a_value_is_an_error() -> None:
     engine = Fake(lambda x: np.nan, lambda x: x, lambda x: np.eye(1), 1)
     with pytest.raises(OptimizerError, match="not finite at the start values {'x0': 2.0}"):
-        trust_region(engine, np.array([2.0]), -FREE[:1], FREE[:1])
+        trust_region(Search(engine, np.array([2.0]), (-FREE[:1], FREE[:1])))
 
 
 @given(scale=st.floats(1e-8, 1e8))
@@ -128,7 +132,7 @@ def test_the_distance_has_no_unit(scale: float) -> None:
 
 def test_a_gradient_that_promises_what_the_value_does_not_keep_is_a_stall() -> None:
     engine = Fake(lambda x: 1.0, lambda x: np.ones(1), lambda x: np.eye(1), 1)
-    best = trust_region(engine, np.zeros(1), -FREE[:1], FREE[:1])
+    best = trust_region(Search(engine, np.zeros(1), (-FREE[:1], FREE[:1])))
     assert not best.outcome.converged
     assert "no step raises the log-likelihood; a maximum is about 1 standard errors away" in best.outcome.reason
     assert not best.outcome.near_maximum

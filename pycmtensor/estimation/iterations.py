@@ -1,0 +1,148 @@
+"""The loop that second-order methods share: steps until the maximum is near enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.engine.protocol import Engine
+from pycmtensor.estimation.curvature import NEAR, bends
+from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
+from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
+from pycmtensor.exceptions import OptimizerError
+
+__all__ = ["Advance", "Search", "ascend", "beginning", "converged", "not_converged", "realised"]
+
+Array = NDArray[np.floating]
+
+#: Takes the log-likelihood and the model around a point to the next point; None when no step raises the likelihood.
+Advance: TypeAlias = Callable[[Engine, Quadratic], Quadratic | None]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a method is given.
+
+    Attributes:
+        engine: The log-likelihood and its derivatives.
+        start: Start values (K,), within the bounds.
+        bounds: Lower and upper bounds, each (K,), -inf and inf for none.
+        tolerance: Converged when the maximum is estimated to be this many standard errors away. In single precision
+            no less than 1e-3, which is as near as sums of such numbers can tell.
+        max_iterations: Most accepted steps.
+        report: Called with every accepted iterate.
+    """
+
+    engine: Engine
+    start: Array
+    bounds: Bounds
+    tolerance: float = 1e-7
+    max_iterations: int = 200
+    report: Callable[[Iterate], None] = lambda iterate: None
+
+
+def ascend(search: Search, advance: Advance, engine: Engine | None = None) -> Optimum:
+    """Take steps until the maximum is near enough, no step helps, or they are used up.
+
+    Args:
+        search: The problem.
+        advance: The method's step.
+        engine: What the method takes for the log-likelihood, with an approximate Hessian; None for the exact one.
+
+    Raises:
+        OptimizerError: The log-likelihood or a derivative is not finite at the start.
+    """
+    engine = engine or search.engine
+    here = first = beginning(search, engine)
+    tolerance = max(search.tolerance, 1e4 * float(np.finfo(here.at.gradient.dtype).eps))
+    path: list[Iterate] = []
+    while True:
+        path.append(Iterate(len(path), -here.f, here.slope, here.distance))
+        search.report(path[-1])
+        if here.distance <= tolerance:
+            outcome = converged(here, engine.labels)
+            break
+        if len(path) > search.max_iterations:
+            outcome = not_converged(Ending.ITERATION_LIMIT, f"{search.max_iterations} iterations", here.distance)
+            break
+        try:
+            there = advance(engine, here)
+        except KeyboardInterrupt:
+            outcome = not_converged(Ending.INTERRUPTED, f"{len(path) - 1} iterations", here.distance)
+            break
+        if there is None:
+            outcome = not_converged(Ending.STALLED, "", here.distance)
+            break
+        here = there
+    return Optimum(here.x, here.at, here.held, outcome, path, first.x, first.at.hessian)
+
+
+def beginning(search: Search, engine: Engine) -> Quadratic:
+    """The model around the start values.
+
+    Raises:
+        OptimizerError: The log-likelihood or a derivative is not finite there.
+    """
+    here = around(engine, search.start, search.bounds)
+    if not here.is_finite:
+        raise OptimizerError(
+            f"The log-likelihood or a derivative is not finite at the start values "
+            f"{dict(zip(engine.labels, here.x.tolist(), strict=True))}. Choose values nearer to 0 or scale the columns."
+        )
+    return here
+
+
+def realised(here: Quadratic, there: Quadratic, expected: float) -> float:
+    """What part of the expected gain a step realised; where rounding hides the gain, the distance decides.
+
+    Returns:
+        The realised part, -inf when the step does not help.
+    """
+    if not there.is_finite:
+        return -np.inf
+    rounding = 10 * np.finfo(here.at.gradient.dtype).eps * max(abs(here.f), 1.0)
+    if expected < rounding and abs(here.f - there.f) < 10 * rounding:
+        return 1.0 if there.distance < here.distance else -np.inf
+    return (here.f - there.f) / expected if expected > 0 else -np.inf
+
+
+def converged(here: Quadratic, labels: Sequence[str]) -> Outcome:
+    """The outcome at a maximum."""
+    free = ~here.held
+    evidence = f"largest derivative {here.slope:.1g}"
+    if free.any():
+        information = here.H[np.ix_(free, free)]
+        scale = bends(information)
+        w = np.linalg.eigvalsh(information / np.outer(scale, scale))
+        evidence += f", eigenvalues of the scaled information {w[0]:.2g} to {w[-1]:.2g}"
+    if free.all():
+        return Outcome(Ending.MAXIMUM, "a maximum of the log-likelihood.", evidence=evidence)
+    names = ", ".join(label for label, held in zip(labels, here.held, strict=True) if held)
+    return Outcome(
+        Ending.AT_BOUND,
+        f"a maximum within the bounds; {names} at a bound.",
+        "An estimate at a bound has no standard error; check whether the bound is meant.",
+        evidence=evidence,
+    )
+
+
+#: How an estimation that does not converge says so, and what to do.
+SENTENCES = {
+    Ending.ITERATION_LIMIT: ("stopped after {}", "Raise max_iterations, or choose other start values."),
+    Ending.INTERRUPTED: ("interrupted after {}", "Go on from here with estimate(model, start=results)."),
+    Ending.STALLED: (
+        "no step raises the log-likelihood",
+        "Scale the columns to similar sizes, or choose other start values.",
+    ),
+}
+
+
+def not_converged(ending: Ending, after: str, distance: float) -> Outcome:
+    """The outcome before a maximum, which is estimated to be ``distance`` standard errors away."""
+    away = f"about {distance:.2g} standard errors away" if np.isfinite(distance) else "not near"
+    reason, remedy = SENTENCES[ending]
+    return Outcome(ending, f"{reason.format(after)}; a maximum is {away}.", remedy, near_maximum=distance <= NEAR)
