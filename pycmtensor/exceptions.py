@@ -43,3 +43,7 @@ class CheckpointError(PyCMTensorError):
 
 class CheckpointWarning(UserWarning):
     """The newest checkpoint was damaged; an earlier one is used."""
+
+
+class ResamplingWarning(UserWarning):
+    """Some samples of a bootstrap or jackknife have no maximum of the likelihood; the rest is reported."""

@@ -1,7 +1,8 @@
 """The only place that compiles: a model and data become functions of a flat theta."""
 
+from pycmtensor.engine.ascent import Ascents, ascents
 from pycmtensor.engine.local import LocalEngine
 from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
 from pycmtensor.engine.training import Training
 
-__all__ = ["Engine", "FirstOrder", "LocalEngine", "SecondOrder", "Training"]
+__all__ = ["Ascents", "Engine", "FirstOrder", "LocalEngine", "SecondOrder", "Training", "ascents"]

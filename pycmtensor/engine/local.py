@@ -49,8 +49,9 @@ class LocalEngine:
         self.labels = tuple(label for p in self.program.free for label in p.labels())
         self.model, self.dataset, self.n_individuals = model, data, data.n_individuals
         self.fixed = [p.get_value() for p in self.program.fixed]
-        self._dtype = np.result_type(*(p.get_value() for p in self.program.free))
-        self._shape = self._divided(block, cores)
+        self.dtype = np.result_type(*(p.get_value() for p in self.program.free))
+        self.cores = cores or (_usable_cores() if _on_cpu() else 1)
+        self._shape = self._divided(block, cores or min(self.cores, data.nobs // ROWS_PER_CORE))
         self._placed = model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
 
     def value(self, theta: Array) -> float:
@@ -96,7 +97,7 @@ class LocalEngine:
 
     def _summed(self, function: Callable[..., Any], theta: Array) -> tuple[Any, list[Any]]:
         """Sums over all parts, and what each part says of its individuals."""
-        theta = np.asarray(theta, dtype=self._dtype)
+        theta = np.asarray(theta, dtype=self.dtype)
         running = [function(theta, self.fixed, *part) for part in self.parts]
         first, *others = (jax.tree.map(np.asarray, sums) for sums, _ in running)
         for sums in others:
@@ -109,13 +110,10 @@ class LocalEngine:
         logprob = np.concatenate([np.asarray(logprob) for _, logprob in parts])
         return scores.reshape(-1, len(self.labels))[: self.n_individuals], logprob.reshape(-1)[: self.n_individuals]
 
-    def _divided(self, block: int | None, cores: int | None) -> tuple[int, int, int]:
+    def _divided(self, block: int | None, cores: int) -> tuple[int, int, int]:
         """How many parts, blocks of a part, and individuals of a block; no block is much emptier than another."""
         N = self.n_individuals
         most = min(block or self._fitting_block(), N)
-        if cores is None:
-            usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            cores = min(usable, N * self.dataset.n_situations // ROWS_PER_CORE) if on_cpu() else 1
         blocks = -(-N // (max(1, cores) * most))
         B = most if block else -(-N // (max(1, cores) * blocks))
         return -(-N // (blocks * B)), blocks, B
@@ -141,6 +139,10 @@ class LocalEngine:
         return divided
 
 
-def on_cpu() -> bool:
+def _on_cpu() -> bool:
     """Whether JAX computes on the processor, and not on an accelerator."""
     return jax.default_backend() == "cpu"
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

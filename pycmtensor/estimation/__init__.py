@@ -1,7 +1,8 @@
 """Methods of estimation: an engine and start values in, a Fit out."""
 
 from pycmtensor.estimation.fit import Fit, Outcome
-from pycmtensor.estimation.maximise import maximise
+from pycmtensor.estimation.maximise import Options, maximise
+from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
 
-__all__ = ["Fit", "Outcome", "Stochastic", "maximise"]
+__all__ = ["Fit", "Options", "Outcome", "Starts", "Stochastic", "maximise"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLAT", "NEAR", "bends", "held_by_bounds", "newton_distance", "newton_length"]
+__all__ = ["FLAT", "NEAR", "bends", "held_by_bounds", "left_free", "newton_distance", "newton_length"]
 
 Array = NDArray[np.floating]
 
@@ -48,6 +48,14 @@ def newton_length(projected: Array, w: Array) -> float:
     if np.any(w[~flat] < 0) or np.any(np.abs(projected[flat]) > 1e-6 * max(1.0, float(np.abs(projected).max()))):
         return np.inf
     return float(np.sqrt(np.sum(projected[~flat] ** 2 / w[~flat])))
+
+
+def left_free(A: Array) -> Array:
+    """Orthonormal directions Z (K, K - rank) in which A z = 0; the unit vectors where A (M, K) has no rows."""
+    if not len(A):
+        return np.eye(A.shape[1])
+    _, w, rows = np.linalg.svd(A / np.linalg.norm(A, axis=1, keepdims=True))
+    return rows[(w > 1e-10).sum() :].T
 
 
 def held_by_bounds(theta: Array, gradient: Array, lb: Array, ub: Array) -> NDArray[np.bool_]:

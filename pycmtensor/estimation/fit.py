@@ -102,6 +102,7 @@ class Optimum:
     path: Sequence[Iterate | Epoch]
     start: Array | None = None  #: where the method began
     start_hessian: Array | None = None  #: the Hessian there, which tells what flattened out on the way
+    binding: Array | None = None  #: coefficients of the linear constraints that hold with equality, (M, K)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ class Fit:
         labels: Names of the K free parameters.
         theta: Estimates (K,).
         start: Start values (K,).
+        bounds: Lower and upper bounds, each (K,), infinite where there is none.
         at_bound: Which estimates lie on a bound that the likelihood pushes against, (K,).
+        binding: Coefficients of the linear constraints that hold with equality, (M, K).
         fixed: Names and values of the parameters that were not estimated.
         llf: Log-likelihood at ``theta``.
         llnull: Log-likelihood with equal shares of the available alternatives.
@@ -126,6 +129,7 @@ class Fit:
         nobs: Choice situations.
         outcome: How the estimation ended.
         history: Column -> one number per iteration or epoch.
+        starts: Column -> one number per start, when several were asked for.
         seconds: Wall time.
     """
 
@@ -134,7 +138,9 @@ class Fit:
     labels: tuple[str, ...]
     theta: Array
     start: Array
+    bounds: tuple[Array, Array]
     at_bound: NDArray[np.bool_]
+    binding: Array
     fixed: dict[str, float]
     llf: float
     llnull: float
@@ -146,4 +152,5 @@ class Fit:
     nobs: int
     outcome: Outcome
     history: dict[str, Array] = field(default_factory=dict)
+    starts: dict[str, Array] = field(default_factory=dict)
     seconds: float = 0.0

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import Engine
-from pycmtensor.estimation.curvature import bends
+from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.fit import Ending, Optimum, Outcome
+from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.exceptions import IdentificationError
 
 __all__ = ["Verdict", "check_maximum", "flat_directions", "verdict"]
@@ -63,25 +64,36 @@ def verdict(engine: Engine, best: Optimum, direction: Array, scale: Array) -> tu
     return (Verdict.SEPARATED if any(falls) else Verdict.UNIDENTIFIED), -1.0 if falls[0] else 1.0
 
 
-def check_maximum(best: Optimum, engine: Engine, lb: Array, ub: Array, labels: Sequence[str]) -> Outcome:
+def check_maximum(
+    best: Optimum,
+    engine: Engine,
+    bounds: Bounds,
+    where: Callable[[NDArray[np.bool_]], str] = lambda individuals: "",
+) -> Outcome:
     """The outcome of a method near a maximum, after a look at the directions in which the likelihood is flat.
+
+    Args:
+        best: Where the method ended.
+        engine: The log-likelihood.
+        bounds: Lower and upper bounds, each (K,).
+        where: Says of some individuals (N,) who they are, to go on in the message about separation.
 
     Raises:
         IdentificationError: Some are flat because the data say nothing about them; names the parameters.
     """
-    scale = _usual_bends(best, engine, lb, ub)
-    inside = np.flatnonzero(~best.at_bound)
-    if not len(inside):
+    Z = _left(best)
+    if not Z.shape[1]:
         return best.outcome
+    usual, labels = _usual_hessians(best, engine, bounds), engine.labels
+    scale, scale_Z = (np.max([bends(H) for H in Hs], axis=0) for Hs in (usual, [Z.T @ H @ Z for H in usual]))
     unidentified, rising = [], []
-    for flat in flat_directions(-best.at.hessian[np.ix_(inside, inside)], scale[inside]):
-        direction = np.zeros_like(best.theta)
-        direction[inside] = flat
+    for flat in flat_directions(-Z.T @ best.at.hessian @ Z, scale_Z):
+        direction = Z @ flat / np.abs(Z @ flat).max()
         found, side = verdict(engine, best, direction, scale)
         if found is Verdict.UNIDENTIFIED:
             unidentified.append(_combination(direction, labels))
         if found is Verdict.SEPARATED:
-            rising.append(_combination(side * direction, labels))
+            rising.append(side * direction)
     if unidentified:
         raise IdentificationError(
             "The data do not identify the model. The log-likelihood stays the same along:\n"
@@ -92,22 +104,37 @@ def check_maximum(best: Optimum, engine: Engine, lb: Array, ub: Array, labels: S
     if rising:
         return Outcome(
             Ending.SEPARATION,
-            f"there is no maximum: the log-likelihood rises without end along {'; '.join(rising)}. Some choices are "
-            "predicted perfectly (separation).",
+            f"there is no maximum: the log-likelihood rises without end along "
+            f"{'; '.join(_combination(direction, labels) for direction in rising)}. Some choices are predicted "
+            f"perfectly (separation){where(_separated(engine, best, rising))}.",
             "Take out the variable or constant that predicts them, merge alternatives, or set bounds.",
             near_maximum=False,
         )
     return best.outcome
 
 
-def _usual_bends(best: Optimum, engine: Engine, lb: Array, ub: Array) -> Array:
-    """The larger of the bends at the start values and at 0, or at the bound nearest to it."""
-    found = [bends(h) for h in (best.start_hessian,) if h is not None]
-    at_zero = np.clip(np.zeros_like(best.theta), lb, ub)
-    if best.start is None or not np.array_equal(at_zero, best.start):
-        found.append(bends(engine.second_order(at_zero).hessian))
-    usable = [f for f in found if np.isfinite(f).all()] or [bends(best.at.hessian)]
-    return np.max(usable, axis=0)
+def _left(best: Optimum) -> Array:
+    """Directions (K, D) that bounds and binding constraints leave."""
+    unit = np.eye(len(best.theta))
+    if best.binding is None:
+        return unit[:, ~best.at_bound]
+    return left_free(np.concatenate([best.binding, unit[best.at_bound]]))
+
+
+def _usual_hessians(best: Optimum, engine: Engine, bounds: Bounds) -> list[Array]:
+    """The Hessians at the start values and at 0, or at the bound nearest to it."""
+    found = [best.start_hessian] if best.start_hessian is not None else []
+    at_zero = np.clip(np.zeros_like(best.theta), *bounds)
+    if not found or best.start is None or not np.array_equal(at_zero, best.start):
+        found.append(engine.second_order(at_zero).hessian)
+    return [H for H in found if np.isfinite(H).all()] or [best.at.hessian]
+
+
+def _separated(engine: Engine, best: Optimum, rising: list[Array]) -> NDArray[np.bool_]:
+    """Individuals (N,) whose choice becomes ever more likely along a direction, seen from the start."""
+    scores = engine.first_order(np.zeros_like(best.theta) if best.start is None else best.start).scores
+    gains = scores @ np.transpose(rising)
+    return np.any(gains > 1e-6 * np.abs(gains).max(), axis=1)
 
 
 def _sparse(basis: Array) -> Array:

@@ -31,17 +31,17 @@ class Search:
         engine: The log-likelihood and its derivatives.
         start: Start values (K,), within the bounds.
         bounds: Lower and upper bounds, each (K,), -inf and inf for none.
+        max_iterations: Most accepted steps.
         tolerance: Converged when the maximum is estimated to be this many standard errors away. In single precision
             no less than 1e-3, which is as near as sums of such numbers can tell.
-        max_iterations: Most accepted steps.
         report: Called with every accepted iterate.
     """
 
     engine: Engine
     start: Array
     bounds: Bounds
-    tolerance: float = 1e-7
     max_iterations: int = 200
+    tolerance: float = 1e-7
     report: Callable[[Iterate], None] = lambda iterate: None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation.constrained import Constraints, constraints_of, trust_constr
 from pycmtensor.estimation.fit import Fit, Optimum
 from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.progress import IterationLines
+from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
@@ -26,51 +29,64 @@ from pycmtensor.models.base import Model
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["maximise", "start_values"]
+__all__ = ["Options", "maximise", "start_values"]
 
 Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to maximise, besides the method; see `pycmtensor.estimate`."""
+
+    start: Mapping[str, float] | pd.Series | None = None
+    starts: int | Starts = 1
+    constraints: str | Sequence[Any] = ()
+    progress: bool | None = None
+    max_iterations: int = 200
+    block: int | None = None
 
 
 def maximise(
     model: Model,
     data: Dataset | None = None,
     method: str | Stochastic = "trust-region",
-    *,
-    start: Mapping[str, float] | pd.Series | None = None,
-    progress: bool | None = None,
-    max_iterations: int = 200,
+    options: Options | None = None,
 ) -> tuple[Fit, LocalEngine]:
     """Maximum likelihood estimates with the derivatives there, and the likelihood; see `pycmtensor.estimate`."""
     began = perf_counter()
-    _check_arguments(model, data, start, max_iterations)
+    options = options or Options()
+    _check_arguments(model, data, method, options)
     data, validation = _split(model, data or model.dataset, method)
-    theta = start_values(model.free, {} if start is None else dict(start))
-    lb, ub = _bounds(model.free)
-    engine = LocalEngine(model, data)
-    search = Search(engine, theta, (lb, ub), max_iterations=max_iterations, report=IterationLines(progress))
+    theta = start_values(model.free, {} if options.start is None else dict(options.start))
+    bounds = _bounds(model.free)
+    engine = LocalEngine(model, data, options.block)
+    fixed = {label: float(v) for p in model.params if p.status for label, v in _labelled(p)}
+    constraints = constraints_of(options.constraints, engine.labels, fixed)
+    search = Search(engine, theta, bounds, options.max_iterations, report=IterationLines(options.progress))
+    starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
+    table: dict[str, Array] = {}
+    if starts.number > 1:
+        highest, table = from_many(engine, starts, theta, bounds)
+        search = replace(search, start=highest)
     best: Optimum
     if isinstance(method, Stochastic):
-        best = train(engine, theta, (lb, ub), method, validation, progress)
+        name, best = method.describe(), train(engine, search.start, bounds, method, validation, options.progress)
         if method.polish:
             best = replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
-    elif method in METHODS:
-        try:
-            best = METHODS[method](search)
-        except OptimizerError as error:
-            raise OptimizerError(f"{error}{_where_not_finite(model, data)}") from None
     else:
-        known = ", ".join(map(repr, METHODS))
-        raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
-    judged = best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic))
-    outcome = check_maximum(best, engine, lb, ub, engine.labels) if judged else best.outcome
+        name, best = _second_order(search, method, constraints, partial(_where_not_finite, model, data))
+    if best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic)):
+        best = replace(best, outcome=check_maximum(best, engine, bounds, partial(_who, data)))
     fit = Fit(
         model=model.name,
-        method=method.describe() if isinstance(method, Stochastic) else method,
+        method=name,
         labels=engine.labels,
         theta=best.theta,
         start=theta,
+        bounds=bounds,
         at_bound=best.at_bound,
-        fixed={label: float(v) for p in model.params if p.status for label, v in _labelled(p)},
+        binding=np.zeros((0, len(theta))) if best.binding is None else best.binding,
+        fixed=fixed,
         llf=best.at.value,
         llnull=model.llnull(data),
         gradient=best.at.gradient,
@@ -79,14 +95,27 @@ def maximise(
         logprob=best.at.logprob,
         weights=data.individual_weights,
         nobs=data.nobs,
-        outcome=outcome,
+        outcome=best.outcome,
         history=_columns([vars(iterate) for iterate in best.path]),
+        starts=table,
         seconds=perf_counter() - began,
     )
     return fit, engine
 
 
-def _check_arguments(model: Model, data: Dataset | None, start: object, max_iterations: int) -> None:
+def _second_order(
+    search: Search, method: str, constraints: Constraints | None, where_not_finite: Callable[[], str]
+) -> tuple[str, Optimum]:
+    """The name of the method that is used, and what it finds."""
+    try:
+        if constraints is not None:
+            return "trust-constr", trust_constr(search, constraints)
+        return method, METHODS[method](search)
+    except OptimizerError as error:
+        raise OptimizerError(f"{error}{where_not_finite()}") from None
+
+
+def _check_arguments(model: Model, data: Dataset | None, method: str | Stochastic, options: Options) -> None:
     if not isinstance(model, Model):
         raise ModelError(f"The first argument of estimate is a model such as MNL, found {type(model).__name__}.")
     if data is not None and not isinstance(data, Dataset):
@@ -95,9 +124,18 @@ def _check_arguments(model: Model, data: Dataset | None, start: object, max_iter
         )
     if data is not None:
         model.check(data)
-    if start is not None and not (hasattr(start, "keys") and hasattr(start, "items")):
-        raise ModelError(f"start maps names of parameters to values, found {start!r}. Write start={{'b_time': -1}}.")
-    whole("estimate", "max_iterations", max_iterations, least=1)
+    if options.start is not None and not (hasattr(options.start, "keys") and hasattr(options.start, "items")):
+        raise ModelError(
+            f"start maps names of parameters to values, found {options.start!r}. Write start={{'b_time': -1}}."
+        )
+    whole("estimate", "max_iterations", options.max_iterations, least=1)
+    if options.block is not None:
+        whole("estimate", "block", options.block, least=1)
+    if not isinstance(method, Stochastic) and method not in METHODS:
+        known = ", ".join(map(repr, METHODS))
+        raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
+    if options.constraints and method != "trust-region":
+        raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
     if not model.free:
         raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
 
@@ -148,6 +186,15 @@ def _where_not_finite(model: Model, data: Dataset) -> str:
                 "write for example pt.log(pt.switch(available, x, 1))."
             )
     return ""
+
+
+def _who(data: Dataset, individuals: NDArray[np.bool_]) -> str:
+    """Whose choices are separated, to go on in a sentence."""
+    chosen = data.array(data.chosen)[..., 0]
+    present = data.array(data.observed)[..., 0] != 0
+    never = [name for j, name in enumerate(data.alternatives) if not np.any((chosen == j) & present)]
+    nobody = f"; nobody chooses {', '.join(never)}" if never else ""
+    return f", those in {rows_text(data.rows_of(present & individuals))}{nobody}"
 
 
 def _split(model: Model, data: Dataset, method: str | Stochastic) -> tuple[Dataset, LocalEngine | None]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from pycmtensor.estimation.fit import Epoch, Iterate
 
-__all__ = ["EpochBar", "IterationLines"]
+__all__ = ["CountBar", "EpochBar", "IterationLines"]
 
 
 def _shown(show: bool | None) -> bool:
@@ -38,7 +40,48 @@ class IterationLines:
         )
 
 
-class EpochBar:
+class _Bar:
+    """A bar on standard error for as long as a ``with`` block lasts.
+
+    Args:
+        columns: What it shows, from left to right.
+        total: How many steps there are.
+        show: True, False, or None for "when standard error is a terminal".
+    """
+
+    def __init__(self, columns: Sequence[ProgressColumn], total: int, show: bool | None) -> None:
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not _shown(show))
+        self._task = self._progress.add_task("", total=total)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class CountBar(_Bar):
+    """A bar with how many of many equal things are done, and the time left.
+
+    Args:
+        what: The things.
+        number: How many there are.
+        show: True, False, or None for "when standard error is a terminal".
+    """
+
+    def __init__(self, what: str, number: int, show: bool | None = None) -> None:
+        text = TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}")
+        super().__init__((text, BarColumn(), TimeRemainingColumn()), number, show)
+
+    def advance(self, number: int) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, number)
+
+
+class EpochBar(_Bar):
     """A bar with the epoch, the log-likelihood and the gradient of the whole sample, and the time left.
 
     Args:
@@ -47,26 +90,10 @@ class EpochBar:
     """
 
     def __init__(self, epochs: int, show: bool | None = None) -> None:
-        self._progress = Progress(
-            TextColumn("epoch {task.completed:.0f} of {task.total:.0f}"),
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not _shown(show),
-        )
-        self._task = self._progress.add_task("", total=epochs)
+        text = TextColumn("epoch {task.completed:.0f} of {task.total:.0f}")
+        super().__init__((text, BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn()), epochs, show)
 
     def show(self, epoch: int, last: Epoch) -> None:
         """Move the bar to an epoch and show what was last seen of the whole sample."""
         seen = f"log-likelihood {last.llf:.3f}  gradient {last.gradient:.1e}"
         self._progress.update(self._task, completed=epoch, description=seen)
-
-    def __enter__(self) -> EpochBar:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
+from pycmtensor.engine.secant import secant_update
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum
 from pycmtensor.estimation.iterations import Search, ascend, beginning, converged, not_converged
@@ -48,13 +49,7 @@ class _OuterProduct(_Approximate):
 
 
 class _Secant(_Approximate):
-    """The Hessian -B is learned from differences of gradients, from the outer product of scores onwards.
-
-    .. math:: B' = B - \\frac{B s s^\\top B}{s^\\top B s} + \\frac{r r^\\top}{s^\\top r}
-
-    with r = y, the difference of gradients, damped towards B s where that keeps B positive definite: Powell's rule,
-    Nocedal & Wright (2006), procedure 18.2.
-    """
+    """The Hessian is learned from differences of gradients, from the outer product of scores onwards."""
 
     def __init__(self, exact: Engine, start: Array) -> None:
         super().__init__(exact)
@@ -66,19 +61,9 @@ class _Secant(_Approximate):
         if np.isfinite(value) and np.isfinite(gradient).all():
             s, y = theta - self._x, -gradient - self._g
             if np.any(s):
-                self._B = _updated(self._B, s, y)
+                self._B = secant_update(self._B, s, y)
             self._x, self._g = theta, -gradient
         return SecondOrder(value, gradient, -self._B, self._last.scores, self._last.logprob)
-
-
-def _updated(B: Array, s: Array, y: Array) -> Array:
-    Bs = B @ s
-    sBs = float(s @ Bs)
-    if sBs <= 0:
-        return B
-    damping = 1.0 if s @ y >= 0.2 * sBs else 0.8 * sBs / (sBs - s @ y)
-    r = damping * y + (1 - damping) * Bs
-    return B - np.outer(Bs, Bs) / sBs + np.outer(r, r) / (s @ r)
 
 
 def bhhh(search: Search) -> Optimum:

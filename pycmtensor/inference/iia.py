@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import LocalEngine
-from pycmtensor.estimation import Fit, maximise
+from pycmtensor.estimation import Fit, Options, maximise
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.identification import flat_directions
 from pycmtensor.exceptions import InferenceError
@@ -65,7 +65,8 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
     held, unidentified = _unidentified(fewer, full)
     if held:
         fewer = fewer.with_fixed({label: estimates[label] for label in held})
-    subset, _ = maximise(fewer, start={label: estimates[label] for label in fewer.labels}, progress=False)
+    start = {label: estimates[label] for label in fewer.labels}
+    subset, _ = maximise(fewer, options=Options(start=start, progress=False))
     if not subset.outcome.near_maximum:
         raise InferenceError(f"Without '{without}' the estimates are no maximum of the likelihood ({subset.outcome}).")
     left_out = {*unidentified, *_without_variance(subset), *_without_variance(full)}

@@ -1,0 +1,81 @@
+"""Estimation from many start values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.checks import in_range, whole
+from pycmtensor.engine import Ascents, LocalEngine, ascents
+from pycmtensor.estimation.curvature import bends
+from pycmtensor.estimation.quadratic import Bounds
+from pycmtensor.exceptions import OptimizerError
+
+__all__ = ["Starts", "from_many"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Many start values: the given one, and others drawn around it or between the bounds.
+
+    A parameter with two bounds is drawn uniformly between them. The others are normal around the start, with the
+    standard deviation at which a parameter changes the utilities of one choice by about ``spread``: ``spread
+    sqrt(individuals)`` conditional standard errors at the start.
+
+    Args:
+        number: Starts in all.
+        spread: Width of the draws.
+        seed: Seed of the draws.
+
+    Raises:
+        OptimizerError: ``number`` is less than 1, or ``spread`` is not positive.
+
+    Examples:
+        >>> Starts(20, seed=1)
+        Starts(number=20, spread=1.0, seed=1)
+    """
+
+    number: int
+    spread: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole("Starts", "number", self.number, least=1)
+        in_range("Starts", "spread", self.spread, "(0, inf)", "Write for example 1.")
+
+    def drawn(self, engine: LocalEngine, start: Array, bounds: Bounds) -> Array:
+        """The start values (number, K), the given one first."""
+        rng = np.random.default_rng(self.seed)
+        lb, ub = bounds
+        sd = self.spread * np.sqrt(engine.n_individuals) / bends(engine.second_order(start).hessian)
+        around = start + sd * rng.normal(size=(self.number, len(start)))
+        boxed = np.isfinite(lb) & np.isfinite(ub)
+        width = np.where(boxed, ub, 0.0) - np.where(boxed, lb, 0.0)
+        between = np.where(boxed, lb, 0.0) + width * rng.random((self.number, len(start)))
+        draws = np.clip(np.where(boxed, between, around), lb, ub)
+        draws[0] = start
+        return draws
+
+
+def from_many(engine: LocalEngine, starts: Starts, start: Array, bounds: Bounds) -> tuple[Array, dict[str, Array]]:
+    """The end of the ascent that came highest (K,), and a table of all.
+
+    Raises:
+        OptimizerError: The log-likelihood is finite at none of the starts.
+    """
+    drawn = starts.drawn(engine, start, bounds)
+    ends: Ascents = ascents(engine, drawn, bounds)
+    llf = np.where(np.isfinite(ends.llf) & np.isfinite(ends.theta).all(axis=1), ends.llf, -np.inf)
+    if not np.isfinite(llf).any():
+        raise OptimizerError(
+            f"The log-likelihood is finite at none of the {starts.number} starts. Choose a smaller spread, or scale "
+            "the columns."
+        )
+    table = {"llf": llf, "converged": ends.converged}
+    table |= {f"start {label}": column for label, column in zip(engine.labels, drawn.T, strict=True)}
+    table |= dict(zip(engine.labels, ends.theta.T, strict=True))
+    return ends.theta[np.argmax(llf)], table
