@@ -2,10 +2,19 @@
 
 from pycmtensor import datasets, exceptions
 from pycmtensor.dataset import Dataset
-from pycmtensor.estimation import Stochastic
+from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
-from pycmtensor.inference import ben_akiva_swait, hausman_mcfadden, lagrange_multiplier, likelihood_ratio, vuong
+from pycmtensor.inference import (
+    Bootstrap,
+    Cluster,
+    Jackknife,
+    ben_akiva_swait,
+    hausman_mcfadden,
+    lagrange_multiplier,
+    likelihood_ratio,
+    vuong,
+)
 from pycmtensor.models import MNL
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
@@ -15,9 +24,13 @@ __all__ = [
     "MNL",
     "Beta",
     "Bias",
+    "Bootstrap",
+    "Cluster",
     "Dataset",
+    "Jackknife",
     "PyCMTensorError",
     "Results",
+    "Starts",
     "Stochastic",
     "Weight",
     "Weights",

@@ -218,6 +218,31 @@ class Dataset:
         others = {name: code for name, code in self.alternatives.items() if name != alternative}
         return Dataset(self._table[kept.tolist()], self.choice, others, self.individual, self.weights)
 
+    def groups(self, column: str) -> NDArray[np.integer]:
+        """Number of the group that each individual belongs to, from 0, (N,): equal values of a column are a group.
+
+        Args:
+            column: Any column without missing values, such as a household, a city or an interviewer.
+
+        Raises:
+            DatasetError: The column does not exist, misses values, or changes within an individual.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "city": ["Bern", "Basel", "Bern"]})
+            >>> Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2}).groups("city")
+            array([1, 0, 1])
+        """
+        _, group = np.unique(self._complete(column), return_inverse=True)
+        by_situation = group[self._rows]
+        split = self.rows_of(by_situation != by_situation[0])
+        if len(split):
+            raise DatasetError(
+                f"Column '{column}' changes within an individual of '{self.individual}' at {rows_text(split)}; groups "
+                "hold whole individuals."
+            )
+        return by_situation[0]
+
     def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
         """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
         return np.sort(self._rows[where & self._is_observed])

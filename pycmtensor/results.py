@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,24 @@ from numpy.typing import NDArray
 from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
-from pycmtensor.estimation import Fit, Outcome, Stochastic, maximise
-from pycmtensor.exceptions import NotConvergedWarning
+from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, maximise
+from pycmtensor.exceptions import NotConvergedWarning, PyCMTensorError
 from pycmtensor.inference import (
+    Bootstrap,
+    Cluster,
     DerivedQuantities,
     DerivedQuantity,
     HypothesisTest,
+    Jackknife,
+    Kind,
+    Replicates,
     SimulatedQuantity,
+    bootstrap,
     covariance,
     delta,
+    jackknife,
     krinsky_robb,
+    profile_intervals,
     wald,
 )
 from pycmtensor.inference.normal import two_sided
@@ -42,6 +50,13 @@ __all__ = ["Results", "estimate"]
 
 Array = NDArray[np.floating]
 
+#: The kinds that have groups.
+GROUPED: dict[str, type[Cluster | Bootstrap | Jackknife]] = {
+    "cluster": Cluster,
+    "bootstrap": Bootstrap,
+    "jackknife": Jackknife,
+}
+
 
 def estimate(
     model: Model,
@@ -49,19 +64,28 @@ def estimate(
     method: str | Stochastic = "trust-region",
     *,
     start: Mapping[str, float] | pd.Series | Results | None = None,
+    starts: int | Starts = 1,
+    constraints: str | Sequence[Any] = (),
     progress: bool | None = None,
     max_iterations: int = 200,
+    block: int | None = None,
 ) -> Results:
     """Estimate the free parameters of a model.
 
     Args:
         model: Any model of the library. Its parameters keep their values: estimates are in the results.
         data: A data set with the model's columns; None for the one the model was made with.
-        method: "trust-region" (maximum likelihood with the exact Hessian), or ``Stochastic(optimizer, ...)``.
+        method: "trust-region" (maximum likelihood with the exact Hessian), "newton" (the same with a line search),
+            "bfgs", "lbfgs", "bhhh" (approximate Hessians), or ``Stochastic(optimizer, ...)``.
         start: Start values by name, as a dict or the ``params`` of earlier results, or these results themselves, of
             which the names are used that match; other parameters start at their own values.
+        starts: How many start values to try, the given one and others drawn around it, or ``Starts(...)``; the highest
+            log-likelihood is kept, and ``results.starts`` tells of all.
+        constraints: Linear relations between parameters, as text ("b_bus <= b_train, asc_car = 0") or symbols
+            (``[b_bus <= b_train]``).
         progress: Show the iterations on standard error; None shows them when that is a terminal.
-        max_iterations: Most iterations of a second-order method.
+        max_iterations: Most iterations of a method of maximum likelihood.
+        block: Individuals that are evaluated together; None chooses as many as stay in the processor's cache.
 
     Returns:
         The results. ``results.outcome`` says whether they are a maximum of the likelihood.
@@ -88,7 +112,8 @@ def estimate(
     if isinstance(start, Results):
         free = {label for parameter in model.free for label in parameter.labels()}
         start = {label: value for label, value in start._by_name().items() if label in free}
-    fit, engine = maximise(model, data, method, start=start, progress=progress, max_iterations=max_iterations)
+    options = Options(start, starts, constraints, progress, max_iterations, block)
+    fit, engine = maximise(model, data, method, options)
     if not fit.outcome.converged and not isinstance(method, Stochastic):
         warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=2)
     return Results(fit, engine)
@@ -98,7 +123,8 @@ class Results:
     """Estimates with their uncertainty and fit.
 
     Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:
-    "classical" (inverse Hessian), "robust" (sandwich) or "bhhh" (outer product of scores).
+    "classical" (inverse Hessian), "robust" (sandwich), "bhhh" (outer product of scores), "cluster", "bootstrap" or
+    "jackknife".
 
     Args:
         fit: What an estimation left behind.
@@ -108,6 +134,7 @@ class Results:
 
     def __init__(self, fit: Fit, engine: LocalEngine | None = None) -> None:
         self.fit, self.engine = fit, engine
+        self._resampled: dict[str, Replicates] = {}
 
     # ---- estimates --------------------------------------------------------------------------------------------
 
@@ -131,26 +158,38 @@ class Results:
         """Two-sided p values of the hypothesis that a parameter is 0, from the normal distribution, by name."""
         return self.tvalues.map(two_sided).rename("p value")
 
-    def standard_errors(self, kind: str = "classical") -> pd.Series:
-        """Standard errors of one kind, by name; NaN where they would mean nothing."""
-        return self._series(self._errors(kind), f"{kind} std err")
+    def standard_errors(self, kind: Kind = "classical", groups: Any = None) -> pd.Series:
+        """Standard errors of one kind, by name; NaN where they would mean nothing.
 
-    def cov_params(self, kind: str = "classical") -> pd.DataFrame:
+        Args:
+            kind: As in `cov_params`.
+            groups: As in `cov_params`.
+        """
+        return self._series(self._errors(kind, groups), f"{kind} std err")
+
+    def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
         """Covariance matrix of the estimates.
 
         Args:
-            kind: "classical", "robust" or "bhhh".
+            kind: "classical", "robust", "bhhh", "cluster", "bootstrap" or "jackknife", or with settings
+                ``Cluster(...)``, ``Bootstrap(...)``, ``Jackknife(...)``.
+            groups: For the last three: a column of the data, or one label per individual.
+
+        Raises:
+            PyCMTensorError: The kind is unknown, or lacks what it needs.
         """
         import pandas as pd
 
-        return pd.DataFrame(covariance(self.fit, kind), index=list(self.fit.labels), columns=list(self.fit.labels))
+        return pd.DataFrame(self._covariance(kind, groups), index=list(self.fit.labels), columns=list(self.fit.labels))
 
-    def conf_int(self, alpha: float = 0.05, kind: str = "classical") -> pd.DataFrame:
-        """Wald confidence intervals, estimate -+ z(1 - alpha / 2) standard errors.
+    def conf_int(self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+        """Confidence intervals: Wald's, estimate -+ z(1 - alpha / 2) standard errors, or of the profile likelihood.
 
         Args:
             alpha: One minus the coverage, in (0, 1).
-            kind: Kind of the standard errors.
+            kind: Kind of the standard errors as in `cov_params`, or "profile" for the values that a likelihood ratio
+                test does not reject; see `pycmtensor.inference.profile`.
+            groups: As in `cov_params`.
 
         Returns:
             Columns 'lower' and 'upper', by name.
@@ -159,11 +198,22 @@ class Results:
         from scipy.special import ndtri
 
         in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
-        half = ndtri(1 - alpha / 2) * self._errors(kind)
+        if kind == "profile":
+            ends = profile_intervals(self.fit, self._likelihood("profile intervals"), alpha)
+            return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
+        half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
         bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
         return pd.DataFrame(bounds, index=list(self.fit.labels))
 
-    def correlation(self, kind: str = "classical") -> pd.DataFrame:
+    def bootstrap(self, replicates: int = 200, seed: int = 0, groups: Any = None) -> Replicates:
+        """Estimates from samples drawn with replacement; see `pycmtensor.inference.bootstrap`."""
+        return self._replicates(Bootstrap(replicates, seed, groups))
+
+    def jackknife(self, groups: Any = None) -> Replicates:
+        """Estimates without each individual or group in turn; see `pycmtensor.inference.jackknife`."""
+        return self._replicates(Jackknife(groups))
+
+    def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
         """Correlations of the estimates (K, K), from the covariance of one kind."""
         covariance, errors = self.cov_params(kind), self.standard_errors(kind)
         return covariance.div(errors, axis=0).div(errors, axis=1)
@@ -172,14 +222,14 @@ class Results:
 
     @overload
     def delta(
-        self, expression: Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
+        self, expression: Mapping[str, Expression], alpha: float = 0.05, kind: Kind = "classical"
     ) -> DerivedQuantities: ...
 
     @overload
-    def delta(self, expression: Expression, alpha: float = 0.05, kind: str = "classical") -> DerivedQuantity: ...
+    def delta(self, expression: Expression, alpha: float = 0.05, kind: Kind = "classical") -> DerivedQuantity: ...
 
     def delta(
-        self, expression: Expression | Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
+        self, expression: Expression | Mapping[str, Expression], alpha: float = 0.05, kind: Kind = "classical"
     ) -> DerivedQuantity | DerivedQuantities:
         """A function of parameters with its standard error; see `pycmtensor.inference.delta`.
 
@@ -210,13 +260,13 @@ class Results:
         draws: int = 10_000,
         seed: int = 0,
         alpha: float = 0.05,
-        kind: str = "classical",
+        kind: Kind = "classical",
     ) -> SimulatedQuantity:
         """The simulated distribution of a function of parameters; see `pycmtensor.inference.krinsky_robb`."""
         return krinsky_robb(self, expression, draws, seed, alpha, kind)
 
     def wald(
-        self, hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation], kind: str = "classical"
+        self, hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation], kind: Kind = "classical"
     ) -> HypothesisTest:
         """Test linear hypotheses such as "b_time = b_cost, asc_car = 0"; see `pycmtensor.inference.wald`."""
         return wald(self, hypotheses, kind)
@@ -267,6 +317,13 @@ class Results:
     def outcome(self) -> Outcome:
         """Whether the estimates are a maximum of the likelihood, why the method stopped, and what to do."""
         return self.fit.outcome
+
+    @property
+    def starts(self) -> pd.DataFrame:
+        """Where the ascents from several starts ended, one row per start, the highest log-likelihood first."""
+        import pandas as pd
+
+        return pd.DataFrame(self.fit.starts).sort_values("llf", ascending=False) if self.fit.starts else pd.DataFrame()
 
     @property
     def history(self) -> pd.DataFrame:
@@ -339,8 +396,53 @@ class Results:
     def __repr__(self) -> str:
         return f"Results({self.fit.model}, LL {self.llf:.3f}, {self.fit.outcome})"
 
-    def _errors(self, kind: str) -> Array:
-        return np.sqrt(np.diag(covariance(self.fit, kind)))
+    def _errors(self, kind: Kind, groups: Any = None) -> Array:
+        return np.sqrt(np.diag(self._covariance(kind, groups)))
+
+    def _covariance(self, kind: Kind, groups: Any = None) -> Array:
+        if isinstance(kind, str) and kind in GROUPED and (groups is not None or kind != "cluster"):
+            kind = GROUPED[kind](groups=groups)
+        elif groups is not None:
+            raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind={kind!r}.")
+        if isinstance(kind, Cluster):
+            return covariance(self.fit, "cluster", self._groups(kind.groups))
+        if isinstance(kind, (Bootstrap, Jackknife)):
+            held = self.fit.at_bound
+            return np.where(held[:, None] | held, np.nan, self._replicates(kind).covariance)
+        return covariance(self.fit, kind)
+
+    def _replicates(self, kind: Bootstrap | Jackknife) -> Replicates:
+        """Replicates of one kind, computed once."""
+        key = repr(kind) if kind.groups is None or isinstance(kind.groups, str) else None
+        if key is None or key not in self._resampled:
+            engine, groups = self._likelihood(str(kind)), self._groups(kind.groups)
+            if isinstance(kind, Jackknife):
+                found = jackknife(self.fit, engine, groups)
+            else:
+                found = bootstrap(self.fit, engine, groups, kind.replicates, kind.seed)
+            if key is None:
+                return found
+            self._resampled[key] = found
+        return self._resampled[key]
+
+    def _groups(self, groups: Any) -> NDArray[np.integer]:
+        """Number of each individual's group, from 0, (N,)."""
+        if groups is None:
+            return np.arange(self.n_individuals)
+        if isinstance(groups, str):
+            return self._likelihood("groups by column").dataset.groups(groups)
+        labels = np.asarray(groups)
+        if labels.shape != (self.n_individuals,):
+            raise PyCMTensorError(
+                f"groups must name a column or hold one label for each of the {self.n_individuals:,} "
+                f"individuals, found an array of shape {labels.shape}."
+            )
+        return np.unique(labels, return_inverse=True)[1]
+
+    def _likelihood(self, what: str) -> LocalEngine:
+        if self.engine is None:
+            raise PyCMTensorError(f"The model and the data, which {what} need, are not at hand. Estimate again.")
+        return self.engine
 
     def _by_name(self) -> dict[str, float]:
         return dict(zip(self.fit.labels, self.fit.theta.tolist(), strict=True))

@@ -1,6 +1,6 @@
 """How certain estimates are, and what they say about hypotheses."""
 
-from pycmtensor.inference.covariance import COVARIANCES, covariance
+from pycmtensor.inference.covariance import COVARIANCES, Cluster, covariance
 from pycmtensor.inference.delta import DerivedQuantities, DerivedQuantity, delta
 from pycmtensor.inference.hypotheses import HypothesisTest
 from pycmtensor.inference.iia import hausman_mcfadden
@@ -8,21 +8,31 @@ from pycmtensor.inference.krinsky_robb import SimulatedQuantity, krinsky_robb
 from pycmtensor.inference.lagrange_multiplier import lagrange_multiplier
 from pycmtensor.inference.likelihood_ratio import likelihood_ratio
 from pycmtensor.inference.nonnested import ben_akiva_swait, vuong
+from pycmtensor.inference.profile import profile_intervals
+from pycmtensor.inference.resampling import Bootstrap, Jackknife, Kind, Replicates, bootstrap, jackknife
 from pycmtensor.inference.wald import wald
 
 __all__ = [
     "COVARIANCES",
+    "Bootstrap",
+    "Cluster",
     "DerivedQuantities",
     "DerivedQuantity",
     "HypothesisTest",
+    "Jackknife",
+    "Kind",
+    "Replicates",
     "SimulatedQuantity",
     "ben_akiva_swait",
+    "bootstrap",
     "covariance",
     "delta",
     "hausman_mcfadden",
+    "jackknife",
     "krinsky_robb",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "profile_intervals",
     "vuong",
     "wald",
 ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.estimation.curvature import left_free
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.exceptions import IdentificationError, PyCMTensorError
 
-__all__ = ["COVARIANCES", "bhhh", "classical", "covariance", "robust"]
+__all__ = ["COVARIANCES", "Cluster", "bhhh", "classical", "cluster", "covariance", "robust"]
 
 Array = NDArray[np.floating]
 
@@ -38,6 +41,29 @@ def robust(hessian: Array, scores: Array, weights: Array) -> Array:
     return bread @ (weighted.T @ weighted) @ bread
 
 
+def cluster(hessian: Array, scores: Array, weights: Array, groups: NDArray[np.integer]) -> Array:
+    r"""The sandwich with scores added up by group, which stays right when choices within a group depend on each other.
+
+    .. math:: \frac{G}{G - 1} H^{-1} \Big(\sum_g s_g s_g^\top\Big) H^{-1}, \quad s_g = \sum_{n \in g} w_n s_n
+
+    The factor G / (G - 1), with the number of groups G, is the usual one of maximum likelihood. Liang & Zeger (1986),
+    doi:10.1093/biomet/73.1.13; Cameron & Miller (2015), doi:10.3368/jhr.50.2.317.
+
+    Args:
+        hessian: Of the log-likelihood, (K, K).
+        scores: Of the individuals, (N, K).
+        weights: Of the individuals, (N,).
+        groups: Number of each individual's group, from 0, (N,).
+    """
+    bread = classical(hessian, scores, weights)
+    G = int(groups.max()) + 1
+    if G < 2:
+        raise PyCMTensorError("Cluster-robust errors need at least two groups, found one.")
+    by_group = np.zeros((G, scores.shape[1]))
+    np.add.at(by_group, groups, weights[:, None] * scores)
+    return G / (G - 1) * bread @ (by_group.T @ by_group) @ bread
+
+
 COVARIANCES: dict[str, Callable[[Array, Array, Array], Array]] = {
     "classical": classical,
     "robust": robust,
@@ -45,30 +71,61 @@ COVARIANCES: dict[str, Callable[[Array, Array, Array], Array]] = {
 }
 
 
-def covariance(fit: Fit, kind: str = "classical") -> Array:
+@dataclass(frozen=True)
+class Cluster:
+    """Cluster-robust covariance, as the ``kind`` of standard errors, tests and intervals.
+
+    Args:
+        groups: A column of the data, or one label per individual.
+
+    Examples:
+        >>> print(Cluster("household"))
+        cluster
+    """
+
+    groups: Any
+
+    def __str__(self) -> str:
+        return "cluster"
+
+
+def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | None = None) -> Array:
     """Covariance of the estimates (K, K).
 
     Rows and columns of estimates at a bound are NaN: the theory does not hold there. So are all when the point is
-    not a maximum of the likelihood.
+    not a maximum of the likelihood. Where linear constraints bind, the estimates vary only along them: with a basis Z
+    of the directions that are left, the covariance is Z C Z' and C that of the coordinates in Z.
 
     Args:
         fit: The estimates.
-        kind: One of ``COVARIANCES``.
+        kind: One of ``COVARIANCES``, or "cluster" with ``groups``.
+        groups: Number of each individual's group, from 0, (N,).
 
     Raises:
         PyCMTensorError: There is no such kind.
     """
-    if kind not in COVARIANCES:
-        raise PyCMTensorError(f"kind must be one of {', '.join(COVARIANCES)}; found {kind!r}.")
+    if kind not in COVARIANCES and kind != "cluster":
+        known = ", ".join([*COVARIANCES, "cluster", "bootstrap", "jackknife"])
+        raise PyCMTensorError(f"kind must be one of {known}; found {kind!r}.")
+    if (kind == "cluster") != (groups is not None):
+        raise PyCMTensorError(
+            f"groups belong to kind='cluster', found kind={kind!r} {'without' if groups is None else 'with'} groups. "
+            "Write kind='cluster', groups='column'."
+        )
     size = len(fit.theta)
     result = np.full((size, size), np.nan)
     inside = ~fit.at_bound
     if fit.outcome.near_maximum and inside.any():
-        block = np.ix_(inside, inside)
+        Z = left_free(fit.binding[:, inside])
+        hessian, scores = Z.T @ fit.hessian[np.ix_(inside, inside)] @ Z, fit.scores[:, inside] @ Z
         try:
-            result[block] = COVARIANCES[kind](fit.hessian[block], fit.scores[:, inside], fit.weights)
+            if groups is not None:
+                found = cluster(hessian, scores, fit.weights, groups)
+            else:
+                found = COVARIANCES[kind](hessian, scores, fit.weights)
         except IdentificationError:
             return result
+        result[np.ix_(inside, inside)] = Z @ found @ Z.T
     return result
 
 

@@ -15,6 +15,7 @@ from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.resampling import Kind
 from pycmtensor.relations import Expression, ParameterFunction
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class DerivedQuantities:
 
 
 def delta(
-    results: Estimated, expressions: Mapping[str, Expression], alpha: float = 0.05, kind: str = "classical"
+    results: Estimated, expressions: Mapping[str, Expression], alpha: float = 0.05, kind: Kind = "classical"
 ) -> DerivedQuantities:
     r"""Functions f of the estimates by the delta method, with exact gradients G (M, K).
 
@@ -170,7 +171,7 @@ def delta(
             covariance[m, :] = covariance[:, m] = np.nan
     estimates = {name: function.at(theta) for name, function in functions.items()}
     names = list(functions)
-    return DerivedQuantities(estimates, pd.DataFrame(covariance, index=names, columns=names), alpha, kind, notes)
+    return DerivedQuantities(estimates, pd.DataFrame(covariance, index=names, columns=names), alpha, str(kind), notes)
 
 
 def at_estimates(results: Estimated, expression: Expression) -> ParameterFunction:

@@ -11,6 +11,7 @@ from pycmtensor.checks import in_range, whole
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.delta import at_estimates, without_variance
 from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.resampling import Kind
 from pycmtensor.relations import Expression
 
 __all__ = ["SimulatedQuantity", "krinsky_robb"]
@@ -76,7 +77,7 @@ def krinsky_robb(
     draws: int = 10_000,
     seed: int = 0,
     alpha: float = 0.05,
-    kind: str = "classical",
+    kind: Kind = "classical",
 ) -> SimulatedQuantity:
     r"""The distribution of f(theta) for draws of theta from the asymptotic distribution of the estimates.
 
@@ -114,14 +115,14 @@ def krinsky_robb(
     theta, covariance = results.fit.theta, results.cov_params(kind).to_numpy()
     estimate, reason = function.at(theta), without_variance(results.fit, covariance, function.uses)
     if reason:
-        return SimulatedQuantity(function.text, estimate, np.empty(0), alpha, kind, f"No interval. {reason}")
+        return SimulatedQuantity(function.text, estimate, np.empty(0), alpha, str(kind), f"No interval. {reason}")
     values = function.over(_normal(theta, covariance, draws, seed))
     if np.isnan(values).any():
         raise InferenceError(
             f"{function.text} is not a number at {np.isnan(values).sum():,} of {draws:,} draws of the estimates, so it "
             "has no distribution. Ask for a function that is defined wherever the estimates may be."
         )
-    return SimulatedQuantity(function.text, estimate, values, alpha, kind)
+    return SimulatedQuantity(function.text, estimate, values, alpha, str(kind))
 
 
 def _normal(mean: Array, covariance: Array, draws: int, seed: int) -> Array:

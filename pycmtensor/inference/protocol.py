@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
+from pycmtensor.inference.resampling import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,5 +20,5 @@ class Estimated(Protocol):
     fit: Fit
     engine: LocalEngine | None
 
-    def cov_params(self, kind: str = "classical") -> pd.DataFrame:
+    def cov_params(self, kind: Kind = "classical") -> pd.DataFrame:
         """Covariance of the estimates (K, K), NaN where it means nothing."""

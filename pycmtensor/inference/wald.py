@@ -12,6 +12,7 @@ from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.delta import without_variance
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared
 from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.resampling import Kind
 from pycmtensor.relations import Relation, matrix, relations_of
 
 __all__ = ["wald"]
@@ -22,7 +23,7 @@ Array = NDArray[np.floating]
 def wald(
     results: Estimated,
     hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation],
-    kind: str = "classical",
+    kind: Kind = "classical",
 ) -> HypothesisTest:
     r"""Wald test that linear relations R theta = r between parameters hold together.
 

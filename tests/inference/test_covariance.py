@@ -61,7 +61,7 @@ def test_units_of_the_data_do_not_matter(trips: pd.DataFrame) -> None:
 
 
 def test_an_unknown_kind_lists_the_known(swissmetro_results: cmt.Results) -> None:
-    with pytest.raises(PyCMTensorError, match="one of classical, robust, bhhh; found 'HC3'"):
+    with pytest.raises(PyCMTensorError, match="bhhh, cluster, bootstrap, jackknife; found 'HC3'"):
         swissmetro_results.cov_params("HC3")
 
 

@@ -1,0 +1,93 @@
+"""Profile-likelihood intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.checks import in_range
+from pycmtensor.engine.protocol import Engine
+from pycmtensor.estimation.fit import Fit
+from pycmtensor.estimation.iterations import Search
+from pycmtensor.estimation.trust_region import trust_region
+from pycmtensor.exceptions import PyCMTensorError
+
+__all__ = ["profile_intervals"]
+
+Array = NDArray[np.floating]
+
+#: An end is looked for up to this many standard errors from the estimate.
+FARTHEST = 100.0
+
+
+def profile_intervals(fit: Fit, engine: Engine, alpha: float = 0.05) -> Array:
+    r"""Intervals of the values that a likelihood ratio test does not reject, (K, 2).
+
+    .. math:: \{b : 2 (LL(\hat\theta) - \max_{\theta_k = b} LL(\theta)) \le \chi^2_{1, 1 - \alpha}\}
+
+    The other parameters are estimated anew at every value that is tried. An end is the parameter's bound where the
+    bound is not rejected, and infinite where the likelihood never falls that far.
+
+    Args:
+        fit: The estimates.
+        engine: The log-likelihood.
+        alpha: One minus the coverage, in (0, 1).
+
+    Raises:
+        PyCMTensorError: The estimates are not a maximum, or hold linear constraints.
+
+    References:
+        Venzon & Moolgavkar (1988), doi:10.2307/2347496.
+    """
+    in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    if not fit.outcome.converged or len(fit.binding):
+        why = "hold linear constraints" if fit.outcome.converged else "are not a maximum of the likelihood"
+        raise PyCMTensorError(f"The estimates {why}, around which no profile can be drawn.")
+    return np.array([[_end(fit, engine, k, side, alpha) for side in (-1, 1)] for k in range(len(fit.theta))])
+
+
+def _end(fit: Fit, engine: Engine, k: int, side: int, alpha: float) -> float:
+    """The lower (side -1) or upper (1) end of the interval of parameter k.
+
+    The signed root of the likelihood ratio is nearly a straight line through the estimate, which makes a secant through
+    the last two points find the end in a few steps.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtri
+
+    bound = fit.bounds[0 if side < 0 else 1][k]
+    if fit.theta[k] == bound:
+        return float(bound)
+    z = float(ndtri(1 - alpha / 2))
+    information = -fit.hessian
+    others = np.arange(len(fit.theta)) != k
+    tangent = np.linalg.lstsq(information[np.ix_(others, others)], -information[others, k], rcond=None)[0]
+    step = 1 / np.sqrt(information[k, k] + information[k, others] @ tangent)  # the standard error
+    warm = {0.0: fit.theta}
+
+    def short(distance: float) -> float:
+        """By how much the root falls short of z at so many standard errors from the estimate."""
+        if distance not in warm:
+            near = min(warm, key=lambda d: abs(d - distance))
+            start = warm[near].copy()
+            start[others] += tangent * side * step * (distance - near)
+            warm[distance], llf = _held(fit, engine, k, fit.theta[k] + side * step * distance, start)
+            roots[distance] = np.sqrt(max(0.0, 2 * (fit.llf - llf)))
+        return roots[distance] - z
+
+    roots = {0.0: 0.0}
+    most = min(FARTHEST, abs(bound - fit.theta[k]) / step)
+    far = min(z, most)
+    while short(far) < 0:
+        if far == most:
+            return float(bound) if np.isfinite(bound) and most < FARTHEST else side * np.inf
+        far = min(most, max(1.5 * far, far * z / max(roots[far], 0.5 * z)))
+    return float(fit.theta[k] + side * step * brentq(short, 0.0, far, xtol=1e-6, rtol=1e-9))
+
+
+def _held(fit: Fit, engine: Engine, k: int, value: float, start: Array) -> tuple[Array, float]:
+    """The estimates of the other parameters with parameter k held at a value, and the log-likelihood there."""
+    lb, ub = (bound.copy() for bound in fit.bounds)
+    lb[k] = ub[k] = value
+    best = trust_region(Search(engine, np.clip(start, lb, ub), (lb, ub), tolerance=1e-5))
+    return best.theta, best.at.value

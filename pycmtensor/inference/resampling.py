@@ -1,0 +1,226 @@
+"""Bootstrap and jackknife: how estimates vary with the individuals in the sample."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.checks import in_range, whole
+from pycmtensor.engine import LocalEngine, ascents
+from pycmtensor.estimation.fit import Fit
+from pycmtensor.estimation.progress import CountBar
+from pycmtensor.exceptions import PyCMTensorError, ResamplingWarning
+from pycmtensor.inference.covariance import Cluster
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Bootstrap", "Jackknife", "Kind", "Replicates", "bootstrap", "jackknife"]
+
+Array = NDArray[np.floating]
+
+#: Numbers in the weights of the replicates that run at the same time.
+WEIGHTS_AT_ONCE = 2**18
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """Estimates from other samples of the same individuals.
+
+    Attributes:
+        kind: "bootstrap" or "jackknife".
+        labels: Names of the K parameters.
+        theta: Estimates (R, K), one row per replicate that has a maximum.
+        without_maximum: How many replicates have none, and are left out.
+        factor: Of the sum of squared deviations from the mean in the covariance.
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    theta: Array
+    without_maximum: int
+    factor: float
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Estimates, one row per replicate."""
+        import pandas as pd
+
+        return pd.DataFrame(self.theta, columns=list(self.labels))
+
+    @property
+    def covariance(self) -> Array:
+        """Covariance of the estimates (K, K)."""
+        deviations = self.theta - self.theta.mean(axis=0)
+        return self.factor * deviations.T @ deviations
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Percentile intervals of bootstrap replicates: the alpha/2 and 1 - alpha/2 quantiles, by name.
+
+        Raises:
+            PyCMTensorError: The replicates are a jackknife's, whose spread is not that of an estimate.
+        """
+        import pandas as pd
+
+        if self.kind != "bootstrap":
+            raise PyCMTensorError("Percentile intervals need bootstrap replicates. Use conf_int(kind='jackknife').")
+        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+        lower, upper = np.quantile(self.theta, [alpha / 2, 1 - alpha / 2], axis=0)
+        return pd.DataFrame({"lower": lower, "upper": upper}, index=list(self.labels))
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Bootstrap covariance, as the ``kind`` of standard errors, tests and intervals.
+
+    Args:
+        replicates: Samples.
+        seed: Seed of the draws.
+        groups: A column of the data, or one label per individual: groups are drawn as a whole. None draws individuals.
+
+    Examples:
+        >>> Bootstrap(500, seed=1)
+        Bootstrap(replicates=500, seed=1, groups=None)
+    """
+
+    replicates: int = 200
+    seed: int = 0
+    groups: Any = None
+
+    def __post_init__(self) -> None:
+        whole("Bootstrap", "replicates", self.replicates, least=2)
+        whole("Bootstrap", "seed", self.seed, least=0)
+
+    def __str__(self) -> str:
+        return "bootstrap"
+
+
+@dataclass(frozen=True)
+class Jackknife:
+    """Jackknife covariance, as the ``kind`` of standard errors, tests and intervals.
+
+    Args:
+        groups: A column of the data, or one label per individual: groups are left out as a whole. None leaves out one
+            individual at a time.
+    """
+
+    groups: Any = None
+
+    def __str__(self) -> str:
+        return "jackknife"
+
+
+#: A kind of covariance: its name, or its name with settings.
+Kind: TypeAlias = str | Cluster | Bootstrap | Jackknife
+
+
+def bootstrap(
+    fit: Fit, engine: LocalEngine, groups: NDArray[np.integer], replicates: int = 200, seed: int = 0
+) -> Replicates:
+    """Estimates from samples drawn with replacement, of individuals or of groups of them.
+
+    All replicates are computed in one XLA program, each to within about a hundredth of a standard error. A replicate is
+    drawn from its own number and the seed, so that more replicates begin with the same ones.
+
+    Args:
+        fit: The estimates of the whole sample.
+        engine: The log-likelihood.
+        groups: Number of each individual's group, from 0, (N,); groups are drawn as a whole.
+        replicates: Samples.
+        seed: Seed of the draws.
+
+    Raises:
+        PyCMTensorError: Estimates under constraints, or that are not a maximum, cannot be resampled.
+
+    References:
+        Efron (1979), doi:10.1214/aos/1176344552.
+    """
+    G = int(groups.max()) + 1
+
+    def factors() -> Iterator[Array]:
+        for r in range(replicates):
+            drawn = np.random.default_rng((seed, r)).integers(G, size=G)
+            yield np.bincount(drawn, minlength=G)[groups]
+
+    theta = _reestimated(fit, engine, factors(), replicates, "bootstrap")
+    return Replicates("bootstrap", fit.labels, theta, replicates - len(theta), 1 / max(1, len(theta) - 1))
+
+
+def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Replicates:
+    """Estimates from the sample without each individual, or without each group of them, in turn.
+
+    Args:
+        fit: The estimates of the whole sample.
+        engine: The log-likelihood.
+        groups: Number of each individual's group, from 0, (N,).
+
+    Raises:
+        PyCMTensorError: Estimates under constraints, or that are not a maximum, cannot be resampled.
+
+    References:
+        Efron & Stein (1981), doi:10.1214/aos/1176345462.
+    """
+    G = int(groups.max()) + 1
+    theta = _reestimated(fit, engine, ((groups != g).astype(float) for g in range(G)), G, "jackknife")
+    return Replicates("jackknife", fit.labels, theta, G - len(theta), (len(theta) - 1) / max(1, len(theta)))
+
+
+def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number: int, what: str) -> Array:
+    """Estimates with each of the weightings, (R, K); rows of replicates without a maximum are left out."""
+    if len(fit.binding) or not fit.outcome.near_maximum:
+        why = "hold linear constraints" if len(fit.binding) else "are not a maximum of the likelihood"
+        raise PyCMTensorError(f"The estimates {why}, from where the {what} cannot start.")
+    runs = -(-number // max(engine.cores, WEIGHTS_AT_ONCE // len(fit.weights)))
+    at_once = -(-number // runs)
+    found: list[Array] = []
+    with CountBar(what, number) as bar:
+        try:
+            for _ in range(runs):
+                some = list(islice(factors, at_once))
+                found.append(_some(fit, engine, some, at_once))
+                bar.advance(len(some))
+        except KeyboardInterrupt:
+            if what == "jackknife" or not found:
+                raise
+            done = sum(map(len, found))
+            warnings.warn(f"Interrupted after {done} of {number} replicates; these are used.", ResamplingWarning, 4)
+    theta = np.concatenate(found)
+    has_maximum = np.isfinite(theta).all(axis=1)
+    if not has_maximum.all():
+        warnings.warn(
+            f"{len(theta) - has_maximum.sum()} of {len(theta)} {what} samples have no maximum of the likelihood and "
+            "are left out; the errors are too small. Merge rare alternatives or take variables out.",
+            ResamplingWarning,
+            stacklevel=4,
+        )
+    return theta[has_maximum]
+
+
+def _some(fit: Fit, engine: LocalEngine, factors: list[Array], at_once: int) -> Array:
+    """Estimates with some weightings (N,) of at most ``at_once``, (A, K); NaN for those without a maximum.
+
+    Their number is filled up to ``at_once``, for which the program is compiled.
+    """
+
+    def filled(rows: Array) -> Array:
+        return np.concatenate([rows, np.broadcast_to(rows[:1], (at_once - len(rows), *rows.shape[1:]))])
+
+    weighted = np.array(factors, dtype=engine.dtype)
+    theta = np.broadcast_to(fit.theta, (at_once, len(fit.theta)))
+    information = np.broadcast_to(-fit.hessian, (at_once, *fit.hessian.shape))
+    all_weighted = filled(weighted)
+    known = (all_weighted * fit.weights) @ fit.logprob, (all_weighted * fit.weights) @ fit.scores, information
+    ends = ascents(engine, theta, fit.bounds, all_weighted, known)
+    estimates = ends.theta[: len(factors)].astype(float)
+    again = np.logical_not(ends.converged[: len(factors)])
+    if again.any():  # from the same start by Newton's method, which learns nothing wrong
+        exact = ascents(engine, theta, fit.bounds, filled(weighted[again]))
+        found = np.where(exact.converged[:, None], exact.theta, np.nan)
+        estimates[again] = found[: again.sum()]
+    return estimates
