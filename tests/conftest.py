@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pandas as pd
 import pytest
+
+os.environ["PYCMTENSOR_CACHE"] = "off"  # every run of the tests compiles anew
 
 import pycmtensor as cmt
 from examples import swissmetro_mnl

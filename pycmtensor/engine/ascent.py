@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pycmtensor.engine.local import LocalEngine
-from pycmtensor.engine.lowering import compile_with_xla
 from pycmtensor.engine.program import Program, over_blocks
 from pycmtensor.engine.protocol import Array
 from pycmtensor.engine.secant import secant_update
+from pycmtensor.engine.xla import compile_with_xla
 
 __all__ = ["Ascents", "ascents"]
 

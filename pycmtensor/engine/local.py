@@ -64,6 +64,13 @@ class LocalEngine:
         (value, grad), _ = self._summed(self.program.value_and_grad, theta)
         return float(value), grad
 
+    def probabilities(self, theta: Array) -> Array:
+        """Choice probabilities (J, T, N), 0 where an alternative is unavailable."""
+        _, parts = self._summed(self.program.probabilities, theta)
+        blocks = np.concatenate([np.moveaxis(np.asarray(P), 0, 2) for P in parts], axis=2)
+        P = blocks.reshape(*blocks.shape[:2], -1)[..., : self.n_individuals]
+        return np.where(self.model.available(self.dataset), P, 0.0)
+
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
         (value, grad, outer_product), rows = self._summed(self.program.first_order, theta)

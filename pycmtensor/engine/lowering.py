@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import jax
@@ -19,34 +18,11 @@ from pytensor.link.utils import fgraph_to_python
 
 from pycmtensor.exceptions import PyCMTensorError
 
-__all__ = ["compile_with_xla", "lower"]
+__all__ = ["lower"]
 
 #: What JAX needs, and the rewrites that keep log(1 + exp(x)) and the like from overflowing. XLA does the rest itself:
 #: PyTensor's full set takes seven times as long and the result is no faster.
 REWRITES = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"])
-
-
-#: Options of XLA's CPU compiler. YNNPACK takes each small reduction for itself, which costs a third of the time of a
-#: likelihood; the older emitters of loops compile in half the time, and what they emit is as fast.
-CPU_OPTIONS: dict[str, str | bool] = {"xla_cpu_experimental_ynn_fusion_type": "", "xla_cpu_use_fusion_emitters": False}
-
-
-@cache
-def compiler_options() -> dict[str, str | bool]:
-    """Those of ``CPU_OPTIONS`` that this version of XLA knows; none on other devices."""
-    if jax.default_backend() != "cpu":
-        return {}
-    if _are_known(CPU_OPTIONS):
-        return CPU_OPTIONS
-    return {name: value for name, value in CPU_OPTIONS.items() if _are_known({name: value})}
-
-
-def _are_known(options: dict[str, str | bool]) -> bool:
-    try:
-        jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True
 
 
 @jax_funcify.register(DisconnectedGrad)
@@ -77,8 +53,3 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     optdb.query(REWRITES).rewrite(graph)
     return fgraph_to_python(graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered")
-
-
-def compile_with_xla(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``jax.jit`` with the compiler options that suit a likelihood."""
-    return jax.jit(function, compiler_options=compiler_options())

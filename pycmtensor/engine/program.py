@@ -12,7 +12,8 @@ import numpy as np
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.linear import LinearUtilities
-from pycmtensor.engine.lowering import compile_with_xla, lower
+from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.xla import compile_with_xla
 from pycmtensor.models.base import Model
 
 __all__ = ["Program", "over_blocks"]
@@ -30,6 +31,7 @@ class Program:
         self.inputs = [v for v in model.inputs if v in inputs]
         arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
         self._logprob = lower(arguments, [model.logprob])
+        self._model, self._arguments = model, arguments
         self.linear = LinearUtilities.of(model, arguments)
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
@@ -76,6 +78,23 @@ class Program:
     def second_order(self) -> Callable[..., Any]:
         """Sums: log-likelihood, gradient, Hessian. By individual: scores (K, B), log-likelihood (B,)."""
         return compile_with_xla(over_blocks(self.derivatives))
+
+    @cached_property
+    def probabilities(self) -> Callable[..., Any]:
+        """By individual: choice probability of each alternative in each situation, if it is available, (J, T, B)."""
+        model, alternatives = self._model, np.arange(len(self._model.alternatives))
+        logP = lower(self._arguments, [model.log_probability(list(model.utilities.values()))])
+        chosen = self.inputs.index(model.dataset.chosen)
+
+        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+            def alternative(j: Any) -> Any:
+                as_if = [jnp.full_like(x, j) if i == chosen else x for i, x in enumerate(data)]
+                (found,) = logP(*self.unflatten(theta), *fixed, *as_if)
+                return jnp.broadcast_to(jnp.exp(found), (*as_if[chosen].shape[:2], found.shape[-1])).mean(axis=-1)
+
+            return (), jax.vmap(alternative)(jnp.asarray(alternatives))
+
+        return compile_with_xla(over_blocks(block))
 
     def derivatives(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """What `second_order` gives, of one block."""

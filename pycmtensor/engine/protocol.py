@@ -46,6 +46,9 @@ class Engine(Protocol):
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and its gradient (K,)."""
 
+    def probabilities(self, theta: Array) -> Array:
+        """Choice probabilities (J, T, N), 0 where an alternative is unavailable."""
+
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
 

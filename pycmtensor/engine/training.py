@@ -13,8 +13,9 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pycmtensor.engine.local import LocalEngine
-from pycmtensor.engine.lowering import compile_with_xla, lower
+from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.protocol import Array
+from pycmtensor.engine.xla import compile_with_xla
 from pycmtensor.optimizers import Optimizer, Packed
 
 __all__ = ["Training", "shuffled"]

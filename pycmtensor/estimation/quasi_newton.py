@@ -33,6 +33,9 @@ class _Approximate:
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         return self.exact.value_and_grad(theta)
 
+    def probabilities(self, theta: Array) -> Array:
+        return self.exact.probabilities(theta)
+
     def first_order(self, theta: Array) -> FirstOrder:
         return self.exact.first_order(theta)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -121,3 +122,67 @@ def test_second_derivatives_are_exact_for_small_probabilities(V: float) -> None:
     assert at.value == pytest.approx(-V - np.log1p(q), rel=1e-14)
     assert at.gradient[0] == pytest.approx(-1 / (1 + q), rel=1e-14)
     assert at.hessian[0, 0] == pytest.approx(-q / (1 + q) ** 2, rel=1e-10, abs=1e-15)
+
+
+@pytest.mark.parametrize("block", [None, 1000])
+def test_probabilities_are_the_logit_by_hand(swissmetro: cmt.MNL, block: int | None) -> None:
+    P = LocalEngine(swissmetro, block=block).probabilities(THETA)
+    data = swissmetro.dataset
+    V = np.stack([np.broadcast_to(v, (1, 6768)) for v in utilities(data, THETA)])
+    e = np.where(swissmetro.available(), np.exp(V), 0)
+    np.testing.assert_allclose(P, e / e.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(P.sum(axis=0), 1, rtol=1e-14)
+
+
+def utilities(data: cmt.Dataset, theta: NDArray) -> list[NDArray]:
+    """Of the example, (T, N) each."""
+    column = {name: data.array(name)[..., 0] for name in data.columns if name.endswith(("TT", "COST", "CO"))}
+    asc_train, asc_car, time, cost = theta
+    return [
+        asc_train + time * column["TRAIN_TT"] / 100 + cost * column["TRAIN_COST"] / 100,
+        time * column["SM_TT"] / 100 + cost * column["SM_COST"] / 100,
+        asc_car + time * column["CAR_TT"] / 100 + cost * column["CAR_CO"] / 100,
+    ]
+
+
+def test_probabilities_of_a_panel(trips: pd.DataFrame) -> None:
+    ds = cmt.Dataset(trips, "mode", MODES, individual="person")
+    b = Beta("b")
+    P = LocalEngine(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).probabilities(np.array([0.05]))
+    assert P.shape == (2, 3, 3)
+    truth = 1 / (1 + np.exp(-0.05 * ds.array("t_car")[..., 0]))
+    np.testing.assert_allclose(P, [truth, 1 - truth], rtol=1e-13)
+
+
+def test_any_number_of_cores_gives_the_same(swissmetro: cmt.MNL, engine: LocalEngine) -> None:
+    whole = LocalEngine(swissmetro, cores=1).second_order(THETA)
+    for cores in (2, 5):
+        parts = LocalEngine(swissmetro, cores=cores)
+        assert len(parts.parts) == cores
+        at = parts.second_order(THETA)
+        np.testing.assert_allclose(at.hessian, whole.hessian, rtol=1e-12)
+        np.testing.assert_allclose(at.scores, whole.scores, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(parts.probabilities(THETA), engine.probabilities(THETA), rtol=1e-13)
+
+
+def test_small_blocks_lose_no_digits() -> None:
+    """Terms of very different size, one block each: the sum agrees with the exact one to the last digits."""
+    n = 50_000
+    x = 10.0 ** np.random.default_rng(1).uniform(-8, 4, n)
+    ds = cmt.Dataset(pd.DataFrame({"y": np.zeros(n, int), "x": x}), "y", {"a": 0, "b": 1})
+    model = cmt.MNL(ds, {"a": Beta("b") * ds["x"], "b": 0})
+    truth = math.fsum(-np.log1p(np.exp(-0.001 * x)))
+    for block in (1, 7, n):
+        value = LocalEngine(model, block=block, cores=1).value(np.array([0.001]))
+        assert value == pytest.approx(truth, rel=1e-15 * 20)
+
+
+def test_scores_are_the_difference_quotients_of_the_individuals(swissmetro: cmt.MNL, engine: LocalEngine) -> None:
+    first, second = engine.first_order(THETA), engine.second_order(THETA)
+    np.testing.assert_allclose(first.scores, second.scores, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(first.gradient, second.gradient, rtol=1e-11)
+    np.testing.assert_allclose(first.outer_product, second.scores.T @ second.scores, rtol=1e-11)
+    assert first.value == pytest.approx(second.value, rel=1e-13)
+    np.testing.assert_allclose(first.logprob, second.logprob, rtol=1e-12)
+    quotient = differences(lambda theta: engine.first_order(theta).logprob, THETA)
+    np.testing.assert_allclose(first.scores, quotient.T, rtol=1e-5, atol=1e-8)

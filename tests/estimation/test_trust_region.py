@@ -32,6 +32,9 @@ class Fake:
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         return -self.f(theta), -self.g(theta)
 
+    def probabilities(self, theta: Array) -> Array:
+        raise NotImplementedError
+
     def first_order(self, theta: Array) -> FirstOrder:
         return FirstOrder(*self.value_and_grad(theta), np.eye(len(theta)), np.zeros((1, len(theta))), np.zeros(1))
 

@@ -1,0 +1,44 @@
+"""Compiled programs are kept where the user says, and change no result."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = """
+import pandas as pd, pycmtensor as cmt, jax
+ds = cmt.Dataset(pd.DataFrame({"y": [1, 1, 0], "x": [1.0, 2, 3]}), "y", {"a": 1, "b": 0})
+print(jax.config.jax_compilation_cache_dir)  # importing configures nothing
+print(cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("b") * ds["x"], "b": 0})).params["b"].hex())
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+def printed(**environment: str) -> list[str]:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", CODE],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.split()
+
+
+def test_programs_are_kept_in_the_folder_that_is_named(tmp_path: Path) -> None:
+    before, estimate, after = printed(PYCMTENSOR_CACHE=str(tmp_path))
+    assert before == "None"
+    assert Path(after).parent == tmp_path
+    kept = {file.name for file in Path(after).glob("*-cache")}
+    assert kept
+    assert printed(PYCMTENSOR_CACHE=str(tmp_path))[1] == estimate
+    assert {file.name for file in Path(after).glob("*-cache")} == kept
+
+
+def test_the_cache_can_be_off_or_elsewhere(tmp_path: Path) -> None:
+    assert printed(PYCMTENSOR_CACHE="off")[2] == "None"
+    own = printed(PYCMTENSOR_CACHE=str(tmp_path / "ours"), JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
+    assert own[0] == own[2] == str(tmp_path / "own")
+    assert not (tmp_path / "ours").exists()
