@@ -24,6 +24,7 @@ from pycmtensor.inference import (
     DerivedQuantities,
     DerivedQuantity,
     HypothesisTest,
+    Identification,
     Jackknife,
     Kind,
     Replicates,
@@ -36,6 +37,7 @@ from pycmtensor.inference import (
     profile_intervals,
     wald,
 )
+from pycmtensor.inference.identification import of_fit
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.models import Model
 from pycmtensor.relations import Expression, Relation, text_of
@@ -217,6 +219,10 @@ class Results:
         """Correlations of the estimates (K, K), from the covariance of one kind."""
         covariance, errors = self.cov_params(kind), self.standard_errors(kind)
         return covariance.div(errors, axis=0).div(errors, axis=1)
+
+    def identification(self) -> Identification:
+        """What the data told of the parameters: rank, flat and weak directions, sizes; prints as text."""
+        return of_fit(self.fit)
 
     # ---- functions of estimates, and hypotheses ---------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.exceptions import IdentificationError
 
-__all__ = ["Verdict", "check_maximum", "flat_directions", "verdict"]
+__all__ = ["Verdict", "check_maximum", "combination", "flat_directions", "sparse", "verdict"]
 
 Array = NDArray[np.floating]
 
@@ -44,7 +44,7 @@ def flat_directions(information: Array, scale: Array) -> Array:
         Directions in the units of the parameters, the largest element of each 1, with few elements other than 0.
     """
     w, Q = np.linalg.eigh(information / np.outer(scale, scale))
-    directions = _sparse(Q[:, np.abs(w) <= FLAT * len(w)].T) / scale
+    directions = sparse(Q[:, np.abs(w) <= FLAT * len(w)].T) / scale
     return directions / np.take_along_axis(directions, np.abs(directions).argmax(axis=1, keepdims=True), axis=1)
 
 
@@ -91,7 +91,7 @@ def check_maximum(
         direction = Z @ flat / np.abs(Z @ flat).max()
         found, side = verdict(engine, best, direction, scale)
         if found is Verdict.UNIDENTIFIED:
-            unidentified.append(_combination(direction, labels))
+            unidentified.append(combination(direction, labels))
         if found is Verdict.SEPARATED:
             rising.append(side * direction)
     if unidentified:
@@ -105,7 +105,7 @@ def check_maximum(
         return Outcome(
             Ending.SEPARATION,
             f"there is no maximum: the log-likelihood rises without end along "
-            f"{'; '.join(_combination(direction, labels) for direction in rising)}. Some choices are predicted "
+            f"{'; '.join(combination(direction, labels) for direction in rising)}. Some choices are predicted "
             f"perfectly (separation){where(_separated(engine, best, rising))}.",
             "Take out the variable or constant that predicts them, merge alternatives, or set bounds.",
             near_maximum=False,
@@ -137,7 +137,7 @@ def _separated(engine: Engine, best: Optimum, rising: list[Array]) -> NDArray[np
     return np.any(gains > 1e-6 * np.abs(gains).max(), axis=1)
 
 
-def _sparse(basis: Array) -> Array:
+def sparse(basis: Array) -> Array:
     """Another basis of the same space, (D, K), whose vectors have few elements: reduced row echelon form."""
     rows = basis.copy()
     for i in range(len(rows)):
@@ -149,7 +149,8 @@ def _sparse(basis: Array) -> Array:
     return np.where(np.abs(rows) < 1e-6, 0.0, rows)
 
 
-def _combination(direction: Array, labels: Sequence[str]) -> str:
+def combination(direction: Array, labels: Sequence[str]) -> str:
+    """A direction (K,) in words, such as 'asc_car + 2 b_time'."""
     terms = [(value, label) for value, label in zip(direction, labels, strict=True) if abs(value) > 1e-6]
     if len(terms) == 1:
         return f"{'' if terms[0][0] > 0 else '-'}{terms[0][1]}"

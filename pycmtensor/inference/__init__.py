@@ -3,6 +3,7 @@
 from pycmtensor.inference.covariance import COVARIANCES, Cluster, covariance
 from pycmtensor.inference.delta import DerivedQuantities, DerivedQuantity, delta
 from pycmtensor.inference.hypotheses import HypothesisTest
+from pycmtensor.inference.identification import Identification, identification
 from pycmtensor.inference.iia import hausman_mcfadden
 from pycmtensor.inference.krinsky_robb import SimulatedQuantity, krinsky_robb
 from pycmtensor.inference.lagrange_multiplier import lagrange_multiplier
@@ -19,6 +20,7 @@ __all__ = [
     "DerivedQuantities",
     "DerivedQuantity",
     "HypothesisTest",
+    "Identification",
     "Jackknife",
     "Kind",
     "Replicates",
@@ -28,6 +30,7 @@ __all__ = [
     "covariance",
     "delta",
     "hausman_mcfadden",
+    "identification",
     "jackknife",
     "krinsky_robb",
     "lagrange_multiplier",
