@@ -297,17 +297,17 @@ class Results:
     @property
     def rho2_adjusted(self) -> float:
         """Rho-squared with a charge for each parameter, 1 - (LL - K) / LL(0)."""
-        return 1 - (self.llf - len(self.fit.theta)) / self.llnull
+        return 1 - (self.llf - self.fit.n_parameters) / self.llnull
 
     @property
     def aic(self) -> float:
         """Akaike information criterion, 2 K - 2 LL."""
-        return 2 * len(self.fit.theta) - 2 * self.llf
+        return 2 * self.fit.n_parameters - 2 * self.llf
 
     @property
     def bic(self) -> float:
         """Bayesian information criterion, K log(choice situations) - 2 LL."""
-        return len(self.fit.theta) * math.log(self.nobs) - 2 * self.llf
+        return self.fit.n_parameters * math.log(self.nobs) - 2 * self.llf
 
     @property
     def nobs(self) -> int:
@@ -346,7 +346,7 @@ class Results:
         sample = (
             ("Choice situations", f"{self.nobs:,}"),
             ("Individuals", f"{self.n_individuals:,}"),
-            ("Parameters", f"{len(fit.theta)}"),
+            ("Parameters", f"{fit.n_parameters}"),
             ("Time", f"{fit.seconds:.2f} s"),
         )
         quality = (

@@ -130,6 +130,7 @@ class Fit:
         outcome: How the estimation ended.
         history: Column -> one number per iteration or epoch.
         starts: Column -> one number per start, when several were asked for.
+        constraints: The linear constraints in words.
         seconds: Wall time.
     """
 
@@ -153,4 +154,10 @@ class Fit:
     outcome: Outcome
     history: dict[str, Array] = field(default_factory=dict)
     starts: dict[str, Array] = field(default_factory=dict)
+    constraints: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def n_parameters(self) -> int:
+        """Parameters that vary freely: K less the constraints that hold with equality."""
+        return len(self.theta) - (int(np.linalg.matrix_rank(self.binding)) if len(self.binding) else 0)

@@ -98,6 +98,7 @@ def maximise(
         outcome=best.outcome,
         history=_columns([vars(iterate) for iterate in best.path]),
         starts=table,
+        constraints=constraints.texts if constraints else (),
         seconds=perf_counter() - began,
     )
     return fit, engine

@@ -43,11 +43,11 @@ def likelihood_ratio(restricted: Estimated, full: Estimated) -> HypothesisTest:
     must_be_maximum(full, "the full model")
     must_share_sample(restricted, full)
     few, many = restricted.fit, full.fit
-    df = len(many.labels) - len(few.labels)
+    df = many.n_parameters - few.n_parameters
     if df <= 0:
         raise InferenceError(
-            f"The restricted model has {len(few.labels)} parameters and the full model {len(many.labels)}: the second "
-            "must have more. Give the restricted results first."
+            f"The restricted model has {few.n_parameters} parameters and the full model {many.n_parameters}: the "
+            "second must have more. Give the restricted results first."
         )
     if few.llf - many.llf > ROUNDING * abs(many.llf):
         raise InferenceError(
@@ -62,7 +62,9 @@ def likelihood_ratio(restricted: Estimated, full: Estimated) -> HypothesisTest:
     if bound:
         notes.append(f"{', '.join(bound)}: at a bound, where the statistic is smaller than chi-squared.")
     added = ", ".join(label for label in many.labels if label not in few.labels)
-    null = (
-        f"the restricted model, without {added}" if not own else f"the restricted model, {', '.join(own)} for {added}"
-    )
+    null = "the restricted model"
+    if added:
+        null += f", {', '.join(own)} for {added}" if own else f", without {added}"
+    if few.constraints:
+        null += f", with {', '.join(few.constraints)}"
     return chi_squared("Likelihood-ratio test", null, max(0.0, 2 * (many.llf - few.llf)), df, " ".join(notes))

@@ -127,3 +127,13 @@ def test_what_constraints_do_not_go_with(choices: pd.DataFrame, free: cmt.Result
         held.bootstrap(10)
     with pytest.raises(cmt.PyCMTensorError, match="hold linear constraints, around which no profile"):
         held.conf_int(kind="profile")
+
+
+def test_a_constraint_is_tested_like_a_model_with_one_parameter_less(choices: pd.DataFrame, free: cmt.Results) -> None:
+    held, one = estimated(choices, "b_t = b_c"), estimated(choices, b_c=Beta("b"))
+    assert held.aic == pytest.approx(one.aic, rel=1e-12)
+    assert held.bic == pytest.approx(one.bic, rel=1e-12)
+    test = cmt.likelihood_ratio(held, free)
+    assert test.df == 1
+    assert test.statistic == pytest.approx(2 * (free.llf - one.llf), abs=1e-8)
+    assert "H0: the restricted model, with b_t = b_c" in str(test)

@@ -75,7 +75,7 @@ def test_a_parameter_at_its_bound_is_noted(survey: Survey, restricted: cmt.Resul
         ({"weights": np.full(677, 2.0)}, "the sample weights are not the same"),
         ({"llnull": -1.0}, r"different choices: LL\(0\) is -1.000000 and .* same availability"),
         ({"llf": -1.0}, r"restricted model has the higher log-likelihood \(-1.000000 above .*vuong"),
-        ({"labels": LABELS}, "The restricted model has 5 parameters and the full model 4"),
+        ({"labels": LABELS, "theta": np.zeros(5)}, "The restricted model has 5 parameters and the full model 4"),
     ],
 )
 def test_results_that_cannot_be_compared(
