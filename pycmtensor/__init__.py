@@ -16,7 +16,7 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL
+from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, Nest, NestedLogit
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
@@ -27,8 +27,12 @@ __all__ = [
     "Bias",
     "Bootstrap",
     "Cluster",
+    "CrossNest",
+    "CrossNestedLogit",
     "Dataset",
     "Jackknife",
+    "Nest",
+    "NestedLogit",
     "PyCMTensorError",
     "Results",
     "Starts",

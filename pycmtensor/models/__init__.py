@@ -1,6 +1,8 @@
 """Choice models: utilities and a kernel. A model is symbols; it cannot fit itself."""
 
 from pycmtensor.models.base import Model
+from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.mnl import MNL
+from pycmtensor.models.nested_logit import Nest, NestedLogit
 
-__all__ = ["MNL", "Model"]
+__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "Model", "Nest", "NestedLogit"]

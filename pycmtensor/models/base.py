@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Constant, Variable
@@ -26,8 +27,8 @@ Expression: TypeAlias = Variable | Parameter | float
 class Model:
     """Base class of choice models.
 
-    A subclass gives `log_probability`. The base checks the specification, collects parameters and inputs, and
-    forms the likelihood.
+    A subclass gives `log_probability`, and `structure` if it has parameters beside the utilities. The base checks the
+    specification, collects parameters and inputs, and forms the likelihood.
 
     Args:
         dataset: The data that the utilities are written with.
@@ -79,6 +80,10 @@ class Model:
         self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
+
+    def structure(self) -> list[Variable]:
+        """Expressions of parameters beside the utilities, such as the scales of nests, after a check of them."""
+        return []
 
     def log_probability(self, V: Sequence[Variable]) -> Variable:
         """Log-probability of the chosen alternative (T, N, R), given utilities in the order of the alternatives."""
@@ -177,7 +182,7 @@ class Model:
             values: Name of a parameter -> the value that it is fixed at.
 
         Raises:
-            ModelError: A name belongs to no scalar parameter, or no free parameter is left.
+            ModelError: A name belongs to no scalar parameter of the utilities, or no free parameter is left.
 
         Examples:
             >>> import pandas as pd, pycmtensor as cmt
@@ -186,11 +191,13 @@ class Model:
             >>> model.with_fixed({"asc_bus": -1.0}).params
             [Beta('asc_car', 0), Beta('asc_bus', -1, fixed)]
         """
-        scalars = {parameter.name: parameter for parameter in self.params if parameter.shape == ()}
+        used = parameters_of(self.utilities.values())
+        scalars = {parameter.name: parameter for parameter in used if parameter.shape == ()}
         unknown = [name for name in values if name not in scalars]
         if unknown:
             raise ModelError(
-                f"{', '.join(unknown)} cannot be fixed: the scalar parameters are {', '.join(scalars) or 'none'}."
+                f"{', '.join(unknown)} cannot be fixed: the scalar parameters of the utilities are "
+                f"{', '.join(scalars) or 'none'}."
             )
         fixed = {scalars[name](): Beta(name, value, status=1)() for name, value in values.items()}
         utilities = graph_replace(list(self.utilities.values()), fixed, strict=False)
@@ -248,8 +255,12 @@ class Model:
                 )
         return expression
 
+    def number(self, given: Expression) -> Variable:
+        """A parameter, an expression of parameters or a number as a scalar of the model's precision."""
+        return pt.cast(pt.as_tensor_variable(given), pytensor.config.floatX)
+
     def _parameters(self, listed: Sequence[Parameter] | None) -> list[Parameter]:
-        used = parameters_of(self.utilities.values())
+        used = parameters_of([*self.utilities.values(), *self.structure()])
         in_availability = parameters_of(self.availability.values())
         if in_availability:
             raise ModelError(f"Availability depends on {', '.join(p.name for p in in_availability)}; it must be data.")

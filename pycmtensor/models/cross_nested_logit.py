@@ -1,0 +1,159 @@
+"""The cross-nested logit model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Constant, Variable
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.exceptions import ModelError
+from pycmtensor.expressions import Parameter
+from pycmtensor.kernels import cross_nested_logit
+from pycmtensor.models.base import Expression, Model
+
+__all__ = ["CrossNest", "CrossNestedLogit"]
+
+
+@dataclass(frozen=True)
+class CrossNest:
+    """A nest to which alternatives belong in part.
+
+    Args:
+        name: For messages and pictures.
+        allocations: Name of an alternative -> the part of it, in [0, 1], that belongs here: a number, a parameter, an
+            expression of parameters, or None for what the other nests leave. The parts of an alternative add up to 1.
+        scale: Scale mu >= 1 of the errors within the nest: a parameter, an expression, or a number.
+
+    Raises:
+        ModelError: A number or a bound of an allocation lies outside [0, 1], or the scale is not positive.
+    """
+
+    name: str
+    allocations: Mapping[str, Expression | None]
+    scale: Expression = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.allocations, Mapping) or not self.allocations:
+            raise ModelError(
+                f"CrossNest '{self.name}': allocations maps names of alternatives to parts, found {self.allocations!r}."
+            )
+        scale = pt.as_tensor_variable(self.scale)
+        if isinstance(scale, Constant) and not scale.data > 0:
+            raise ModelError(f"CrossNest '{self.name}': the scale must be positive, found {scale.data}.")
+        for alternative, part in self.allocations.items():
+            if isinstance(part, Parameter):
+                lb, ub = (-np.inf if part.lb is None else part.lb), (np.inf if part.ub is None else part.ub)
+                found = f"a parameter with the bounds [{lb:g}, {ub:g}]"
+            elif isinstance(part, (int, float, np.number)):
+                lb, ub, found = float(part), float(part), f"{part:g}"
+            else:
+                continue
+            if not 0 <= lb <= ub <= 1:
+                raise ModelError(
+                    f"CrossNest '{self.name}': the allocation of '{alternative}' must lie in [0, 1], found {found}. "
+                    "Write for example Beta('alpha', 0.5, lb=0, ub=1)."
+                )
+
+
+class CrossNestedLogit(Model):
+    r"""Cross-nested logit: an alternative can belong to several nests in part.
+
+    .. math::
+        P_j = \sum_m \frac{\alpha_{jm}^{\mu_m} \exp(\mu_m V_j)}{\sum_i a_i \alpha_{im}^{\mu_m} \exp(\mu_m V_i)} P(m),
+        \quad P(m) \propto \Big(\sum_i a_i \alpha_{im}^{\mu_m} \exp(\mu_m V_i)\Big)^{1 / \mu_m}
+
+    with allocations that add up to 1 over the nests of an alternative. The scale at the top is normalised to 1. With
+    every alternative in one nest it is the nested logit, and with all scales 1 the logit.
+
+    Args:
+        dataset: As in `Model`.
+        utilities: As in `Model`.
+        availability: As in `Model`.
+        nests: The nests.
+        params: As in `Model`.
+
+    Raises:
+        ModelError: As `Model`; also when the allocations of an alternative do not add up to 1 by construction, or a
+            nest names a stranger.
+
+    References:
+        Vovsha (1997), doi:10.3141/1607-02; Bierlaire (2006), doi:10.1007/s10479-006-0015-x.
+    """
+
+    name = "Cross-nested logit"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression],
+        availability: Mapping[str, Expression] | None = None,
+        *,
+        nests: Sequence[CrossNest],
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        self.nests = tuple(nests)
+        super().__init__(dataset, utilities, availability, params)
+
+    def structure(self) -> list[Variable]:
+        """The scales and allocations of the nests."""
+        scales = [self.number(nest.scale) for nest in self.nests]
+        return scales + [part for parts in self._parts() for part in parts.values()]
+
+    def log_probability(self, V: Sequence[Variable]) -> Variable:
+        """The cross-nested logit kernel of the utilities."""
+        position = {name: j for j, name in enumerate(self.alternatives)}
+        nests = [
+            (self.number(nest.scale), {position[name]: part for name, part in parts.items()})
+            for nest, parts in zip(self.nests, self._parts(), strict=True)
+        ]
+        available = [self.availability.get(name) for name in self.alternatives]
+        return cross_nested_logit(V, available, self.dataset.chosen, nests)
+
+    def _parts(self) -> list[dict[str, Variable]]:
+        """Per nest, name of an alternative -> its part, with what is left over filled in."""
+        strangers = [name for nest in self.nests for name in nest.allocations if name not in self.alternatives]
+        if strangers:
+            raise ModelError(
+                f"The nests name {', '.join(strangers)}; the alternatives are {', '.join(self.alternatives)}."
+            )
+        rest = {name: self._rest(name) for name in self.alternatives}
+        return [
+            {name: self.number(rest[name] if part is None else part) for name, part in nest.allocations.items()}
+            for nest in self.nests
+        ]
+
+    def _rest(self, name: str) -> Expression | None:
+        """What the given allocations of an alternative leave; None when they are all given."""
+        parts = [nest.allocations[name] for nest in self.nests if name in nest.allocations]
+        given = [part for part in parts if part is not None]
+        if not parts:
+            raise ModelError(
+                f"No nest holds '{name}'. Give it a nest of its own: CrossNest({name!r}, {{{name!r}: 1}})."
+            )
+        numbers = [float(part) for part in given if isinstance(part, (int, float, np.number))]
+        if len(given) == len(parts):
+            if len(numbers) < len(parts) or abs(sum(numbers) - 1) > 1e-12:
+                raise ModelError(
+                    f"The allocations of '{name}' do not add up to 1 by construction. Write None for one of them, "
+                    "which then takes what the others leave."
+                )
+            return None
+        if len(parts) - len(given) > 1:
+            raise ModelError(f"'{name}' has {len(parts) - len(given)} allocations that are None; one takes the rest.")
+        if len(numbers) == len(given) and not 0 <= sum(numbers) <= 1:
+            raise ModelError(f"The allocations of '{name}' leave {1 - sum(numbers):g}; they must add up to at most 1.")
+        return 1 - sum((self.number(part) for part in given), start=self.number(0.0))
+
+    def _respecified(
+        self, dataset: Dataset, utilities: Mapping[str, Variable], availability: Mapping[str, Variable]
+    ) -> Model:
+        kept = [
+            replace(nest, allocations={name: part for name, part in nest.allocations.items() if name in utilities})
+            for nest in self.nests
+            if any(name in utilities for name in nest.allocations)
+        ]
+        return CrossNestedLogit(dataset, utilities, availability, nests=kept)

@@ -1,0 +1,165 @@
+"""The nested logit model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytensor.tensor as pt
+from pytensor.graph.basic import Constant, Variable
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.exceptions import ModelError
+from pycmtensor.expressions import Parameter
+from pycmtensor.kernels import Node, nested_logit
+from pycmtensor.models.base import Expression, Model
+
+__all__ = ["Nest", "NestedLogit"]
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Alternatives whose errors are alike.
+
+    Args:
+        name: For messages and pictures.
+        members: Names of alternatives, and nests within this one.
+        scale: Scale mu of the errors within the nest, at least that of the nest around it (1 at the top): a
+            parameter, an expression of parameters, or a number. The dissimilarity parameter is its inverse: with
+            ``lambda_ = Beta("lambda", 0.5, lb=0.01, ub=1)`` write ``scale=1 / lambda_``.
+
+    Raises:
+        ModelError: There are no members, or the scale is not positive.
+
+    Examples:
+        >>> from pycmtensor.expressions import Beta
+        >>> Nest("existing", ["train", "car"], Beta("mu", 1.5, lb=1.0))
+        Nest(name='existing', members=['train', 'car'], scale=Beta('mu', 1.5, lb=1))
+    """
+
+    name: str
+    members: Sequence[str | Nest]
+    scale: Expression = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.members, str) or not self.members:
+            raise ModelError(
+                f"Nest '{self.name}': members is a list of at least one name or nest, found {self.members!r}."
+            )
+        scale = pt.as_tensor_variable(self.scale)
+        if scale.ndim:
+            raise ModelError(f"Nest '{self.name}': the scale must be one number, found {scale.type}.")
+        if isinstance(scale, Constant) and not scale.data > 0:
+            raise ModelError(f"Nest '{self.name}': the scale must be positive, found {scale.data}.")
+
+    def walk(self) -> Iterator[Nest]:
+        """This nest and those within it."""
+        yield self
+        for member in self.members:
+            if isinstance(member, Nest):
+                yield from member.walk()
+
+    def alternatives(self) -> list[str]:
+        """Names of the alternatives in it, from left to right."""
+        return [name for m in self.members for name in (m.alternatives() if isinstance(m, Nest) else [m])]
+
+    def without(self, alternative: str) -> Nest | None:
+        """The nest without an alternative; None when nothing is left."""
+        kept = [m.without(alternative) if isinstance(m, Nest) else m for m in self.members if m != alternative]
+        members = [m for m in kept if m is not None]
+        return Nest(self.name, members, self.scale) if members else None
+
+
+class NestedLogit(Model):
+    r"""Nested logit: errors that are alike within nests, and nests within nests.
+
+    .. math::
+        P_j = \prod_{m \ni j} P(c_m | m), \quad
+        P(c | m) = \frac{\exp(\mu_m W_c)}{\sum_{d \in m} a_d \exp(\mu_m W_d)}, \quad
+        W_m = \frac{1}{\mu_m} \log \sum_{c \in m} a_c \exp(\mu_m W_c)
+
+    from the root down to j, with W the utility of an alternative and the inclusive value of a nest. The scale of the
+    root is normalised to 1; the model agrees with utility maximisation when scales do not fall from the root
+    downwards. With all scales 1, and in a nest of one alternative, it is the logit.
+
+    Args:
+        dataset: As in `Model`.
+        utilities: As in `Model`.
+        availability: As in `Model`.
+        nests: Nests, and names of alternatives that stand alone: each alternative once.
+        normalised: False leaves the utilities within nests unscaled, exp(W) in place of exp(mu W): the older
+            non-normalised form, which depends on the unit of utility unless all scales are equal.
+        params: As in `Model`.
+
+    Raises:
+        ModelError: As `Model`; also when the nests leave an alternative out, name one twice, or name a stranger.
+
+    References:
+        McFadden (1978), Modelling the choice of residential location; Koppelman & Wen (1998),
+        doi:10.1016/S0191-2615(98)00003-4, for the two forms.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3, 3]}), "mode", {"train": 1, "car": 2, "sm": 3})
+        >>> asc, old = cmt.Beta("asc_sm"), cmt.Nest("old", ["train", "car"], scale=2)
+        >>> model = cmt.NestedLogit(ds, {"train": 0, "car": 0, "sm": asc}, nests=[old, "sm"])
+        >>> cmt.estimate(model).params.round(6).to_dict()  # the inclusive value of the nest, log(2) / 2
+        {'asc_sm': 0.346574}
+    """
+
+    name = "Nested logit"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression],
+        availability: Mapping[str, Expression] | None = None,
+        *,
+        nests: Sequence[Nest | str],
+        normalised: bool = True,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        self.root, self.normalised = Nest("root", list(nests), 1.0), normalised
+        super().__init__(dataset, utilities, availability, params)
+
+    def structure(self) -> list[Variable]:
+        """The scales of the nests."""
+        named = self.root.alternatives()
+        strangers = [str(name) for name in named if name not in self.alternatives]
+        if strangers:
+            raise ModelError(
+                f"The nests name {', '.join(strangers)}; the alternatives are {', '.join(self.alternatives)}."
+            )
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ModelError(
+                f"The nests overlap: {', '.join(twice)} is in more than one. Use CrossNestedLogit for that."
+            )
+        missing = [name for name in self.alternatives if name not in named]
+        if missing:
+            raise ModelError(
+                f"No nest holds {', '.join(missing)}. Name it in nests by itself to let it stand alone: "
+                f"nests=[..., {missing[0]!r}]."
+            )
+        return [self.number(nest.scale) for nest in self.root.walk()]
+
+    def log_probability(self, V: Sequence[Variable]) -> Variable:
+        """The nested logit kernel of the utilities."""
+        position = {name: j for j, name in enumerate(self.alternatives)}
+
+        def node(nest: Nest) -> Node:
+            members = tuple(node(m) if isinstance(m, Nest) else position[m] for m in nest.members)
+            return Node(members, self.number(nest.scale))
+
+        available = [self.availability.get(name) for name in self.alternatives]
+        return nested_logit(V, available, self.dataset.chosen, node(self.root), self.normalised)
+
+    def _respecified(
+        self, dataset: Dataset, utilities: Mapping[str, Variable], availability: Mapping[str, Variable]
+    ) -> Model:
+        root: Nest | None = self.root
+        for name in self.alternatives:
+            if root is not None and name not in utilities:
+                root = root.without(name)
+        nests = root.members if root is not None else []
+        return NestedLogit(dataset, utilities, availability, nests=nests, normalised=self.normalised)
