@@ -1,7 +1,7 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
 from pycmtensor import datasets, exceptions
-from pycmtensor.dataset import Dataset
+from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
@@ -29,6 +29,7 @@ __all__ = [
     "Cluster",
     "Dataset",
     "Jackknife",
+    "LongDataset",
     "PyCMTensorError",
     "Results",
     "Starts",

@@ -53,6 +53,7 @@ class Dataset:
 
     Attributes:
         alternatives: As given.
+        n_alternatives: J, alternatives, or places for them in a sample.
         n_individuals: N, decision makers.
         n_situations: T, the largest number of choice situations of one individual.
         nobs: Choice situations, the rows of a wide frame.
@@ -81,8 +82,9 @@ class Dataset:
     ) -> None:
         self._table = Table(frame)
         self.alternatives = checked_alternatives(alternatives)
+        self.n_alternatives = len(self.alternatives)
         self.choice, self.individual, self.weights = choice, individual, weights
-        self._situation_rows = np.arange(len(self._table))
+        self._situation_rows: NDArray[np.integer] = np.arange(len(self._table))
         self._arrange(code_positions(self._table.complete(choice), self.alternatives, choice))
 
     @staticmethod
@@ -133,9 +135,14 @@ class Dataset:
         """Symbol of the sample weight of each individual, axes (1, N, 1)."""
         return self._special(Special.WEIGHT, situations=1)
 
-    def availability(self, alternative: str) -> Variable | None:
-        """What the data themselves say about when an alternative is available; None for always, as in wide data."""
+    def available(self, alternative: str | None = None) -> Variable | None:
+        """What the data themselves say of which alternatives can be chosen; None in wide data, which say nothing."""
         return None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether columns have the axis of alternatives, as in `LongDataset`."""
+        return False
 
     @property
     def is_panel(self) -> bool:

@@ -148,7 +148,9 @@ def _read(path: Path) -> Any:
             "pip install 'pycmtensor[parquet]', or read the file with polars and give the table."
         ) from None
     except ValueError as error:  # of which the errors of both readers are kinds
-        raise DatasetError(f"The file '{path}' cannot be read: {error}. Check that it is what its name says.") from error
+        raise DatasetError(
+            f"The file '{path}' cannot be read: {error}. Check that it is what its name says."
+        ) from error
 
 
 def _snapshot(frame: Any) -> nw.DataFrame[Any]:

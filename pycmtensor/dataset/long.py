@@ -15,7 +15,6 @@ from pycmtensor.dataset.dataset import Dataset, Special
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import cells, code_positions, named_alternatives
 from pycmtensor.exceptions import DatasetError
-from pycmtensor.expressions import Parameter
 
 if TYPE_CHECKING:
     from pycmtensor.dataset.sampling import SampledDataset
@@ -60,7 +59,7 @@ class LongDataset(Dataset):
         (3, 1, 2, 1)
         >>> ds.array("time")[..., 0].tolist()  # where there is no tram, the row of the chosen alternative stands
         [[[10.0, 20.0]], [[15.0, 25.0]], [[10.0, 18.0]]]
-        >>> ds.evaluate(ds.available)[..., 0].tolist()
+        >>> ds.evaluate(ds.available())[..., 0].tolist()
         [[[1.0, 1.0]], [[1.0, 1.0]], [[0.0, 1.0]]]
     """
 
@@ -80,13 +79,18 @@ class LongDataset(Dataset):
         codes = self._table.complete(alternative)
         self.alternatives = named_alternatives(codes, alternatives, alternative)
         self._alternative_of = code_positions(codes, self.alternatives, alternative)
-        self._situation_of, first = numbered(self._table.complete(situation), situation)
+        self._situation_of, _ = numbered(self._table.complete(situation), situation)
         self._check_rows()
         self._situation_rows = self._chosen_rows()
-        place, J = self._places()
-        self._cells = cells(place, self._situation_of, J)
+        place, self.n_alternatives = self._places()
+        self._cells = cells(place, self._situation_of, self.n_alternatives)
         self._arrange(self._alternative_of[self._situation_rows])
         self._arrays[Special.CHOSEN] = self._spread(place[self._situation_rows])
+
+    @property
+    def is_long(self) -> bool:
+        """True: columns have the axis of alternatives."""
+        return True
 
     # ---- symbols ----------------------------------------------------------------------------------------------
 
@@ -96,23 +100,21 @@ class LongDataset(Dataset):
             return self._of_one(*self._checked_pair(column))
         if not isinstance(column, str) or column not in self._symbols:
             self._table.numeric(column)
-            self._symbols[column] = self._symbol(column, column, leading=(len(self._cells),))
+            return self._of_all(column)
         return self._symbols[column]
 
-    @property
-    def available(self) -> Variable:
-        """Symbol that is 1 for an alternative that can be chosen and 0 for others, axes (J, T, N, 1)."""
-        if Special.AVAILABLE not in self._symbols:
-            symbol = self._symbol("available", Special.AVAILABLE, leading=(len(self._cells),))
-            self._symbols[Special.AVAILABLE] = symbol
-        return self._symbols[Special.AVAILABLE]
+    def available(self, alternative: str | None = None) -> Variable:
+        """Symbol that is 1 where an alternative can be chosen and 0 elsewhere.
 
-    def availability(self, alternative: str) -> Variable:
-        """Symbol that is 1 where an alternative can be chosen and 0 elsewhere, axes (T, N, 1)."""
-        self._is_named(alternative)
-        return self._of_one(Special.AVAILABLE, alternative)
+        Args:
+            alternative: Its name for the axes (T, N, 1); None for all of them, (J, T, N, 1).
+        """
+        if alternative is not None:
+            self._is_named(alternative)
+            return self._of_one(Special.AVAILABLE, alternative)
+        return self._of_all(Special.AVAILABLE)
 
-    def per_alternative(self, values: Mapping[str, Variable | Parameter | float] | Variable | Parameter) -> Variable:
+    def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:
         """Coefficients that differ between alternatives, as a symbol (J, 1, 1, 1) that goes with columns.
 
         Args:
@@ -189,8 +191,9 @@ class LongDataset(Dataset):
     def _check_rows(self) -> None:
         """No situation has an alternative twice."""
         cell = self._situation_of * len(self.alternatives) + self._alternative_of
-        _, first = np.unique(cell, return_index=True)
-        again = np.setdiff1d(np.arange(len(cell)), first)
+        is_again = np.ones(len(cell), dtype=bool)
+        is_again[np.unique(cell, return_index=True)[1]] = False
+        again = np.flatnonzero(is_again)
         if len(again):
             name = list(self.alternatives)[self._alternative_of[again[0]]]
             raise DatasetError(
@@ -223,7 +226,7 @@ class LongDataset(Dataset):
         """Place of each row on the axis of alternatives (rows,), and the length of that axis."""
         return self._alternative_of, len(self.alternatives)
 
-    def _coefficients(self, values: Mapping[str, Variable | Parameter | float] | Variable | Parameter) -> Variable:
+    def _coefficients(self, values: Mapping[str, Any] | Any) -> Variable:
         """One coefficient for each alternative, (J,)."""
         J = len(self.alternatives)
         if isinstance(values, Mapping):
@@ -244,7 +247,15 @@ class LongDataset(Dataset):
             )
         return vector
 
+    def _of_all(self, key: str | Special) -> Variable:
+        """The symbol of a column with the axes (J, T, N, 1)."""
+        if key not in self._symbols:
+            name = key.value if isinstance(key, Special) else key
+            self._symbols[key] = self._symbol(name, key, leading=(self.n_alternatives,))
+        return self._symbols[key]
+
     def _of_one(self, column: str | Special, alternative: str) -> Variable:
+        """The symbol of a column of one alternative, (T, N, 1)."""
         key = column, alternative
         if key not in self._symbols:
             name = column.value if isinstance(column, Special) else column
@@ -288,5 +299,6 @@ class LongDataset(Dataset):
         return self._table.finite(key)
 
     def _named(self, rows: NDArray[np.integer]) -> str:
-        """The situation that the first of some rows belongs to, as '\'trip\' 12'."""
-        return f"'{self.situation}' {self._table.column(self.situation)[int(rows[0])]!r}"
+        """Column and identifier of the situation that the first of some rows belongs to."""
+        first = int(rows[0])
+        return f"'{self.situation}' {self._table.complete(self.situation)[first : first + 1].tolist()[0]!r}"

@@ -15,7 +15,6 @@ from pycmtensor.dataset.dataset import Special
 from pycmtensor.dataset.frames import Table, rows_text
 from pycmtensor.dataset.long import LongDataset
 from pycmtensor.exceptions import DatasetError
-from pycmtensor.expressions import Parameter
 
 __all__ = ["SampledDataset", "draw_uniform", "draw_weighted"]
 
@@ -54,7 +53,7 @@ class SampledDataset(LongDataset):
         is_chosen[ds._situation_rows] = True
         if weights is None:
             rows = draw_uniform(situation, is_chosen, n, rng)
-            correction = np.zeros(len(rows))
+            correction: NDArray[np.floating] = np.zeros(len(rows))
         else:
             rows, correction = draw_weighted(situation, is_chosen, _positive(ds._table, weights), n, rng)
         part = ds._table.rows(rows)
@@ -62,12 +61,9 @@ class SampledDataset(LongDataset):
         given = ds.choice, ds.alternative, ds.situation, ds.individual, ds.weights
         return cls(n, part, *given, ds.alternatives)
 
-    def per_alternative(self, values: Mapping[str, Variable | Parameter | float] | Variable | Parameter) -> Variable:
+    def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:
         """Coefficients that differ between alternatives, looked up by the alternative on each place, (n, T, N, 1)."""
-        if Special.ALTERNATIVE not in self._symbols:
-            symbol = self._symbol("alternative", Special.ALTERNATIVE, leading=(self.n,))
-            self._symbols[Special.ALTERNATIVE] = symbol
-        return self._coefficients(values)[pt.cast(self._symbols[Special.ALTERNATIVE], "int64")]
+        return self._coefficients(values)[pt.cast(self._of_all(Special.ALTERNATIVE), "int64")]
 
     def sample_alternatives(self, n: int, seed: int = 0, weights: str | None = None) -> SampledDataset:
         """An error: the correction would be that of the last sample only."""

@@ -25,7 +25,7 @@ def in_training(units: NDArray[np.integer], share: float, seed: int) -> NDArray[
 
     Examples:
         >>> in_training(np.array([0, 0, 1, 1, 2, 2]), 2 / 3, seed=1)
-        array([ True,  True, False, False,  True,  True])
+        array([ True,  True,  True,  True, False, False])
     """
     n = int(units.max()) + 1
     drawn = round(share * n)
