@@ -1,7 +1,7 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
 from pycmtensor import datasets, exceptions
-from pycmtensor.dataset import Dataset
+from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
@@ -31,6 +31,7 @@ __all__ = [
     "CrossNestedLogit",
     "Dataset",
     "Jackknife",
+    "LongDataset",
     "Nest",
     "NestedLogit",
     "PyCMTensorError",

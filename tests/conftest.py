@@ -45,3 +45,21 @@ MODES = {"car": 1, "bus": 2}
 @pytest.fixture
 def ds(trips: pd.DataFrame) -> cmt.Dataset:
     return cmt.Dataset(trips, choice="mode", alternatives=MODES)
+
+
+@pytest.fixture(scope="session")
+def modechoice() -> cmt.LongDataset:
+    """210 travellers who choose between four modes, in long format."""
+    modes = {"air": 1, "train": 2, "bus": 3, "car": 4}
+    frame = cmt.datasets.load("modechoice")
+    return cmt.Dataset.from_long(frame, choice="choice", alternative="mode", situation="individual", alternatives=modes)
+
+
+@pytest.fixture(scope="session")
+def modechoice_results(modechoice: cmt.LongDataset) -> cmt.Results:
+    """Greene's conditional logit, with one utility for all alternatives."""
+    ds = modechoice
+    air, train, bus, gc, ttme, income_air = map(cmt.Beta, ["air", "train", "bus", "gc", "ttme", "income_air"])
+    constants = ds.per_alternative({"air": air, "train": train, "bus": bus})
+    V = constants + gc * ds["gc"] + ttme * ds["ttme"] + ds.per_alternative({"air": income_air}) * ds["hinc"]
+    return cmt.estimate(cmt.MNL(ds, V))

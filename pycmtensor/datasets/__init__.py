@@ -19,7 +19,7 @@ def available() -> list[str]:
 
     Examples:
         >>> available()
-        ['swissmetro']
+        ['electricity', 'hc', 'heating', 'modecanada', 'modechoice', 'swissmetro']
     """
     return sorted(f.name.removesuffix(".toml") for f in files(__package__).iterdir() if f.name.endswith(".toml"))
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import pytensor.tensor as pt
 from pytensor import config, scalar
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import graph_inputs, io_toposort
+from pytensor.tensor.basic import MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
 from pycmtensor.engine.lowering import lower
@@ -55,6 +57,8 @@ def _combined(node: Apply, parts: list[LinearForm]) -> LinearForm | None:
     """The linear form of one operation on linear forms."""
     if isinstance(node.op, DimShuffle):
         return _each(parts[0], node.op)
+    if isinstance(node.op, MakeVector):
+        return _sum([_each(part, partial(pt.mul, unit)) for part, unit in zip(parts, np.eye(len(parts)), strict=True)])
     operation = type(node.op.scalar_op) if isinstance(node.op, Elemwise) else None
     data = [part.get(None) if set(part) <= {None} else None for part in parts]
     if operation is scalar.Add:
@@ -89,8 +93,9 @@ class LinearUtilities:
     Args:
         kernel: Utilities and the arguments of a program -> log-likelihood of each individual.
         coefficients: Arguments of a program -> coefficients and constants.
-        places: Which (parameter, alternative) each coefficient belongs to; the parameter is None for constants.
+        places: Which (parameter, utility) each coefficient belongs to; the parameter is None for constants.
         shape: (K, J).
+        at_once: Whether there is one utility of all J alternatives, in place of J utilities.
     """
 
     #: With fewer parameters, differentiating the whole likelihood at once is faster than building x for the products.
@@ -102,8 +107,10 @@ class LinearUtilities:
         coefficients: Callable[..., Any],
         places: list[tuple[int | None, int]],
         shape: tuple[int, int],
+        at_once: bool,
     ) -> None:
         self._kernel, self._coefficients, self._places, self.shape = kernel, coefficients, places, shape
+        self._at_once = at_once
 
     @classmethod
     def of(cls, model: Model, arguments: list[Any]) -> LinearUtilities | None:
@@ -111,9 +118,15 @@ class LinearUtilities:
         if len(model.free) < cls.FEWEST or any(p.shape for p in model.free):
             return None
         free = [parameter() for parameter in model.free]
-        utilities = list(model.utilities.values())
-        V = [model.dataset.chosen.type(f"V_{name}") for name in model.utilities]
-        given = model.logprob_given(V)
+        one = model.dataset.chosen.type
+        if model.utility is None:
+            utilities = list(model.utilities.values())
+            J, V = len(utilities), [one(f"V_{name}") for name in model.utilities]
+            given = model.logprob_given(V)
+        else:
+            utilities, J = [model.utility], model.utility.type.shape[0]
+            V = [one.clone(shape=(J, *one.shape))("V")]
+            given = model.logprob_given(V[0])
         forms = [linear_form(utility, free) for utility in utilities]
         if set(free) & set(graph_inputs([given])) or None in forms:
             return None
@@ -122,21 +135,23 @@ class LinearUtilities:
             for parameter, coefficient in (form or {}).items():
                 places.append((None if parameter is None else free.index(parameter), j))
                 coefficients.append(coefficient)
-        return cls(
-            lower([*V, *arguments], [given]), lower(arguments, coefficients), places, (len(free), len(utilities))
-        )
+        kernel = lower([*V, *arguments], [given])
+        return cls(kernel, lower(arguments, coefficients), places, (len(free), J), model.utility is not None)
 
     def derivatives(self, parts: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
         """dV/dtheta (K, J, T, B) and the constants (J, T, B) of a block."""
-        situations, individuals, _ = data[0].shape
-        zero = jnp.zeros((situations, individuals), data[0].dtype)
+        situations, individuals, _ = data[0].shape[-3:]
+        K, J = self.shape
+        size, utilities = (J, 1) if self._at_once else (1, J)
+        shape = size, situations, individuals
+        zero = jnp.zeros(shape, data[0].dtype)
         cells: dict[tuple[int | None, int], Any] = {}
         for place, value in zip(self._places, self._coefficients(*parts, *fixed, *data), strict=True):
-            cells[place] = jnp.broadcast_to(value, data[0].shape)[..., 0]
-        K, J = self.shape
-        x = jnp.stack([jnp.stack([cells.get((k, j), zero) for j in range(J)]) for k in range(K)])
-        return x, jnp.stack([cells.get((None, j), zero) for j in range(J)])
+            cells[place] = jnp.broadcast_to(value, (*shape, 1))[..., 0]
+        rows = [jnp.concatenate([cells.get((k, j), zero) for j in range(utilities)]) for k in (*range(K), None)]
+        return jnp.stack(rows[:K]), rows[K]
 
     def kernel(self, V: Any, parts: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual (B,), given utilities (J, T, B)."""
-        return self._kernel(*V[..., None], *parts, *fixed, *data)[0]
+        V = V[..., None]
+        return self._kernel(*([V] if self._at_once else V), *parts, *fixed, *data)[0]

@@ -82,9 +82,12 @@ class LocalEngine:
         return SecondOrder(float(value), grad, hessian, *self._individuals(rows))
 
     def by_individual(self) -> tuple[Any, Any]:
-        """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows."""
-        columns = [self.dataset.array(symbol)[..., 0].T for symbol in self.program.inputs]
-        rows = np.stack(columns, axis=-1)
+        """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
+
+        A column (J, T, N, 1) becomes J columns.
+        """
+        columns = [self.dataset.array(symbol)[..., 0] for symbol in self.program.inputs]
+        rows = np.concatenate([column.reshape(-1, *column.shape[-2:]) for column in columns]).T
         return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
 
     @property
@@ -94,7 +97,7 @@ class LocalEngine:
 
     @property
     def parts(self) -> list[tuple[Any, list[Any]]]:
-        """Weights (blocks, B) and columns (blocks, T, B, 1) of each core, kept with the model while the data live."""
+        """Weights (blocks, B) and columns (blocks, [J,] T, B, 1) of each core, kept while model and data live."""
         key = (self.program, self._shape)
         if key not in self._placed:
             weights = self._divide(self.dataset.individual_weights[None, :, None], fill="constant")
@@ -127,22 +130,22 @@ class LocalEngine:
 
     def _fitting_block(self) -> int:
         """As many individuals as the arrays of `Program.second_order` stay in the cache with, but not too few."""
-        situations, K = self.dataset.n_situations, len(self.labels)
+        situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
         if self.program.linear is not None:
             K, J = self.program.linear.shape
-            return max(64, LINEAR_BLOCK // (K * J * situations))
+            return max(64, LINEAR_BLOCK // (K * J * self.dataset.n_situations))
         return max(64 // situations, BLOCK // max(situations, K**2 // 16), 1)
 
     def _divide(self, array: Array, fill: Literal["edge", "constant"] = "edge") -> list[Any]:
-        """(T, N, 1) -> for each part (blocks, T, B, 1) on the device; filled up with the last individual, or with 0."""
-        T = len(array)
+        """([J,] T, N, 1) -> for each part (blocks, [J,] T, B, 1) on the device; filled up with the last, or with 0."""
+        *leading, _, _ = array.shape
         parts, blocks, B = self._shape
         divided = []
         for first in range(0, parts * blocks * B, blocks * B):
-            own = array[:, first : first + blocks * B]
-            missing = blocks * B - own.shape[1]
-            own = np.pad(own, ((0, 0), (0, missing), (0, 0)), mode=fill) if missing else own
-            divided.append(jax.device_put(np.moveaxis(own.reshape(T, blocks, B, 1), 1, 0)))
+            own = array[..., first : first + blocks * B, :]
+            missing = blocks * B - own.shape[-2]
+            own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
+            divided.append(jax.device_put(np.moveaxis(own.reshape(*leading, blocks, B, 1), -3, 0)))
         return divided
 
 

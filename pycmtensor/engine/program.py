@@ -22,13 +22,15 @@ __all__ = ["Program", "over_blocks"]
 class Program:
     """A model's log-likelihood as JAX functions of (theta, fixed values, weights, data); holds no data.
 
-    Data come in blocks: an array (T, N, 1) is given as (blocks, T, B, 1), weights as (blocks, B).
+    Data come in blocks: an array (T, N, 1) is given as (blocks, T, B, 1), one with alternatives (J, T, N, 1) as
+    (blocks, J, T, B, 1), weights as (blocks, B).
     """
 
     def __init__(self, model: Model) -> None:
         self.free, self.fixed = model.free, [p for p in model.params if p.status == 1]
         inputs = set(graph_inputs([model.logprob]))
         self.inputs = [v for v in model.inputs if v in inputs]
+        self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)  #: J of the largest array
         arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
         self._logprob = lower(arguments, [model.logprob])
         self._model, self._arguments = model, arguments
@@ -110,9 +112,9 @@ class Program:
             return logprob, (x * back(jnp.ones_like(logprob))[0]).sum(axis=(1, 2))
 
         def individual(parts: Any, data: Any) -> Any:
-            return self._logprob(*parts, *fixed, *(jnp.expand_dims(x, 1) for x in data))[0][0]
+            return self._logprob(*parts, *fixed, *(jnp.expand_dims(x, -2) for x in data))[0][0]
 
-        logprob, parts = jax.vmap(jax.value_and_grad(individual), in_axes=(None, 1))(self.unflatten(theta), data)
+        logprob, parts = jax.vmap(jax.value_and_grad(individual), in_axes=(None, -2))(self.unflatten(theta), data)
         return logprob, jnp.concatenate([part.reshape(len(logprob), -1).T for part in parts])
 
     def _directly(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:

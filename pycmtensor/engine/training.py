@@ -162,7 +162,7 @@ class Training:
 
         def step(state: Any, batch: Any) -> Any:
             individuals, is_present = batch
-            w, columns = _taken(weights, rows, individuals, is_present)
+            w, columns = self._taken(weights, rows, individuals, is_present)
             g = jax.grad(self._program.loglike)(state[self._theta], fixed, w, columns)
             return self._moved(state, -g / is_present.sum(), rate), None
 
@@ -173,7 +173,7 @@ class Training:
 
         def step(total: Any, first: Any) -> Any:
             i = first + np.arange(size)
-            w, columns = _taken(weights, rows, jnp.minimum(i, n - 1), i < n)
+            w, columns = self._taken(weights, rows, jnp.minimum(i, n - 1), i < n)
             block = jax.value_and_grad(self._program.loglike)(theta, fixed, w, columns)
             return jax.tree.map(jnp.add, total, block), None
 
@@ -184,9 +184,14 @@ class Training:
         new = self._rule(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 
-
-def _taken(weights: Any, rows: Any, individuals: Any, is_present: Any) -> tuple[Any, list[Any]]:
-    """Weights and columns (T, B, 1) of some individuals: one gather of whole rows (B, T, columns)."""
-    chosen = rows[individuals]
-    columns = [chosen[:, :, c].T[:, :, None] for c in range(rows.shape[2])]
-    return weights[individuals] * is_present, columns
+    def _taken(self, weights: Any, rows: Any, individuals: Any, is_present: Any) -> tuple[Any, list[Any]]:
+        """Weights and columns ([J,] T, B, 1) of some individuals: one gather of whole rows (B, T, columns)."""
+        chosen, columns, c = rows[individuals], [], 0
+        for symbol in self._program.inputs:
+            if symbol.ndim == 4:
+                columns.append(chosen[:, :, c : c + symbol.type.shape[0]].T[..., None])
+                c += symbol.type.shape[0]
+            else:
+                columns.append(chosen[:, :, c].T[:, :, None])
+                c += 1
+        return weights[individuals] * is_present, columns

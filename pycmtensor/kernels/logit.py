@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Variable
+
+from pycmtensor.kernels.alternatives import each, largest, numbers, total
 
 __all__ = ["LARGEST_EXPONENT", "logit"]
 
@@ -16,7 +17,9 @@ __all__ = ["LARGEST_EXPONENT", "logit"]
 LARGEST_EXPONENT = 40.0
 
 
-def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: Variable) -> Variable:
+def logit(
+    V: Sequence[Variable] | Variable, available: Sequence[Variable | None] | Variable | None, chosen: Variable
+) -> Variable:
     r"""Log-probability of the chosen alternative y.
 
     .. math:: \log P_y = -s - \log \sum_j a_j \exp(V_j - V_y - s), \quad s = \max(0, \max_j (V_j - V_y) - 40)
@@ -26,9 +29,9 @@ def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: V
     that value and derivatives are exact and no derivative has to pass through it.
 
     Args:
-        V: Utilities, J expressions that broadcast to (T, N, R).
-        available: Per alternative nonzero or 0, broadcasting to (T, N, R), or None when always available. The chosen
-            alternative must be available.
+        V: Utilities, J expressions that broadcast to (T, N, R), or one (J, T, N, R).
+        available: Per alternative nonzero or 0, broadcasting to (T, N, R), or None when always available; one
+            expression (J, T, N, R) or None when V is one. The chosen alternative must be available.
         chosen: Position of the chosen alternative in ``V``, (T, N, 1).
 
     Returns:
@@ -45,7 +48,7 @@ def logit(V: Sequence[Variable], available: Sequence[Variable | None], chosen: V
         >>> round(float(P.eval().squeeze()), 12)
         0.75
     """
-    V_y = sum(pt.switch(pt.eq(chosen, j), V_j, 0.0) for j, V_j in enumerate(V))
-    d = [V_j - V_y if a is None else pt.switch(a, V_j - V_y, -np.inf) for V_j, a in zip(V, available, strict=True)]
-    s = disconnected_grad(pt.maximum(reduce(pt.maximum, d) - LARGEST_EXPONENT, 0.0))
-    return -s - pt.log(sum(pt.exp(d_j - s) for d_j in d))
+    V_y = total(each(lambda V_j, j: pt.switch(pt.eq(chosen, j), V_j, 0.0), V, numbers(V)))
+    d = each(lambda V_j, a_j: V_j - V_y if a_j is None else pt.switch(a_j, V_j - V_y, -np.inf), V, available)
+    s = disconnected_grad(pt.maximum(largest(d) - LARGEST_EXPONENT, 0.0))
+    return -s - pt.log(total(each(lambda d_j: pt.exp(d_j - s), d)))

@@ -32,13 +32,19 @@ class Model:
 
     Args:
         dataset: The data that the utilities are written with.
-        utilities: Name of every alternative -> its utility, an expression of parameters and columns.
+        utilities: Name of every alternative -> its utility, an expression of parameters and columns. Or one expression
+            for all alternatives with the axes (J, T, N, R), as columns of long data have.
         availability: Name of an alternative -> 1 where it can be chosen, 0 where not: a column or an expression of
-            columns. Alternatives that are not named are always available.
+            columns. Alternatives that are not named are always available. Or one expression, when ``utilities`` is one.
+            What long data say themselves about availability holds in addition.
         params: The parameters that you mean to estimate. Optional; when given, a parameter that no utility uses,
             or one that is used and not listed, is an error.
 
     Attributes:
+        utilities: By alternative; empty when one expression was given for all.
+        utility: That one expression (J, T, N, R), or None.
+        availability: What can be chosen, in the form of the utilities: by alternative, or empty.
+        available_where: One expression (J, T, N, 1) of what can be chosen, or None.
         params: Parameters of the utilities, fixed ones too, in the order in which they were created.
         inputs: The symbolic columns that `cost` needs; `arrays` gives their numbers.
         logprob: Log-likelihood of each individual, (N,).
@@ -51,12 +57,13 @@ class Model:
     """
 
     name: ClassVar[str] = "Choice model"
+    takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
 
     def __init__(
         self,
         dataset: Dataset,
-        utilities: Mapping[str, Expression],
-        availability: Mapping[str, Expression] | None = None,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
         params: Sequence[Parameter] | None = None,
     ) -> None:
         if not isinstance(dataset, Dataset):
@@ -66,15 +73,17 @@ class Model:
             )
         self.dataset = dataset
         self.alternatives = tuple(dataset.alternatives)
-        self.utilities = self._by_alternative("utilities", utilities)
-        missing = [name for name in self.alternatives if name not in utilities]
-        if missing:
-            raise ModelError(
-                f"No utility is given for {', '.join(missing)}. Give each alternative one; 0 is a utility too."
-            )
-        self.availability = self._by_alternative("availability", availability or {})
+        self.utilities: dict[str, Variable] = {}
+        self.availability: dict[str, Variable] = {}
+        self.utility: Variable | None = None
+        self.available_where: Variable | None = None
+        self._given_availability = availability
+        if isinstance(utilities, Variable) and utilities.ndim == 4:
+            self._specify_at_once(utilities, availability)
+        else:
+            self._specify_one_by_one(utilities, availability)
         self.params = self._parameters(params)
-        self.logprob = self.logprob_given(list(self.utilities.values()))
+        self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
         self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
@@ -85,8 +94,23 @@ class Model:
         """Expressions of parameters beside the utilities, such as the scales of nests, after a check of them."""
         return []
 
-    def log_probability(self, V: Sequence[Variable]) -> Variable:
-        """Log-probability of the chosen alternative (T, N, R), given utilities in the order of the alternatives."""
+    @property
+    def V(self) -> list[Variable] | Variable:
+        """Utilities as kernels take them: one for each alternative in their order, or one array (J, T, N, R)."""
+        return list(self.utilities.values()) if self.utility is None else self.utility
+
+    def _utilities(self) -> list[Variable]:
+        return list(self.utilities.values()) if self.utility is None else [self.utility]
+
+    @property
+    def choice_set(self) -> list[Variable | None] | Variable | None:
+        """Availability as kernels take it, in the form of `V`; None stands for always available."""
+        if self.utility is not None:
+            return self.available_where
+        return [self.availability.get(name) for name in self.alternatives]
+
+    def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-probability of the chosen alternative (T, N, R), given utilities in the form of `V`."""
         raise ModelError(f"{type(self).__name__} has no kernel. Use MNL, or write `log_probability` in a subclass.")
 
     @property
@@ -100,7 +124,7 @@ class Model:
         return tuple(label for parameter in self.free for label in parameter.labels())
 
     def arrays(self, data: Dataset | None = None) -> list[NDArray[Any]]:
-        """The numbers of `inputs`, each (T, N, 1), ready for a compiled function of them.
+        """The numbers of `inputs`, each (T, N, 1) or (J, T, N, 1), ready for a compiled function of them.
 
         Args:
             data: A data set with the same columns; None for the model's own.
@@ -110,15 +134,15 @@ class Model:
     def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
         """Which alternatives can be chosen, (J, T, N)."""
         data = data or self.dataset
-        shape = data.array(data.chosen).shape
-        return np.stack(
-            [
-                np.broadcast_to(data.evaluate(self.availability[name]) != 0, shape)[..., 0]
-                if name in self.availability
-                else np.ones(shape[:2], dtype=bool)
-                for name in self.alternatives
-            ]
-        )
+        T, N, _ = data.array(data.chosen).shape
+        if self.utility is not None:
+            where = [self.available_where]
+            shape = data.n_alternatives, T, N, 1
+        else:
+            where = [self.availability.get(name) for name in self.alternatives]
+            shape = 1, T, N, 1
+        given = [np.True_ if a is None else data.evaluate(a) != 0 for a in where]
+        return np.concatenate([np.broadcast_to(a, shape) for a in given])[..., 0]
 
     def llnull(self, data: Dataset | None = None) -> float:
         """Log-likelihood when every available alternative is equally likely."""
@@ -136,21 +160,32 @@ class Model:
                 f"The model is for the alternatives {', '.join(self.alternatives)}, the data set has "
                 f"{', '.join(data.alternatives)}. Make the Dataset with the model's alternatives, in that order."
             )
+        if data.is_long != self.dataset.is_long:
+            raise DatasetError(
+                f"The model was made for {'long' if self.dataset.is_long else 'wide'} data, the data set is "
+                f"{'long' if data.is_long else 'wide'}. Give both in the same format."
+            )
         if data.is_panel != self.dataset.is_panel:
             raise DatasetError(
                 f"The model was made for {'a panel' if self.dataset.is_panel else 'a cross-section'}, the data set is "
                 f"{'a panel' if data.is_panel else 'a cross-section'}. Give both the same `individual`."
             )
+        if data.n_alternatives != self.dataset.n_alternatives:
+            raise DatasetError(
+                f"The model was made for samples of {self.dataset.n_alternatives} alternatives, those of the data set "
+                f"hold {data.n_alternatives}. Draw samples of the same size."
+            )
         self.arrays(data)
-        chosen = data.array(data.chosen)[..., 0]
-        available = self.available(data)
-        for j, name in enumerate(self.alternatives):
-            rows = data.rows_of((chosen == j) & ~available[j])
-            if len(rows):
-                raise DatasetError(
-                    f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
-                    "or drop these rows."
-                )
+        place = data.array(data.chosen)[None, ..., 0].astype(int)
+        unavailable = ~np.take_along_axis(self.available(data), place, axis=0)[0]
+        rows = data.rows_of(unavailable)
+        if len(rows):
+            name = self.alternatives[data.chosen_alternatives[unavailable][0]]
+            rows = data.rows_of(unavailable & (data.chosen_alternatives == self.alternatives.index(name)))
+            raise DatasetError(
+                f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
+                "or drop these rows."
+            )
 
     def without(self, alternative: str, data: Dataset | None = None) -> Model:
         """This model of the choices among the other alternatives; parameters of this one alone vanish.
@@ -161,7 +196,7 @@ class Model:
 
         Raises:
             DatasetError: As `Dataset.without`.
-            ModelError: No free parameter is left.
+            ModelError: No free parameter is left, or one expression is the utility of all alternatives.
 
         Examples:
             >>> import pandas as pd, pycmtensor as cmt
@@ -170,9 +205,14 @@ class Model:
             >>> model.without("bus")
             MNL(car, tram; asc_car)
         """
+        if self.utility is not None:
+            raise ModelError(
+                f"'{alternative}' cannot be taken out of one utility for all alternatives, which share its parameters. "
+                "Write the utilities one by one, {'car': b_cost * ds['cost', 'car'], ...}."
+            )
         data = (data or self.dataset).without(alternative)
         utilities = {name: utility for name, utility in self.utilities.items() if name != alternative}
-        availability = {name: available for name, available in self.availability.items() if name != alternative}
+        availability = {name: a for name, a in (self._given_availability or {}).items() if name != alternative}
         return self._respecified(data, utilities, availability)
 
     def with_fixed(self, values: Mapping[str, float]) -> Model:
@@ -191,7 +231,7 @@ class Model:
             >>> model.with_fixed({"asc_bus": -1.0}).params
             [Beta('asc_car', 0), Beta('asc_bus', -1, fixed)]
         """
-        used = parameters_of(self.utilities.values())
+        used = parameters_of(self._utilities())
         scalars = {parameter.name: parameter for parameter in used if parameter.shape == ()}
         unknown = [name for name in values if name not in scalars]
         if unknown:
@@ -200,25 +240,68 @@ class Model:
                 f"{', '.join(scalars) or 'none'}."
             )
         fixed = {scalars[name](): Beta(name, value, status=1)() for name, value in values.items()}
+        if self.utility is not None:
+            utility = graph_replace(self.utility, fixed, strict=False)
+            return self._respecified(self.dataset, utility, self._given_availability)
         utilities = graph_replace(list(self.utilities.values()), fixed, strict=False)
-        return self._respecified(self.dataset, dict(zip(self.utilities, utilities, strict=True)), self.availability)
+        replaced = dict(zip(self.utilities, utilities, strict=True))
+        return self._respecified(self.dataset, replaced, self._given_availability)
 
     def _respecified(
-        self, dataset: Dataset, utilities: Mapping[str, Variable], availability: Mapping[str, Variable]
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Variable] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
     ) -> Model:
         """A model of this kind with another specification; subclasses that hold more than that pass it on."""
         return type(self)(dataset, utilities, availability)
 
-    def logprob_given(self, V: Sequence[Variable]) -> Variable:
+    def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual (N,), given utilities: a sum over situations, padding counts nothing."""
         logP = self.log_probability(V)
         if self.dataset.is_panel:
             logP = logP * self.dataset.observed
         return pt.sum(logP, axis=0)[:, 0]
 
+    def _specify_one_by_one(self, utilities: Any, availability: Any) -> None:
+        self.utilities = self._by_alternative("utilities", utilities)
+        missing = [name for name in self.alternatives if name not in utilities]
+        if missing:
+            raise ModelError(
+                f"No utility is given for {', '.join(missing)}. Give each alternative one; 0 is a utility too."
+            )
+        given = self._by_alternative("availability", availability or {})
+        for name in self.alternatives:
+            both = _both(self.dataset.available(name), given.get(name))
+            if both is not None:
+                self.availability[name] = both
+
+    def _specify_at_once(self, utility: Variable, availability: Any) -> None:
+        if not self.takes_one_utility:
+            raise ModelError(
+                f"{type(self).__name__} takes a utility for each alternative, found one for all. Write a dict, "
+                "{'car': b_cost * ds['cost', 'car'], ...}."
+            )
+        if availability is not None and not (isinstance(availability, Variable) and availability.ndim == 4):
+            raise ModelError(
+                f"With one utility for all alternatives, availability is one expression with the axes (J, T, N, 1), "
+                f"found {availability!r}. Use a column of long data, ds['name']."
+            )
+        self.utility = self._checked("The utility", utility)
+        if self.utility.type.shape[0] != self.dataset.n_alternatives:
+            raise ModelError(
+                f"The utility must have the {self.dataset.n_alternatives} alternatives on its first axis, found "
+                f"{self.utility.type}. Use columns of long data, ds['name'], and ds.per_alternative for constants."
+            )
+        given = None if availability is None else self._checked("The availability", availability)
+        self.available_where = _both(self.dataset.available(), given)
+
     def _by_alternative(self, what: str, given: Mapping[str, Expression]) -> dict[str, Variable]:
         if not isinstance(given, Mapping):
-            raise ModelError(f"{what} must map names of alternatives to expressions, found {type(given).__name__}.")
+            raise ModelError(
+                f"{what} must map names of alternatives to expressions, or be one expression of columns of long data "
+                f"with the axes (J, T, N, R), found {given if isinstance(given, Variable) else type(given).__name__}."
+            )
         for name in given:
             if name not in self.alternatives:
                 near = get_close_matches(str(name), self.alternatives, n=1)
@@ -241,16 +324,20 @@ class Model:
                 f"{what} of '{name}' must be a scalar or have the axes (T, N, R) of the columns, found "
                 f"{expression.type}. Use the data set's columns, ds['name'], instead of arrays."
             )
+        return self._checked(f"{what} of '{name}'", expression)
+
+    def _checked(self, what: str, expression: Variable) -> Variable:
+        """The expression, which must depend on parameters and columns only."""
         for variable in graph_inputs([expression]):
             if isinstance(variable, Constant) and any(size != 1 for size in getattr(variable.type, "shape", ())):
                 raise ModelError(
-                    f"{what} of '{name}' holds an array of shape {variable.type.shape}. Add it to the frame as a "
+                    f"{what} holds an array of shape {variable.type.shape}. Add it to the frame as a "
                     "column and use ds['name'], so that it goes with its rows."
                 )
             known = hasattr(variable.tag, "column") or hasattr(variable.tag, "parameter")
             if not known and not isinstance(variable, Constant):
                 raise ModelError(
-                    f"{what} of '{name}' depends on '{variable}', which is neither a parameter nor a column. "
+                    f"{what} depends on '{variable}', which is neither a parameter nor a column. "
                     "Use Beta or Weight for unknowns and ds['name'] for data."
                 )
         return expression
@@ -260,8 +347,9 @@ class Model:
         return pt.cast(pt.as_tensor_variable(given), pytensor.config.floatX)
 
     def _parameters(self, listed: Sequence[Parameter] | None) -> list[Parameter]:
-        used = parameters_of([*self.utilities.values(), *self.structure()])
-        in_availability = parameters_of(self.availability.values())
+        used = parameters_of([*self._utilities(), *self.structure()])
+        available = [a for a in (*self.availability.values(), self.available_where) if a is not None]
+        in_availability = parameters_of(available)
         if in_availability:
             raise ModelError(f"Availability depends on {', '.join(p.name for p in in_availability)}; it must be data.")
         if listed is not None:
@@ -295,3 +383,10 @@ class Model:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
+
+
+def _both(own: Variable | None, given: Variable | None) -> Variable | None:
+    """Nonzero where both are."""
+    if own is None or given is None:
+        return given if own is None else own
+    return own * pt.neq(given, 0)

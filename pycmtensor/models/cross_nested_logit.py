@@ -103,7 +103,7 @@ class CrossNestedLogit(Model):
         scales = [self.number(nest.scale) for nest in self.nests]
         return scales + [part for parts in self._parts() for part in parts.values()]
 
-    def log_probability(self, V: Sequence[Variable]) -> Variable:
+    def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The cross-nested logit kernel of the utilities."""
         position = {name: j for j, name in enumerate(self.alternatives)}
         nests = [
@@ -111,7 +111,7 @@ class CrossNestedLogit(Model):
             for nest, parts in zip(self.nests, self._parts(), strict=True)
         ]
         available = [self.availability.get(name) for name in self.alternatives]
-        return cross_nested_logit(V, available, self.dataset.chosen, nests)
+        return cross_nested_logit(list(V), available, self.dataset.chosen, nests)
 
     def _parts(self) -> list[dict[str, Variable]]:
         """Per nest, name of an alternative -> its part, with what is left over filled in."""
@@ -149,7 +149,10 @@ class CrossNestedLogit(Model):
         return 1 - sum((self.number(part) for part in given), start=self.number(0.0))
 
     def _respecified(
-        self, dataset: Dataset, utilities: Mapping[str, Variable], availability: Mapping[str, Variable]
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Variable] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
     ) -> Model:
         kept = [
             replace(nest, allocations={name: part for name, part in nest.allocations.items() if name in utilities})

@@ -38,8 +38,8 @@ class MNL(Model):
     """
 
     name = "Multinomial logit"
+    takes_one_utility = True
 
-    def log_probability(self, V: Sequence[Variable]) -> Variable:
+    def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The logit kernel of the utilities."""
-        available = [self.availability.get(name) for name in self.alternatives]
-        return logit(V, available, self.dataset.chosen)
+        return logit(V, self.choice_set, self.dataset.chosen)

@@ -143,7 +143,7 @@ class NestedLogit(Model):
             )
         return [self.number(nest.scale) for nest in self.root.walk()]
 
-    def log_probability(self, V: Sequence[Variable]) -> Variable:
+    def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The nested logit kernel of the utilities."""
         position = {name: j for j, name in enumerate(self.alternatives)}
 
@@ -152,10 +152,13 @@ class NestedLogit(Model):
             return Node(members, self.number(nest.scale))
 
         available = [self.availability.get(name) for name in self.alternatives]
-        return nested_logit(V, available, self.dataset.chosen, node(self.root), self.normalised)
+        return nested_logit(list(V), available, self.dataset.chosen, node(self.root), self.normalised)
 
     def _respecified(
-        self, dataset: Dataset, utilities: Mapping[str, Variable], availability: Mapping[str, Variable]
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Variable] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
     ) -> Model:
         root: Nest | None = self.root
         for name in self.alternatives:

@@ -84,7 +84,7 @@ def replaced(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     ("arguments", "message"),
     [
         ({"frame": lambda f: f.iloc[:0]}, "no rows"),
-        ({"frame": lambda f: [1, 2]}, "pandas, polars or PyArrow table, found list"),
+        ({"frame": lambda f: [1, 2]}, "path or a pandas, polars or PyArrow table, found list"),
         ({"choice": "mood"}, "no column 'mood'. Did you mean 'mode'"),
         ({"individual": "prson"}, "no column 'prson'. Did you mean 'person'"),
         ({"alternatives": {"car": 1, "tram": 3}}, r"holds 2, .*3 rows, the first at 1, 2, 5.*1 \(car\), 3 \(tram\)"),
@@ -121,20 +121,6 @@ def test_missing_and_infinite_values_are_counted(frame_of: Any) -> None:
     ds = cmt.Dataset(frame, "mode", MODES)
     with pytest.raises(DatasetError, match=r"'t' holds 1 missing and 2 infinite value.*3 rows, the first at 1, 2, 3"):
         ds.array("t")
-
-
-def test_swissmetro_is_whole_and_documented() -> None:
-    frame = cmt.datasets.load("swissmetro")
-    assert frame.shape == (10728, 28)
-    assert frame.ID.nunique() == 1192
-    assert frame.CHOICE.value_counts().to_dict() == {2: 6216, 3: 3080, 1: 1423, 0: 9}
-    assert set(frame.attrs["units"]) == set(frame.columns)
-    assert {"source", "reference", "licence", "description"} <= set(frame.attrs)
-
-
-def test_an_unknown_data_set_is_an_error() -> None:
-    with pytest.raises(DatasetError, match="no data set 'swiss'. Available: swissmetro"):
-        cmt.datasets.load("swiss")
 
 
 def test_narwhals_frames_pass_through(trips: pd.DataFrame) -> None:
