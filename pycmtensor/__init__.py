@@ -1,7 +1,8 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
-from pycmtensor import datasets, exceptions
+from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.dataset import Dataset, LongDataset
+from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
@@ -16,7 +17,7 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, Nest, NestedLogit
+from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
@@ -32,15 +33,18 @@ __all__ = [
     "Dataset",
     "Jackknife",
     "LongDataset",
+    "MixedLogit",
     "Nest",
     "NestedLogit",
     "PyCMTensorError",
     "Results",
+    "Sampling",
     "Starts",
     "Stochastic",
     "Weight",
     "Weights",
     "ben_akiva_swait",
+    "coefficients",
     "constraint",
     "datasets",
     "estimate",

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.draws import Draws
 from pycmtensor.exceptions import ModelError
 
-__all__ = ["Beta", "Bias", "Parameter", "Weight", "Weights", "parameters_of"]
+__all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "parameters_of"]
 
 _created = count()
 

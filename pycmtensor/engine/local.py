@@ -23,6 +23,9 @@ BLOCK = 8192
 #: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which matrix products go through.
 LINEAR_BLOCK = 2**18
 
+#: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
+SIMULATED_BLOCK = 8192
+
 #: Fewest rows that are worth a core of their own.
 ROWS_PER_CORE = 2048
 
@@ -86,7 +89,7 @@ class LocalEngine:
 
         A column (J, T, N, 1) becomes J columns.
         """
-        columns = [self.dataset.array(symbol)[..., 0] for symbol in self.program.inputs]
+        columns = [column[..., 0] for column in self._columns()]
         rows = np.concatenate([column.reshape(-1, *column.shape[-2:]) for column in columns]).T
         return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
 
@@ -101,9 +104,17 @@ class LocalEngine:
         key = (self.program, self._shape)
         if key not in self._placed:
             weights = self._divide(self.dataset.individual_weights[None, :, None], fill="constant")
-            columns = zip(*(self._divide(self.dataset.array(v)) for v in self.program.inputs), strict=True)
+            columns = zip(*(self._divide(column) for column in self._columns()), strict=True)
             self._placed[key] = [(w[:, 0, :, 0], list(c)) for w, c in zip(weights, columns, strict=True)]
         return self._placed[key]
+
+    def _columns(self) -> list[Array]:
+        """The columns that the program takes, and the numbers of the individuals if it makes draws."""
+        columns = [self.dataset.array(symbol) for symbol in self.program.inputs]
+        if self.program.draws is not None:
+            numbers = np.arange(self.n_individuals, dtype=self.dtype)[None, :, None]
+            columns.append(np.broadcast_to(numbers, (self.dataset.n_situations, self.n_individuals, 1)))
+        return columns
 
     def _summed(self, function: Callable[..., Any], theta: Array) -> tuple[Any, list[Any]]:
         """Sums over all parts, and what each part says of its individuals."""
@@ -131,6 +142,8 @@ class LocalEngine:
     def _fitting_block(self) -> int:
         """As many individuals as the arrays of `Program.second_order` stay in the cache with, but not too few."""
         situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
+        if self.program.draws is not None:
+            return max(1, SIMULATED_BLOCK // (situations * self.program.draws.number))
         if self.program.linear is not None:
             K, J = self.program.linear.shape
             return max(64, LINEAR_BLOCK // (K * J * self.dataset.n_situations))

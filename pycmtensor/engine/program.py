@@ -13,6 +13,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.xla import compile_with_xla
 from pycmtensor.models.base import Model
 
@@ -27,14 +28,25 @@ class Program:
     """
 
     def __init__(self, model: Model) -> None:
+        self._chosen = model.dataset.chosen
         self.free, self.fixed = model.free, [p for p in model.params if p.status == 1]
         inputs = set(graph_inputs([model.logprob]))
-        self.inputs = [v for v in model.inputs if v in inputs]
+        self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
+        self.draws = Simulation(model) if model.sampling else None
         self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)  #: J of the largest array
         arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
-        self._logprob = lower(arguments, [model.logprob])
+        self._logprob = self._lowered(arguments, [model.logprob])
         self._model, self._arguments = model, arguments
-        self.linear = LinearUtilities.of(model, arguments)
+        self.linear = LinearUtilities.of(model, arguments) if self.draws is None else None
+
+    def _lowered(self, arguments: list[Any], outputs: list[Any]) -> Callable[..., Any]:
+        """A function of the arguments; with draws, the last argument numbers the individuals."""
+        if self.draws is None:
+            return lower(arguments, outputs)
+        simulation = self.draws
+        simulated = lower([*arguments, *(draws() for draws in simulation.draws)], outputs)
+        observed = len(self.free) + len(self.fixed) + self.inputs.index(self._chosen)
+        return lambda *given: simulated(*given[:-1], *simulation.values(given[-1], len(given[observed])))
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual of a block, (B,)."""
@@ -85,8 +97,8 @@ class Program:
     def probabilities(self) -> Callable[..., Any]:
         """By individual: choice probability of each alternative in each situation, if it is available, (J, T, B)."""
         model, alternatives = self._model, np.arange(len(self._model.alternatives))
-        logP = lower(self._arguments, [model.log_probability(list(model.utilities.values()))])
-        chosen = self.inputs.index(model.dataset.chosen)
+        logP = self._lowered(self._arguments, [model.log_probability(list(model.utilities.values()))])
+        chosen = self.inputs.index(self._chosen)
 
         def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
             def alternative(j: Any) -> Any:

@@ -25,9 +25,10 @@ def log_sum_exp(e: Sequence[Variable], present: Sequence[Variable | None]) -> Va
         present: Per exponent nonzero or 0, or None when it is always present.
 
     Examples:
+        >>> import numpy as np
         >>> two = [pt.as_tensor(1000.0), pt.as_tensor(1000.0 + np.log(3))]
-        >>> round(float(log_sum_exp(two, [None, None]).eval()) - 1000, 12) == round(np.log(4), 12)
-        True
+        >>> round(float(log_sum_exp(two, [None, None]).eval()) - 1000, 10)  # log(1 + 3)
+        1.3862943611
     """
     masked = [e_c if a is None else pt.switch(a, e_c, -np.inf) for e_c, a in zip(e, present, strict=True)]
     largest = disconnected_grad(reduce(pt.maximum, masked))

@@ -2,7 +2,8 @@
 
 from pycmtensor.models.base import Model
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
+from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
 
-__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "Model", "Nest", "NestedLogit"]
+__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "MixedLogit", "Model", "Nest", "NestedLogit"]

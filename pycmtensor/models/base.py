@@ -16,6 +16,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.draws import Sampling, draws_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 
@@ -46,7 +47,8 @@ class Model:
         availability: What can be chosen, in the form of the utilities: by alternative, or empty.
         available_where: One expression (J, T, N, 1) of what can be chosen, or None.
         params: Parameters of the utilities, fixed ones too, in the order in which they were created.
-        inputs: The symbolic columns that `cost` needs; `arrays` gives their numbers.
+        inputs: The symbolic columns and draws that `cost` needs; `arrays` gives their numbers.
+        draws: The random variables of the utilities.
         logprob: Log-likelihood of each individual, (N,).
         cost: Negative log-likelihood, weighted and summed over individuals, a scalar.
 
@@ -57,6 +59,7 @@ class Model:
     """
 
     name: ClassVar[str] = "Choice model"
+    sampling: Sampling | None = None  #: how draws are made, in models that have them
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
 
     def __init__(
@@ -83,6 +86,9 @@ class Model:
         else:
             self._specify_one_by_one(utilities, availability)
         self.params = self._parameters(params)
+        self.draws = draws_of(self._utilities())
+        if self.draws and self.sampling is None:
+            raise ModelError(f"{type(self).__name__} has random coefficients, {self.draws[0]}. Use MixedLogit.")
         self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
@@ -129,7 +135,11 @@ class Model:
         Args:
             data: A data set with the same columns; None for the model's own.
         """
-        return [(data or self.dataset).array(symbol) for symbol in self.inputs]
+        data = data or self.dataset
+        columns = [data.array(symbol) for symbol in self.inputs if hasattr(symbol.tag, "column")]
+        if self.sampling is None:
+            return columns
+        return columns + values_of(self.draws, self.sampling, data.n_individuals, data.n_situations)
 
     def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
         """Which alternatives can be chosen, (J, T, N)."""
@@ -334,7 +344,7 @@ class Model:
                     f"{what} holds an array of shape {variable.type.shape}. Add it to the frame as a "
                     "column and use ds['name'], so that it goes with its rows."
                 )
-            known = hasattr(variable.tag, "column") or hasattr(variable.tag, "parameter")
+            known = any(hasattr(variable.tag, kind) for kind in ("column", "parameter", "draws"))
             if not known and not isinstance(variable, Constant):
                 raise ModelError(
                     f"{what} depends on '{variable}', which is neither a parameter nor a column. "
@@ -372,7 +382,7 @@ class Model:
 
     def _inputs(self) -> list[Variable]:
         inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]
-        return list(dict.fromkeys(inputs))
+        return [*dict.fromkeys(inputs), *(draws() for draws in self.draws)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without compiled programs, which a copy makes anew."""

@@ -152,5 +152,5 @@ def test_parameters_of_a_model_can_be_held(ds: cmt.Dataset) -> None:
     assert held.params["b"] == pytest.approx(constant.params["b"], rel=1e-9)
     assert held.fit.fixed == {"asc": 0.3}
     assert model.labels == ("b", "asc")
-    with pytest.raises(ModelError, match="asc_bus cannot be fixed: the scalar parameters are b, asc"):
+    with pytest.raises(ModelError, match="asc_bus cannot be fixed: the scalar parameters of the utilities are b, asc"):
         model.with_fixed({"asc_bus": 0.0})

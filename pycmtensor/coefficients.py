@@ -1,0 +1,160 @@
+"""Random coefficients: the usual distributions as expressions of standard draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+
+from pycmtensor.draws import Draws
+from pycmtensor.exceptions import ModelError
+from pycmtensor.expressions import Beta, Parameter
+
+__all__ = [
+    "correlated",
+    "johnson_sb",
+    "lognormal",
+    "normal",
+    "student_t",
+    "triangular",
+    "truncated_normal",
+    "uniform",
+]
+
+Expression: TypeAlias = Variable | Parameter | float
+
+
+def normal(name: str, mean: Expression, sd: Expression, within: bool = False) -> Variable:
+    """mean + sd z with z standard normal; the sign of sd means nothing.
+
+    Args:
+        name: Of the draws.
+        mean: A parameter, an expression, or a number.
+        sd: Standard deviation, likewise.
+        within: Whether it is drawn anew in every choice situation.
+    """
+    return mean + sd * Draws(name, within=within)()
+
+
+def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within: bool = False) -> Variable:
+    """sign exp(mean + sd z): always positive, or with sign=-1 always negative.
+
+    ``mean`` and ``sd`` are those of the logarithm; the coefficient's mean is exp(mean + sd^2 / 2) and its median
+    exp(mean).
+
+    Raises:
+        ModelError: The sign is neither 1 nor -1.
+    """
+    if sign not in (1, -1):
+        raise ModelError(f"lognormal '{name}': sign is 1 or -1, found {sign!r}.")
+    return sign * pt.exp(normal(name, mean, sd, within))
+
+
+def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
+    """Uniform between centre - spread and centre + spread."""
+    return centre + spread * (2.0 * Draws(name, "uniform", within)() - 1.0)
+
+
+def triangular(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
+    """Symmetric triangular between centre - spread and centre + spread."""
+    u = Draws(name, "uniform", within)()
+    t = pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u)))
+    return centre + spread * t
+
+
+def truncated_normal(
+    name: str, mean: Expression, sd: Expression, lower: float = -np.inf, upper: float = np.inf, within: bool = False
+) -> Variable:
+    """Normal with this mean and standard deviation before everything outside [lower, upper] is cut off.
+
+    Raises:
+        ModelError: ``lower`` is not below ``upper``.
+    """
+    if not lower < upper:
+        raise ModelError(f"truncated_normal '{name}': lower must be below upper, found {lower} and {upper}.")
+    low = _share_below((lower - mean) / sd) if np.isfinite(lower) else 0.0
+    high = _share_below((upper - mean) / sd) if np.isfinite(upper) else 1.0
+    u = low + (high - low) * Draws(name, "uniform", within)()
+    return mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0)
+
+
+def johnson_sb(
+    name: str, mean: Expression, sd: Expression, lower: Expression = 0.0, upper: Expression = 1.0, within: bool = False
+) -> Variable:
+    """lower + (upper - lower) / (1 + exp(-(mean + sd z))): bounded, with one peak or two (Johnson 1949,
+    doi:10.1093/biomet/36.1-2.149).
+    """
+    return lower + (upper - lower) * pt.sigmoid(normal(name, mean, sd, within))
+
+
+def student_t(name: str, centre: Expression, scale: Expression, df: float, within: bool = False) -> Variable:
+    """centre + scale t with t of Student's distribution with df degrees of freedom.
+
+    t = sqrt(df (u^(-2 / df) - 1)) cos(2 pi v) with u and v uniform (Bailey 1994,
+    doi:10.1090/S0025-5718-1994-1219703-0).
+
+    Raises:
+        ModelError: ``df`` is not positive.
+    """
+    if not df > 0:
+        raise ModelError(f"student_t '{name}': df must be positive, found {df!r}.")
+    u, v = Draws(f"{name}.radius", "uniform", within)(), Draws(f"{name}.angle", "uniform", within)()
+    return centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v)
+
+
+def correlated(
+    means: Mapping[str, Expression], prefix: str = "chol", start: float = 0.1, within: bool = False
+) -> tuple[dict[str, Variable], dict[str, Variable]]:
+    r"""Normal coefficients with a full covariance matrix.
+
+    .. math:: \beta = m + C z, \quad \operatorname{Cov}(\beta) = C C^\top
+
+    Args:
+        means: Name of a coefficient -> its mean.
+        prefix: The elements of the lower triangle C become parameters ``prefix[row,column]`` by names.
+        start: Start value of the diagonal of C; the others start at 0.
+        within: Whether they are drawn anew in every choice situation.
+
+    Returns:
+        Name -> coefficient, and name of an implied variance, covariance or correlation -> its expression, for
+        ``results.delta``.
+
+    Examples:
+        >>> b, implied = correlated({"time": Beta("m_time"), "cost": Beta("m_cost")})
+        >>> list(implied)
+        ['var(time)', 'cov(cost, time)', 'var(cost)', 'corr(cost, time)']
+    """
+    names: Sequence[str] = list(means)
+    z = {name: Draws(f"{prefix}.{name}", within=within)() for name in names}
+    C = {
+        (i, k): Beta(f"{prefix}_{names[i]}_{names[k]}", start if i == k else 0.0)
+        for i in range(len(names))
+        for k in range(i + 1)
+    }
+    coefficients = {
+        name: means[name] + sum((C[i, k] * z[names[k]] for k in range(i + 1)), start=pt.as_tensor_variable(0.0))
+        for i, name in enumerate(names)
+    }
+
+    def covariance(i: int, j: int) -> Variable:
+        return sum((C[i, k] * C[j, k]() for k in range(min(i, j) + 1)), start=pt.as_tensor_variable(0.0))
+
+    implied = {
+        f"var({names[i]})" if i == j else f"cov({names[i]}, {names[j]})": covariance(i, j)
+        for i in range(len(names))
+        for j in range(i + 1)
+    }
+    implied |= {
+        f"corr({names[i]}, {names[j]})": covariance(i, j) / pt.sqrt(covariance(i, i) * covariance(j, j))
+        for i in range(len(names))
+        for j in range(i)
+    }
+    return coefficients, implied
+
+
+def _share_below(x: Variable) -> Variable:
+    """Phi(x)."""
+    return 0.5 * pt.erfc(-x / np.sqrt(2.0))

@@ -1,0 +1,225 @@
+"""Points at which an integral over random coefficients is evaluated: as few numbers as make them, not the points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.checks import whole
+from pycmtensor.exceptions import ModelError, OptimizerError
+
+__all__ = ["KINDS", "Draws", "Sampling", "draws_of", "uniforms", "values_of"]
+
+#: How draws are made. All are numbers of 32 bits, base points shared by all individuals and a shift of each individual.
+KINDS = ("sobol", "halton", "mlhs", "pseudo")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many draws of which kind a simulated likelihood takes.
+
+    Every individual has its own random shift of the same well-spread points, so that errors of simulation average out
+    over individuals, and nothing has to be stored for individuals times draws.
+
+    Args:
+        number: Draws R of each individual.
+        kind: "sobol" (scrambled Sobol points with a digital shift), "halton" (Halton points with a rotation), "mlhs"
+            (one point in each of R intervals, in an order of its own for each individual and dimension), or "pseudo"
+            (independent random numbers).
+        seed: Seed of shifts and scrambles.
+        antithetic: The second half of the draws mirrors the first, u -> 1 - u.
+
+    Raises:
+        OptimizerError: A number is not whole or too small, the kind is unknown, or half of an odd number is asked for.
+
+    References:
+        Owen (1997), doi:10.1214/aos/1031594731; L'Ecuyer & Lemieux (2002), doi:10.1007/0-306-48102-2_20, for shifts;
+        Hess, Train & Polak (2006), doi:10.1016/j.trb.2004.10.005, for mlhs.
+
+    Examples:
+        >>> Sampling(1000, kind="halton", seed=1)
+        Sampling(number=1000, kind='halton', seed=1, antithetic=False)
+    """
+
+    number: int = 500
+    kind: str = "sobol"
+    seed: int = 0
+    antithetic: bool = False
+
+    def __post_init__(self) -> None:
+        whole("Sampling", "number", self.number, least=1)
+        whole("Sampling", "seed", self.seed, least=0)
+        if self.kind not in KINDS:
+            raise OptimizerError(f"Sampling: kind must be one of {', '.join(KINDS)}; found {self.kind!r}.")
+        if self.antithetic and self.number % 2:
+            raise OptimizerError(f"Sampling: antithetic draws come in pairs, found the odd number {self.number}.")
+
+    @property
+    def points(self) -> int:
+        """Draws that are not mirrors of others."""
+        return self.number // 2 if self.antithetic else self.number
+
+    def base(self, dimensions: int) -> NDArray[np.uint32]:
+        """The points that individuals share, (dimensions, points), in units of 2^-32."""
+        from scipy.stats import qmc
+
+        if self.kind == "sobol":
+            size = 1 << max(0, math.ceil(math.log2(self.points)))
+            engine = qmc.Sobol(dimensions, scramble=True, bits=32, rng=np.random.default_rng(self.seed))
+            unit = engine.random(size)[: self.points]
+        elif self.kind == "halton":
+            unit = qmc.Halton(dimensions, scramble=False).random(self.points + 1)[1:]
+        else:
+            return np.broadcast_to(np.arange(self.points, dtype=np.uint32), (dimensions, self.points))
+        return np.minimum(unit.T * 2.0**32, 2.0**32 - 1).astype(np.uint32)
+
+
+def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp: Any = np) -> Any:
+    """Draws of one dimension, numbers in (0, 1) of 24 bits, (individuals, R).
+
+    Args:
+        sampling: How they are made.
+        base: The row of `Sampling.base` that belongs to the dimension, (points,).
+        dimension: Its number.
+        individuals: Numbers of the individuals (B,), whole.
+        xp: ``numpy``, or ``jax.numpy`` inside a program.
+    """
+    key = xp.uint32((sampling.seed * 0x9E3779B9 + dimension * 0x85EBCA6B + 0x27D4EB2F) & 0xFFFFFFFF)
+    shift = _hash(_hash(individuals.astype(xp.uint32) ^ key) + key, xp)[..., None]
+    if sampling.kind == "sobol":
+        bits = base ^ shift
+    elif sampling.kind == "halton":
+        bits = base + shift  # modulo 2^32
+    elif sampling.kind == "pseudo":
+        bits = _hash(_hash(base ^ shift, xp) + shift, xp)
+    else:
+        bits = _strata(base, shift, len(base), xp)
+    if sampling.antithetic:
+        bits = xp.concatenate([bits, ~bits], axis=-1)
+    return ((bits >> 8).astype(xp.float32) + xp.float32(0.5)) * xp.float32(2.0**-24)
+
+
+def _strata(base: Any, shift: Any, points: int, xp: Any) -> Any:
+    """One point in each of R intervals, their order a multiple and a shift modulo R of 0 to R - 1."""
+    coprime = np.array([a for a in range(1, points + 1) if math.gcd(a, points) == 1], dtype=np.uint32)
+    factor = xp.asarray(coprime)[_hash(shift + xp.uint32(1), xp) % xp.uint32(len(coprime))]
+    order = (factor.astype(xp.uint64) * base + shift % xp.uint32(points)) % xp.uint64(points)
+    within = _hash(shift ^ xp.uint32(0xA5A5A5A5), xp).astype(xp.float64) * 2.0**-32
+    return xp.minimum((order.astype(xp.float64) + within) / points * 2.0**32, 2.0**32 - 1).astype(xp.uint32)
+
+
+def _hash(x: Any, xp: Any = np) -> Any:
+    """32 bits that depend on all 32 bits of x: multiplications and shifts of Murmur3."""
+    with np.errstate(over="ignore"):
+        x = (x ^ x >> 16) * xp.uint32(0x85EBCA6B)
+        x = (x ^ x >> 13) * xp.uint32(0xC2B2AE35)
+    return x ^ x >> 16
+
+
+class Draws:
+    """A random variable of standard form, symbolic like a column: standard normal, or uniform on (0, 1).
+
+    It stands for the axis R of an expression: (1, N, R) for a taste that an individual keeps in all choice situations,
+    (T, N, R) for one that is drawn anew in each.
+
+    Args:
+        name: Its name; draws of one name and model are one variable.
+        distribution: "normal" or "uniform".
+        within: Whether it varies between the choice situations of an individual.
+
+    Raises:
+        ModelError: The distribution is unknown.
+
+    Examples:
+        >>> from pycmtensor.expressions import Beta
+        >>> b_time = Beta("mean", -1.0) + Beta("sd", 0.5) * Draws("time")
+        >>> b_time.type.ndim
+        3
+    """
+
+    __array_ufunc__ = None
+
+    def __init__(self, name: str, distribution: str = "normal", within: bool = False) -> None:
+        if distribution not in ("normal", "uniform"):
+            raise ModelError(
+                f"Draws '{name}': distribution is 'normal' or 'uniform', found {distribution!r}. Other distributions "
+                "are functions of these; see pycmtensor.coefficients."
+            )
+        self.name, self.distribution, self.within = name, distribution, within
+        self.symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(None if within else 1, None, None))
+        self.symbol.tag.draws = self
+
+    def __call__(self) -> Variable:
+        """The symbol, (1 or T, N, R)."""
+        return self.symbol
+
+    def __mul__(self, other: Any) -> Variable:
+        return pt.mul(self.symbol, other)
+
+    def __rmul__(self, other: Any) -> Variable:
+        return pt.mul(other, self.symbol)
+
+    def __add__(self, other: Any) -> Variable:
+        return pt.add(self.symbol, other)
+
+    def __radd__(self, other: Any) -> Variable:
+        return pt.add(other, self.symbol)
+
+    def __sub__(self, other: Any) -> Variable:
+        return pt.sub(self.symbol, other)
+
+    def __rsub__(self, other: Any) -> Variable:
+        return pt.sub(other, self.symbol)
+
+    def __neg__(self) -> Variable:
+        return pt.neg(self.symbol)
+
+    def __repr__(self) -> str:
+        return f"Draws({self.name!r}, {self.distribution!r}{', within=True' if self.within else ''})"
+
+
+@pt._as_tensor_variable.register(Draws)
+def _(x: Draws, name: str | None = None, ndim: int | None = None, **kwargs: Any) -> Variable:
+    return pt.as_tensor_variable(x.symbol, name=name, ndim=ndim, **kwargs)
+
+
+def draws_of(graph: Iterable[Variable]) -> list[Draws]:
+    """The random variables that expressions depend on, in the order of their names.
+
+    Raises:
+        ModelError: Two of them have one name.
+    """
+    found = {v.tag.draws for v in graph_inputs(list(graph)) if hasattr(v.tag, "draws")}
+    draws = sorted(found, key=lambda d: d.name)
+    twice = sorted({a.name for a, b in pairwise(draws) if a.name == b.name})
+    if twice:
+        raise ModelError(f"Two random variables are called {', '.join(twice)}. Make each once and use that object.")
+    return draws
+
+
+def standard(u: Any, distribution: str) -> NDArray[np.floating]:
+    """Uniform numbers as draws of the distribution."""
+    from scipy.special import ndtri
+
+    return ndtri(u.astype(float)) if distribution == "normal" else u.astype(float)
+
+
+def values_of(draws: list[Draws], sampling: Sampling, n_individuals: int, n_situations: int) -> list[NDArray[Any]]:
+    """The numbers of random variables, each (1 or T, N, R)."""
+    sizes = [n_situations if d.within else 1 for d in draws]
+    base, individuals, values, dimension = sampling.base(max(1, sum(sizes))), np.arange(n_individuals), [], 0
+    for d, size in zip(draws, sizes, strict=True):
+        u = [uniforms(sampling, base[k], k, individuals) for k in range(dimension, dimension + size)]
+        values.append(standard(np.stack(u), d.distribution).astype(pytensor.config.floatX))
+        dimension += size
+    return values

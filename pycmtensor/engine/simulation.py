@@ -1,0 +1,48 @@
+"""Draws of random coefficients, made anew in every block of individuals inside the program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pycmtensor.draws import uniforms
+from pycmtensor.models.base import Model
+
+__all__ = ["Simulation"]
+
+
+class Simulation:
+    """The random variables of a model and how their draws are made; holds the points that individuals share."""
+
+    def __init__(self, model: Model) -> None:
+        assert model.sampling is not None
+        self.draws, self.sampling = model.draws, model.sampling
+        self._dtype = self.draws[0]().dtype if self.draws else None
+        self._base: dict[int, Any] = {}
+
+    @property
+    def number(self) -> int:
+        """Draws R of each individual."""
+        return self.sampling.number
+
+    def values(self, individuals: Any, situations: int) -> list[Any]:
+        """The draws of some individuals, given by their numbers (1, B, 1): arrays (1 or T, B, R)."""
+        sizes = [situations if draws.within else 1 for draws in self.draws]
+        dimensions = sum(sizes)
+        if dimensions not in self._base:
+            self._base[dimensions] = np.asarray(self.sampling.base(dimensions))
+        base, numbers, values, dimension = self._base[dimensions], individuals[0, :, 0], [], 0
+        for draws, size in zip(self.draws, sizes, strict=True):
+            rows = range(dimension, dimension + size)
+            u = jnp.stack([uniforms(self.sampling, base[k], k, numbers, jnp) for k in rows])
+            values.append(_standard(u, draws.distribution).astype(self._dtype))
+            dimension += size
+        return values
+
+
+def _standard(u: Any, distribution: str) -> Any:
+    """Numbers between 0 and 1 as draws of the distribution; single precision is finer than any integral needs."""
+    return u if distribution == "uniform" else np.float32(np.sqrt(2)) * jax.scipy.special.erfinv(2 * u - 1)

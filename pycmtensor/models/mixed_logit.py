@@ -1,0 +1,89 @@
+"""The mixed logit model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.draws import Sampling
+from pycmtensor.exceptions import ModelError
+from pycmtensor.expressions import Parameter
+from pycmtensor.kernels.mixture import log_mean_exp
+from pycmtensor.models.base import Expression
+from pycmtensor.models.mnl import MNL
+
+__all__ = ["MixedLogit"]
+
+
+class MixedLogit(MNL):
+    r"""Mixed logit: a logit whose coefficients are random, simulated by draws.
+
+    .. math::
+        L_n = \frac{1}{R} \sum_r \prod_t P_{y_{nt}}(\beta_{nr}), \quad
+        P_j(\beta) = \frac{a_j \exp V_j(\beta)}{\sum_i a_i \exp V_i(\beta)}
+
+    The average is over draws of the product over an individual's choice situations: tastes that stay the same in a
+    panel are drawn once for each individual. Random coefficients are expressions of `Draws`; `pycmtensor.coefficients`
+    has the usual distributions. The scale of the logit errors is normalised to 1.
+
+    Args:
+        dataset: As in `Model`.
+        utilities: As in `Model`; at least one holds `Draws`.
+        availability: As in `Model`.
+        draws: How many draws, or `Sampling` to say which.
+        params: As in `Model`.
+
+    Raises:
+        ModelError: As `Model`; also when no utility holds draws.
+
+    References:
+        McFadden & Train (2000), doi:10.1002/1099-1255(200009/10)15:5<447::AID-JAE570>3.0.CO;2-1; Train (2009),
+        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, chapter 6.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> from pycmtensor.coefficients import normal
+        >>> frame = pd.DataFrame({"mode": [1, 2, 2], "t_car": [10.0, 20, 30], "t_bus": [15.0, 12, 20]})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> b_time = normal("b_time", cmt.Beta("mean", -0.1), cmt.Beta("sd", 0.05))
+        >>> cmt.MixedLogit(ds, {"car": b_time * ds["t_car"], "bus": b_time * ds["t_bus"]}, draws=100)
+        MixedLogit(car, bus; mean, sd)
+    """
+
+    name = "Mixed logit"
+    takes_one_utility = False
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression],
+        availability: Mapping[str, Expression] | None = None,
+        *,
+        draws: int | Sampling = 500,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        self.sampling = draws if isinstance(draws, Sampling) else Sampling(draws)
+        super().__init__(dataset, utilities, availability, params)
+        if not self.draws:
+            raise ModelError(
+                "No utility of the MixedLogit holds draws. Write a random coefficient, such as normal('b', mean, sd) "
+                "of pycmtensor.coefficients, or use MNL."
+            )
+
+    def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-likelihood of each individual (N,): the average over draws of the product over situations."""
+        logP = self.log_probability(V)
+        if self.dataset.is_panel:
+            logP = logP * self.dataset.observed
+        return log_mean_exp(pt.sum(logP, axis=0))
+
+    def _respecified(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Variable] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
+    ) -> MixedLogit:
+        return MixedLogit(dataset, utilities, availability, draws=self.sampling)  # type: ignore[arg-type]
