@@ -81,7 +81,7 @@ def machine() -> list[str]:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return [
         f"{date.today()}: {processor()}, {os.cpu_count()} cores, {memory:.0f} GiB; {platform.system()}, "
-        f"Python {platform.python_version()}.",
+        f"Python {platform.python_version()}; load when the benchmarks began: {os.getloadavg()[0]:.1f}.",
         f"{own}; {others}.",
     ]
 

@@ -145,9 +145,9 @@ HEAD = (
 
 def spread(values: Iterable[float], unit: float = 1) -> str:
     """Median, and range where there is one."""
-    scaled = sorted(unit * value for value in values)
-    around = f" ({scaled[0]:.3g} to {scaled[-1]:.3g})" if len(scaled) > 1 else ""
-    return f"{median(scaled):.3g}{around}"
+    scaled = [unit * value for value in values]
+    middle, least, most = (f"{float(f'{pick(scaled):.3g}'):,g}" for pick in (median, min, max))
+    return middle if len(scaled) == 1 else f"{middle} ({least} to {most})"
 
 
 def compare(case: Case, folder: Path) -> list[Measured]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,17 +41,20 @@ HEAD = (
 
 
 def grow(case: Case, folder: Path, repeats: int = 7) -> list[Size]:
-    """Ours at all sizes, one process each."""
-    sizes = []
-    for n in ROWS:
-        data = replace(case, table=partial(synthetic_table, n)).write(folder)
-        with np.load(data) as file:
-            data_bytes = sum(file[name].nbytes for name in file.files)
-        with Worker(OURS, case.name, data) as ours:
-            seconds = [ours.seconds() for _ in range(1 + repeats)][1:]
-            sizes.append(Size(n, data_bytes, ours.last.rss_before_data_bytes, ours.last.peak_rss_bytes, seconds))
-        data.unlink()
-    return sizes
+    """Ours at all sizes, a process each, in turn: a machine that drifts drifts under all sizes."""
+    with ExitStack() as stack:
+        workers, data_bytes = [], []
+        for n in ROWS:
+            data = replace(case, table=partial(synthetic_table, n)).write(folder)
+            with np.load(data) as file:
+                data_bytes.append(sum(file[name].nbytes for name in file.files))
+            workers.append(stack.enter_context(Worker(OURS, case.name, data)))
+            data.unlink()
+        rounds = [[worker.seconds() for worker in workers] for _ in range(1 + repeats)][1:]
+        return [
+            Size(n, held, worker.last.rss_before_data_bytes, worker.last.peak_rss_bytes, seconds)
+            for n, held, worker, *seconds in zip(ROWS, data_bytes, workers, *rounds, strict=True)
+        ]
 
 
 def slope(rows: Sequence[float], seconds: Sequence[float]) -> float:
