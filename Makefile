@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all lint format bench bench-full clean
 
 demo: .venv/run.stamp
 	$(BIN)/python examples/swissmetro_mnl.py
@@ -26,8 +26,11 @@ format: .venv/dev.stamp
 bench: .venv/bench.stamp
 	$(BIN)/python -m benchmarks
 
+bench-full: .venv/bench.stamp
+	$(BIN)/python -m benchmarks --full
+
 clean:
-	rm -rf .venv output
+	rm -rf .venv output benchmarks/.environments
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 import pycmtensor as cmt
+from benchmarks.data import Data, Table, swissmetro_arrays
+from benchmarks.peers.by_hand import newton
 from benchmarks.timing import Comparison, interleaved, process
-from examples.swissmetro_mnl import ds, model
+from examples.swissmetro_mnl import frame, model
 
 TABLE = """
 import pycmtensor as cmt
@@ -38,8 +36,8 @@ def cold_process() -> Comparison:
 
 def second_estimation() -> Comparison:
     """Estimates, classical and robust covariance, all compiled before, on both sides."""
-    by_hand = newton_by_hand()
-    theta, llf, robust = by_hand()
+    by_hand = newton(arrays())
+    theta, llf, _, robust = by_hand()
     results = cmt.estimate(model)
     np.testing.assert_allclose(results.llf, llf, rtol=1e-12)
     np.testing.assert_allclose(results.params, theta, atol=1e-8)
@@ -53,51 +51,10 @@ def second_estimation() -> Comparison:
     )
 
 
-def arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Attributes (N, J, K), availability (N, J) and the position of the choice (N,)."""
-
-    def column(name: str) -> np.ndarray:
-        return ds.array(name)[0, :, 0]
-
-    time = np.stack([column("TRAIN_TT"), column("SM_TT"), column("CAR_TT")], axis=1) / 100
-    cost = np.stack([column("TRAIN_COST"), column("SM_COST"), column("CAR_CO")], axis=1) / 100
-    n = len(time)
-    X = np.zeros((n, 3, 4))
-    X[:, 0, 0], X[:, 2, 1], X[:, :, 2], X[:, :, 3] = 1, 1, time, cost
-    available = np.stack([column("TRAIN_OPEN"), column("SM_AV"), column("CAR_OPEN")], axis=1) != 0
-    chosen = column("CHOICE").astype(int) - 1
-    return X, available, chosen
+def table() -> Table:
+    """The columns of the example's data."""
+    return {str(name): frame[name].to_numpy() for name in frame}
 
 
-def newton_by_hand() -> Callable[[], tuple[np.ndarray, float, np.ndarray]]:
-    """The same model as somebody who knows JAX would write it in half an hour."""
-
-    data = tuple(map(jnp.asarray, arrays()))
-
-    def logprob(theta: jax.Array, X: jax.Array, available: jax.Array, chosen: jax.Array) -> jax.Array:
-        V = jnp.where(available, X @ theta, -jnp.inf)
-        return jnp.take_along_axis(jax.nn.log_softmax(V), chosen[:, None], axis=1)[:, 0]
-
-    def total(theta: jax.Array, *data: jax.Array) -> jax.Array:
-        return logprob(theta, *data).sum()
-
-    @jax.jit
-    def step(theta: jax.Array, *data: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        value, gradient = jax.value_and_grad(total)(theta, *data)
-        hessian = jax.hessian(total)(theta, *data)
-        return value, gradient, hessian
-
-    scores = jax.jit(jax.vmap(jax.grad(lambda t, *d: logprob(t, *(x[None] for x in d))[0]), in_axes=(None, 0, 0, 0)))
-
-    def fit() -> tuple[np.ndarray, float, np.ndarray]:
-        theta = np.zeros(4)
-        while True:
-            value, gradient, hessian = map(np.asarray, step(theta, *data))
-            if np.abs(gradient).max() < 1e-6:
-                break
-            theta = theta - np.linalg.solve(hessian, gradient)
-        s = np.asarray(scores(theta, *data))
-        bread = np.linalg.inv(-hessian)
-        return theta, float(value), bread @ (s.T @ s) @ bread
-
-    return fit
+def arrays() -> Data:
+    return swissmetro_arrays(frame)

@@ -15,6 +15,7 @@ import pytensor
 import pytensor.tensor as pt
 
 import pycmtensor as cmt
+from benchmarks.data import Data, as_table, synthetic
 from benchmarks.swissmetro import arrays
 from benchmarks.timing import Comparison, interleaved
 from examples.swissmetro_mnl import ds, model
@@ -22,7 +23,6 @@ from pycmtensor.engine import LocalEngine, Training
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.optimizers import Adam
 
-Data = tuple[np.ndarray, np.ndarray, np.ndarray]
 LR = 0.005
 
 
@@ -70,21 +70,10 @@ def many_betas() -> Comparison:
     return interleaved("200 scalar Betas, batch 256, 10 epochs, against one vector", scalars, vector, 1.5, 9)
 
 
-def synthetic(n: int, J: int, K: int) -> Data:
-    """Attributes, availability and choices of a logit with coefficients drawn at random."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, J, K))
-    V = X @ rng.normal(0, 0.3, K) + rng.gumbel(size=(n, J))
-    return X, np.ones((n, J), dtype=bool), V.argmax(axis=1)
-
-
 def generic_logit(data: Data, as_vector: bool = False) -> cmt.MNL:
     """One coefficient per attribute, the same in all utilities."""
-    X, _, chosen = data
-    _, J, K = X.shape
-    frame = pd.DataFrame({f"x{j}_{k}": X[:, j, k] for j in range(J) for k in range(K)})
-    frame["choice"] = chosen
-    columns = cmt.Dataset(frame, "choice", {f"alternative {j}": j for j in range(J)})
+    _, J, K = data[0].shape
+    columns = cmt.Dataset(pd.DataFrame(as_table(data)), "choice", {f"alternative {j}": j for j in range(J)})
     x = [[columns[f"x{j}_{k}"] for k in range(K)] for j in range(J)]
     if as_vector:
         w = Weight("w", K, value=np.zeros(K))

@@ -1,0 +1,66 @@
+"""Biogeme: its default algorithm (trust-region Newton with the analytical Hessian), and no files.
+
+`estimate` sums the outer products of the scores in a Python loop over the observations; the variant 'quick' is
+`quick_estimate`, which gives no standard errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from biogeme.biogeme import BIOGEME
+from biogeme.database import Database
+from biogeme.expressions import Beta, Expression, LinearTermTuple, LinearUtility, Variable
+from biogeme.models import loglogit
+from biogeme.parameters import Parameters
+
+from benchmarks.data import Table, shape
+from benchmarks.peers.worker import Estimate, serve
+
+
+def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
+    asc_train, asc_car, b_time, b_cost = map(free, ("ASC_TRAIN", "ASC_CAR", "B_TIME", "B_COST"))
+    V = {
+        1: asc_train + b_time * Variable("TRAIN_TT") / 100 + b_cost * Variable("TRAIN_COST") / 100,
+        2: b_time * Variable("SM_TT") / 100 + b_cost * Variable("SM_COST") / 100,
+        3: asc_car + b_time * Variable("CAR_TT") / 100 + b_cost * Variable("CAR_CO") / 100,
+    }
+    available = {1: Variable("TRAIN_OPEN"), 2: Variable("SM_AV"), 3: Variable("CAR_OPEN")}
+    return estimation(table, loglogit(V, available, Variable("CHOICE")), variant)
+
+
+def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
+    J, K = shape(table)
+    betas = [free(f"b{k}") for k in range(K)]
+    terms = [[LinearTermTuple(beta=b, x=Variable(f"x{j}_{k}")) for k, b in enumerate(betas)] for j in range(J)]
+    V = {j: LinearUtility(terms[j]) for j in range(J)}
+    return estimation(table, loglogit(V, dict.fromkeys(V, 1), Variable("choice")), variant)
+
+
+def free(name: str) -> Beta:
+    return Beta(name, 0, None, None, 0)
+
+
+def estimation(table: Table, loglike: Expression, variant: str) -> Callable[[], Estimate]:
+    database = Database("data", pd.DataFrame(table))
+    no_files = {"generate_html": False, "generate_yaml": False, "save_iterations": False}
+    model = BIOGEME(database, loglike, parameters=Parameters(), **no_files)
+    model.model_name = "logit"
+
+    def estimate() -> Estimate:
+        zeros = dict.fromkeys(model.free_betas_names, 0.0)
+        model.change_init_values(zeros)  # an estimation leaves its estimates there
+        if variant == "quick":
+            results = model.quick_estimate()
+            return Estimate(results.final_loglikelihood, list(results.get_beta_values().values()))
+        results = model.estimate(starting_values=zeros)
+        bse = np.sqrt(np.diag(results.rao_cramer_variance_covariance_matrix))
+        return Estimate(results.final_loglikelihood, list(results.get_beta_values().values()), bse)
+
+    return estimate
+
+
+if __name__ == "__main__":
+    serve(swissmetro, synthetic)

@@ -1,0 +1,58 @@
+"""Larch: its JAX engine, the faster one, in float64 (float32 misses the maximum); the variant 'numba' is the other.
+
+Each engine uses its default algorithm: SLSQP and BHHH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pandas as pd
+
+jax.config.update("jax_enable_x64", True)
+
+import larch  # noqa: E402
+from larch import P, X  # noqa: E402
+
+from benchmarks.data import Table, as_arrays  # noqa: E402
+from benchmarks.peers.worker import Estimate, serve  # noqa: E402
+
+
+def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
+    frame = pd.DataFrame(table).rename_axis(index="caseid")
+    data = larch.Dataset.construct.from_idco(frame, alts={1: "train", 2: "sm", 3: "car"})
+    model = larch.Model(data, compute_engine=variant or "jax")
+    model.utility_co[1] = P.ASC_TRAIN + P.B_TIME * X("TRAIN_TT / 100") + P.B_COST * X("TRAIN_COST / 100")
+    model.utility_co[2] = P.B_TIME * X("SM_TT / 100") + P.B_COST * X("SM_COST / 100")
+    model.utility_co[3] = P.ASC_CAR + P.B_TIME * X("CAR_TT / 100") + P.B_COST * X("CAR_CO / 100")
+    model.availability_co_vars = {1: "TRAIN_OPEN", 2: "SM_AV", 3: "CAR_OPEN"}
+    model.choice_co_code = "CHOICE"
+    return estimation(model)
+
+
+def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
+    attributes, _, chosen = as_arrays(table)
+    n, J, K = attributes.shape
+    arrays = {f"x{k}": attributes[:, :, k] for k in range(K)} | {"chosen": (chosen[:, None] == range(J)).astype(float)}
+    coordinates = {"caseid": np.arange(n), "altid": np.arange(J)}
+    data = larch.Dataset({name: (("caseid", "altid"), array) for name, array in arrays.items()}, coordinates)
+    data.dc.CASEID, data.dc.ALTID = "caseid", "altid"
+    model = larch.Model(data, compute_engine=variant or "jax")
+    model.utility_ca = sum((P(f"b{k}") * X(f"x{k}") for k in range(1, K)), P("b0") * X("x0"))
+    model.choice_ca_var = "chosen"
+    return estimation(model)
+
+
+def estimation(model: larch.Model) -> Callable[[], Estimate]:
+    def estimate() -> Estimate:
+        model.pvals = np.zeros(len(model.pnames))
+        result = model.maximize_loglike(stderr=True, quiet=True)
+        return Estimate(result.loglike, model.pvals, model.pstderr)
+
+    return estimate
+
+
+if __name__ == "__main__":
+    serve(swissmetro, synthetic)

@@ -1,0 +1,45 @@
+"""PyCMTensor: classical and robust standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+import pycmtensor as cmt
+from benchmarks.data import Table, shape
+from benchmarks.peers.worker import Estimate, serve
+from pycmtensor.expressions import Beta
+
+
+def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
+    ds = cmt.Dataset(pd.DataFrame(table, copy=False), "CHOICE", {"train": 1, "sm": 2, "car": 3})
+    asc_train, asc_car = Beta("ASC_TRAIN"), Beta("ASC_CAR")
+    b_time, b_cost = Beta("B_TIME"), Beta("B_COST")
+    V = {
+        "train": asc_train + b_time * ds["TRAIN_TT"] / 100 + b_cost * ds["TRAIN_COST"] / 100,
+        "sm": b_time * ds["SM_TT"] / 100 + b_cost * ds["SM_COST"] / 100,
+        "car": asc_car + b_time * ds["CAR_TT"] / 100 + b_cost * ds["CAR_CO"] / 100,
+    }
+    return estimation(cmt.MNL(ds, V, {"train": ds["TRAIN_OPEN"], "sm": ds["SM_AV"], "car": ds["CAR_OPEN"]}))
+
+
+def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
+    J, K = shape(table)
+    ds = cmt.Dataset(pd.DataFrame(table, copy=False), "choice", {f"alternative {j}": j for j in range(J)})
+    betas = [Beta(f"b{k}") for k in range(K)]
+    V = {name: sum(b * ds[f"x{j}_{k}"] for k, b in enumerate(betas)) for j, name in enumerate(ds.alternatives)}
+    return estimation(cmt.MNL(ds, V))
+
+
+def estimation(model: cmt.MNL) -> Callable[[], Estimate]:
+    def estimate() -> Estimate:
+        results = cmt.estimate(model)
+        results.standard_errors("robust")
+        return Estimate(results.llf, results.params, results.bse)
+
+    return estimate
+
+
+if __name__ == "__main__":
+    serve(swissmetro, synthetic)
