@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytensor
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.compile.mode import Mode
-from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.dataset.frames import Table, numbered, rows_text
-from pycmtensor.dataset.layout import checked_alternatives, code_positions, panel
+from pycmtensor.dataset.columns import Columns
+from pycmtensor.dataset.describe import Description, alternatives_table, columns_table, remarks, repeated
+from pycmtensor.dataset.frames import Table
+from pycmtensor.dataset.layout import checked_alternatives, code_positions
+from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
     from pycmtensor.dataset.long import LongDataset
 
-__all__ = ["Dataset", "Special"]
+__all__ = ["Dataset"]
 
 
-class Special(Enum):
-    """What a symbol stands for when it is not a column."""
-
-    CHOSEN = "chosen"
-    OBSERVED = "observed"
-    WEIGHT = "weight"
-    AVAILABLE = "available"
-    ALTERNATIVE = "alternative"
-
-
-class Dataset:
+class Dataset(Columns):
     """Choices in wide format: one row is one choice situation. `from_long` takes one row per alternative instead.
 
     A column is used in a utility as ``ds["TRAIN_TT"]``, a symbolic tensor with the axes (T, N, 1): choice
@@ -84,7 +71,7 @@ class Dataset:
         self.alternatives = checked_alternatives(alternatives)
         self.n_alternatives = len(self.alternatives)
         self.choice, self.individual, self.weights = choice, individual, weights
-        self._situation_rows: NDArray[np.integer] = np.arange(len(self._table))
+        self._situation_of = self._situation_rows = np.arange(len(self._table))
         self._arrange(code_positions(self._table.complete(choice), self.alternatives, choice))
 
     @staticmethod
@@ -102,126 +89,6 @@ class Dataset:
         from pycmtensor.dataset.long import LongDataset
 
         return LongDataset(frame, choice, alternative, situation, individual, weights, alternatives)
-
-    # ---- symbols ----------------------------------------------------------------------------------------------
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the frame's columns."""
-        return self._table.columns
-
-    def __getitem__(self, column: str) -> Variable:
-        """The symbolic column, with the axes (T, N, 1).
-
-        Compare it with ``pt.eq(ds["GA"], 1)``: ``==`` asks whether two symbols are the same object.
-        """
-        if not isinstance(column, str) or column not in self._symbols:
-            self._table.numeric(column)
-            self._symbols[column] = self._symbol(column, column)
-        return self._symbols[column]
-
-    @property
-    def chosen(self) -> Variable:
-        """Symbol of the chosen alternative's position on the axis of alternatives, axes (T, N, 1)."""
-        return self._special(Special.CHOSEN)
-
-    @property
-    def observed(self) -> Variable:
-        """Symbol that is 1 for a choice situation and 0 where a shorter panel is padded, axes (T, N, 1)."""
-        return self._special(Special.OBSERVED)
-
-    @property
-    def weight(self) -> Variable:
-        """Symbol of the sample weight of each individual, axes (1, N, 1)."""
-        return self._special(Special.WEIGHT, situations=1)
-
-    def available(self, alternative: str | None = None) -> Variable | None:
-        """What the data themselves say of which alternatives can be chosen; None in wide data, which say nothing."""
-        return None
-
-    @property
-    def is_long(self) -> bool:
-        """Whether columns have the axis of alternatives, as in `LongDataset`."""
-        return False
-
-    @property
-    def is_panel(self) -> bool:
-        """Whether an individual can have several choice situations."""
-        return self.individual is not None
-
-    # ---- numbers ----------------------------------------------------------------------------------------------
-
-    def array(self, column: str | Variable) -> NDArray[Any]:
-        """The numbers of a column or of a symbol of any data set with the same columns.
-
-        Args:
-            column: A column's name, or a symbol as `__getitem__`, `chosen`, `observed`, `weight` give it.
-
-        Returns:
-            Array (T, N, 1); padding repeats the individual's first row.
-
-        Raises:
-            DatasetError: The column does not exist, is not numeric, or holds missing or infinite values.
-        """
-        key = getattr(column.tag, "column", None) if isinstance(column, Variable) else column
-        if key is None:
-            raise DatasetError(f"The input {column} is not a column of a data set. Use ds['name'] in utilities.")
-        if key not in self._arrays:
-            self._arrays[key] = self._placed(key)
-        return self._arrays[key]
-
-    def evaluate(self, expression: Variable) -> NDArray[Any]:
-        """The numbers of an expression of columns, for example ``ds["COST"] * (ds["GA"] < 1)``.
-
-        Args:
-            expression: Any symbolic expression of this data set's columns, without parameters.
-
-        Returns:
-            Array that broadcasts to the axes of the columns.
-        """
-        expression = pt.as_tensor_variable(expression)
-        inputs = [v for v in graph_inputs([expression]) if hasattr(v.tag, "column")]
-        interpreted = Mode(linker="py", optimizer=None)  # nothing is compiled for a single evaluation
-        return np.asarray(expression.eval({v: self.array(v) for v in inputs}, mode=interpreted))
-
-    @property
-    def individual_weights(self) -> NDArray[Any]:
-        """Sample weight of every individual, (N,); 1 without weights."""
-        return self._arrays[Special.WEIGHT][0, :, 0]
-
-    @property
-    def chosen_alternatives(self) -> NDArray[np.integer]:
-        """Position of the chosen alternative in ``alternatives``, (T, N)."""
-        return self._chosen[self._situations]
-
-    def groups(self, column: str) -> NDArray[np.integer]:
-        """Number of the group that each individual belongs to, from 0, (N,): equal values of a column are a group.
-
-        Args:
-            column: Any column without missing values, such as a household, a city or an interviewer.
-
-        Raises:
-            DatasetError: The column does not exist, misses values, or changes within an individual.
-
-        Examples:
-            >>> import pandas as pd
-            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "city": ["Bern", "Basel", "Bern"]})
-            >>> Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2}).groups("city")
-            array([1, 0, 1])
-        """
-        _, group = np.unique(self._by_situation(column), return_inverse=True)
-        by_situation = group[self._situations]
-        split = self.rows_of(by_situation != by_situation[0])
-        if len(split):
-            raise DatasetError(
-                f"Column '{column}' changes within an individual of '{self.individual}' at {rows_text(split)}; groups "
-                "hold whole individuals."
-            )
-        return by_situation[0]
-
-    def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
-        """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
-        return np.sort(self._rows[where & self._is_observed])
 
     # ---- parts ------------------------------------------------------------------------------------------------
 
@@ -299,7 +166,74 @@ class Dataset:
         is_before = before(self._by_situation(column), at, column)
         return self._part(np.flatnonzero(is_before)), self._part(np.flatnonzero(~is_before))
 
+    # ---- as frames --------------------------------------------------------------------------------------------
+
+    def to_long(
+        self, varying: Mapping[str, Mapping[str, str | float]], availability: Mapping[str, str] | None = None
+    ) -> Any:
+        """A frame of the same kind with one row per choice situation and available alternative, for `from_long`.
+
+        Args:
+            varying: Name of a long column -> for every alternative the wide column that it is made of, or a number.
+            availability: Name of an alternative -> the column that is 0 where it has no row.
+
+        Returns:
+            A frame with the columns "situation" and "alternative", the choice column as 1 or 0, those of ``varying``,
+            and all others as they are.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"mode": [1, 2], "t_car": [10, 20], "t_bus": [15, 12]})
+            >>> ds = Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+            >>> ds.to_long({"time": {"car": "t_car", "bus": "t_bus"}})
+               situation alternative  mode  time
+            0          0         car     1  10.0
+            1          0         bus     0  15.0
+            2          1         car     0  20.0
+            3          1         bus     1  12.0
+        """
+        return stacked(self._table, list(self.alternatives), self._chosen, self.choice, varying, availability or {})
+
     # ---- what it is -------------------------------------------------------------------------------------------
+
+    def describe(self, availability: Mapping[str, Any] | None = None) -> Description:
+        """A health report: sizes, shares and availability by alternative, and what is odd about columns and rows.
+
+        Args:
+            availability: As a model takes it, to count where alternatives can be chosen; long data know it themselves.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "time": [10.0, 20, 30], "income": [4e4, None, 9e4]})
+            >>> report = Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2}).describe()
+            >>> print(report)
+            Data
+            Rows               3  Situations per individual  1
+            Choice situations  3  Alternatives               2
+            Individuals        3  Sum of weights             3
+            ...
+            >>> report.columns.note["income"], int(report.columns.missing["income"])
+            ('', 1)
+        """
+        known = self._available(availability or {})
+        alternatives = alternatives_table(list(self.alternatives), self._chosen, known)
+        roles = self._roles()
+        columns = columns_table(self._table, roles, self._shared_columns())
+        identifiers = [column for column, role in roles.items() if role == "situation"]
+        again = repeated(self._table, self._situation_of, without=identifiers)
+        alone = self._situation_rows[known.sum(axis=0) == 1] if known is not None else np.empty(0, dtype=int)
+        lengths = self._is_observed.sum(axis=0)
+        least, most = int(lengths.min()), int(lengths.max())
+        facts = {
+            "Rows": len(self._table),
+            "Choice situations": self.nobs,
+            "Individuals": self.n_individuals,
+            "Situations per individual": most if least == most else f"{least} to {most}, mean {lengths.mean():.4g}",
+            "Alternatives": len(self.alternatives),
+            "Sum of weights": f"{self.individual_weights @ lengths:,.6g}",
+        }
+        texts = tuple((label, f"{value:,}" if isinstance(value, int) else value) for label, value in facts.items())
+        return Description(texts, alternatives, columns, remarks(alternatives, again, alone))
 
     def __len__(self) -> int:
         return self.nobs
@@ -314,81 +248,33 @@ class Dataset:
 
     # ---- construction -----------------------------------------------------------------------------------------
 
-    def _arrange(self, chosen: NDArray[np.integer]) -> None:
-        """Lay the choice situations (S,) out on the axes (T, N), given the alternative that is chosen in each."""
-        self._chosen = chosen
-        self.nobs = len(self._situation_rows)
-        self._situations, self._is_observed = self._layout()
-        self._rows = self._situation_rows[self._situations]
-        self.n_situations, self.n_individuals = self._rows.shape
-        self._symbols: dict[object, Variable] = {}
-        self._arrays: dict[object, NDArray[Any]] = {
-            Special.CHOSEN: self._spread(chosen),
-            Special.OBSERVED: self._is_observed[:, :, None].astype(pytensor.config.floatX),
-        }
-        self._arrays[Special.WEIGHT] = self._weights()
-
-    def _layout(self) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
-        """Choice situations on the axes (T, N), and which of them are there."""
-        if self.individual is None:
-            situations = np.arange(self.nobs)[None, :]
-            return situations, np.ones(situations.shape, dtype=bool)
-        person, _ = numbered(self._by_situation(self.individual), self.individual)
-        return panel(person)
-
-    def _weights(self) -> NDArray[Any]:
-        if self.weights is None:
-            return np.ones((1, self.n_individuals, 1), dtype=pytensor.config.floatX)
-        self._table.finite(self.weights)
-        values = self._spread(self._by_situation(self.weights))
-        negative = self.rows_of(values[..., 0] < 0)
-        if len(negative):
-            raise DatasetError(f"The weights in '{self.weights}' must be at least 0; {rows_text(negative)} are not.")
-        if not values.any():
-            raise DatasetError(f"The weights in '{self.weights}' are all 0, so no row counts.")
-        split = self.rows_of(values[..., 0] != values[:1, :, 0])
-        if len(split):
-            raise DatasetError(
-                f"The weights in '{self.weights}' must be constant within an individual of '{self.individual}'; "
-                f"they change at {rows_text(split)}."
-            )
-        return values[:1]
-
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         """The data set of some choice situations, in the order of the frame."""
         rows = self._table.rows(np.sort(situations))
         return Dataset(rows, self.choice, alternatives or self.alternatives, self.individual, self.weights)
 
-    def _by_situation(self, column: str) -> NDArray[Any]:
-        """A column that has one value, which must be there, in each choice situation, (S,)."""
-        return self._table.complete(column)
-
-    def _placed(self, key: Any) -> NDArray[Any]:
-        """The numbers of a column on its axes."""
-        return self._spread(self._table.finite(key))
-
-    def _spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of situations (S,) on the axes (T, N, 1); without a copy when every one is an individual."""
-        values = values.astype(pytensor.config.floatX, copy=False)
-        return values[self._situations][:, :, None] if self.is_panel else values[None, :, None]
-
-    def _special(self, key: Special, situations: int | None = None) -> Variable:
-        if key not in self._symbols:
-            self._symbols[key] = self._symbol(key.value, key, situations=situations)
-        return self._symbols[key]
-
-    def _symbol(self, name: str, key: object, leading: tuple[int, ...] = (), situations: int | None = None) -> Variable:
-        T = situations if self.is_panel else 1
-        symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(*leading, T, None, 1))
-        symbol.tag.column = key
-        return symbol
-
     def _units(self, by: str) -> NDArray[np.integer]:
         """What is drawn: individuals, or groups of them, as numbers (N,)."""
         return np.arange(self.n_individuals) if by == "individual" else self.groups(by)
 
-    def _is_named(self, alternative: str) -> None:
-        if alternative not in self.alternatives:
-            raise DatasetError(
-                f"There is no alternative {alternative!r}; the data set has {', '.join(self.alternatives)}."
-            )
+    def _roles(self) -> dict[str, str]:
+        """What columns are for that are not attributes."""
+        columns = {"choice": self.choice, "individual": self.individual, "weights": self.weights}
+        return {column: role for role, column in columns.items() if column is not None}
+
+    def _shared_columns(self) -> list[str]:
+        """Columns that are the same for all alternatives of a situation, where that is not a matter of course."""
+        return []
+
+    def _available(self, given: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+        """Which alternatives can be chosen, (J, S), from what is given by alternative; None when that is not known."""
+        if not given:
+            return None
+        for name in given:
+            self._is_named(name)
+        available = np.ones((len(self.alternatives), self.nobs), dtype=bool)
+        for j, name in enumerate(self.alternatives):
+            if name in given:
+                values = np.broadcast_to(self.evaluate(given[name]), (*self._situations.shape, 1))[..., 0]
+                available[j, self._situations[self._is_observed]] = values[self._is_observed] != 0
+        return available

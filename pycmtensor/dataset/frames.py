@@ -76,7 +76,7 @@ class Table:
 
     def rows(self, rows: NDArray[np.integer]) -> nw.DataFrame[Any]:
         """Some rows, in the order given, as a frame."""
-        return self.frame[rows.tolist()]
+        return nw.maybe_reset_index(self.frame[rows.tolist()])
 
     def column(self, name: str) -> nw.Series[Any]:
         """A column, which must exist."""

@@ -11,9 +11,11 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
-from pycmtensor.dataset.dataset import Dataset, Special
+from pycmtensor.dataset.columns import Special
+from pycmtensor.dataset.dataset import Dataset
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import cells, code_positions, named_alternatives
+from pycmtensor.dataset.reshape import differs, unstacked
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
@@ -186,6 +188,30 @@ class LongDataset(Dataset):
         given = self.choice, self.alternative, self.situation, self.individual, self.weights
         return type(self)(self._table.rows(rows), *given, alternatives)
 
+    # ---- as frames --------------------------------------------------------------------------------------------
+
+    def to_long(self, varying: Any = None, availability: Any = None) -> Any:
+        """The frame, which is long already."""
+        return self._table.frame.to_native()
+
+    def to_wide(self) -> Any:
+        """A frame of the same kind with one row per choice situation.
+
+        A column that differs between alternatives becomes one of each, such as ``cost_car``; the choice is the name of
+        the chosen alternative; ``available_car`` is 0 where car has no row, and its columns are missing there.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1], "mode": ["car", "bus"], "chosen": [1, 0], "time": [9, 15]})
+            >>> Dataset.from_long(frame, choice="chosen", alternative="mode", situation="trip").to_wide()
+               trip chosen  time_car  time_bus
+            0     1    car         9        15
+        """
+        names = list(self.alternatives)
+        at = cells(self._alternative_of, self._situation_of, len(names))
+        labels = self.situation, self.choice, self.alternative
+        return unstacked(self._table, at, self._situation_rows, names, self._chosen, labels)
+
     # ---- construction -----------------------------------------------------------------------------------------
 
     def _check_rows(self) -> None:
@@ -302,3 +328,16 @@ class LongDataset(Dataset):
         """Column and identifier of the situation that the first of some rows belongs to."""
         first = int(rows[0])
         return f"'{self.situation}' {self._table.complete(self.situation)[first : first + 1].tolist()[0]!r}"
+
+    def _roles(self) -> dict[str, str]:
+        return {**super()._roles(), self.situation: "situation", self.alternative: "alternative"}
+
+    def _shared_columns(self) -> list[str]:
+        at = self._situation_rows[self._situation_of]
+        values = {name: self._table.column(name).to_numpy() for name in self._table.columns}
+        return [name for name, x in values.items() if not differs(x, x[at])]
+
+    def _available(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
+        own = cells(self._alternative_of, self._situation_of, len(self.alternatives)) >= 0
+        known = super()._available(given)
+        return own if known is None else own & known

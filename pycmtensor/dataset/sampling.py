@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
-from pycmtensor.dataset.dataset import Special
+from pycmtensor.dataset.columns import Special
 from pycmtensor.dataset.frames import Table, rows_text
 from pycmtensor.dataset.long import LongDataset
 from pycmtensor.exceptions import DatasetError

@@ -54,7 +54,9 @@ class LocalEngine:
         self.fixed = [p.get_value() for p in self.program.fixed]
         self.dtype = np.result_type(*(p.get_value() for p in self.program.free))
         self.cores = cores or (_usable_cores() if _on_cpu() else 1)
-        self._shape = self._divided(block, cores or min(self.cores, data.nobs // ROWS_PER_CORE))
+        self._shape = self._divided(
+            block, cores or min(self.cores, data.nobs * self.program.alternatives // ROWS_PER_CORE)
+        )
         self._placed = model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
 
     def value(self, theta: Array) -> float:

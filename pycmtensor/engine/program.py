@@ -96,8 +96,8 @@ class Program:
     @cached_property
     def probabilities(self) -> Callable[..., Any]:
         """By individual: choice probability of each alternative in each situation, if it is available, (J, T, B)."""
-        model, alternatives = self._model, np.arange(len(self._model.alternatives))
-        logP = self._lowered(self._arguments, [model.log_probability(list(model.utilities.values()))])
+        model, alternatives = self._model, np.arange(self._model.dataset.n_alternatives)
+        logP = self._lowered(self._arguments, [model.log_probability(model.V)])
         chosen = self.inputs.index(self._chosen)
 
         def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:

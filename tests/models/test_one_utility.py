@@ -88,6 +88,14 @@ def test_both_ways_to_write_utilities_agree(modechoice: cmt.LongDataset, modecho
     np.testing.assert_allclose(results.cov_params("robust"), modechoice_results.cov_params("robust"), rtol=1e-9)
 
 
+def test_probabilities_add_up_over_what_is_available() -> None:
+    frame, X, available, _ = long_frame(np.random.default_rng(4), 20, 3, 1)
+    ds = cmt.Dataset.from_long(frame, **LONG, alternatives={"a": 0, "b": 1, "c": 2})
+    P = LocalEngine(cmt.MNL(ds, Beta("b") * ds["x0"])).probabilities(np.array([0.8]))
+    odds = np.where(available, np.exp(0.8 * X[..., 0]), 0.0)
+    np.testing.assert_allclose(P[:, 0].T, odds / odds.sum(axis=1, keepdims=True), rtol=1e-13)
+
+
 def test_a_vector_of_constants(modechoice: cmt.LongDataset, modechoice_results: cmt.Results) -> None:
     """The log-likelihood is the same with the constants of all four modes, of which one is not identified."""
     ds, values = modechoice, modechoice_results.params

@@ -1,0 +1,239 @@
+"""Symbolic columns of choice situations, and their numbers on the axes (T, N, 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.dataset.frames import Table, numbered, rows_text
+from pycmtensor.dataset.layout import panel
+from pycmtensor.exceptions import DatasetError
+
+__all__ = ["Columns", "Special"]
+
+
+class Special(Enum):
+    """What a symbol stands for when it is not a column."""
+
+    CHOSEN = "chosen"
+    OBSERVED = "observed"
+    WEIGHT = "weight"
+    AVAILABLE = "available"
+    ALTERNATIVE = "alternative"
+
+
+class Columns:
+    """What all data sets share: a table whose choice situations stand on the axes T and N.
+
+    A subclass sets the attributes below and calls `_arrange`.
+    """
+
+    alternatives: dict[str, Hashable]
+    choice: str
+    individual: str | None
+    weights: str | None
+    n_alternatives: int
+    _table: Table
+    _situation_of: NDArray[np.integer]  #: number of the choice situation of each row, (rows,)
+    _situation_rows: NDArray[np.integer]  #: the row of the chosen alternative in each situation, (S,)
+
+    # ---- symbols ----------------------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the frame's columns."""
+        return self._table.columns
+
+    def __getitem__(self, column: str) -> Variable:
+        """The symbolic column, with the axes (T, N, 1).
+
+        Compare it with ``pt.eq(ds["GA"], 1)``: ``==`` asks whether two symbols are the same object.
+        """
+        if not isinstance(column, str) or column not in self._symbols:
+            self._table.numeric(column)
+            self._symbols[column] = self._symbol(column, column)
+        return self._symbols[column]
+
+    @property
+    def chosen(self) -> Variable:
+        """Symbol of the chosen alternative's position on the axis of alternatives, axes (T, N, 1)."""
+        return self._special(Special.CHOSEN)
+
+    @property
+    def observed(self) -> Variable:
+        """Symbol that is 1 for a choice situation and 0 where a shorter panel is padded, axes (T, N, 1)."""
+        return self._special(Special.OBSERVED)
+
+    @property
+    def weight(self) -> Variable:
+        """Symbol of the sample weight of each individual, axes (1, N, 1)."""
+        return self._special(Special.WEIGHT, situations=1)
+
+    def available(self, alternative: str | None = None) -> Variable | None:
+        """What the data themselves say of which alternatives can be chosen; None in wide data, which say nothing."""
+        return None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether columns have the axis of alternatives, as in `LongDataset`."""
+        return False
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether an individual can have several choice situations."""
+        return self.individual is not None
+
+    # ---- numbers ----------------------------------------------------------------------------------------------
+
+    def array(self, column: str | Variable) -> NDArray[Any]:
+        """The numbers of a column or of a symbol of any data set with the same columns.
+
+        Args:
+            column: A column's name, or a symbol as `__getitem__`, `chosen`, `observed`, `weight` give it.
+
+        Returns:
+            Array (T, N, 1); padding repeats the individual's first row.
+
+        Raises:
+            DatasetError: The column does not exist, is not numeric, or holds missing or infinite values.
+        """
+        key = getattr(column.tag, "column", None) if isinstance(column, Variable) else column
+        if key is None:
+            raise DatasetError(f"The input {column} is not a column of a data set. Use ds['name'] in utilities.")
+        if key not in self._arrays:
+            self._arrays[key] = self._placed(key)
+        return self._arrays[key]
+
+    def evaluate(self, expression: Variable) -> NDArray[Any]:
+        """The numbers of an expression of columns, for example ``ds["COST"] * (ds["GA"] < 1)``.
+
+        Args:
+            expression: Any symbolic expression of this data set's columns, without parameters.
+
+        Returns:
+            Array that broadcasts to the axes of the columns.
+        """
+        expression = pt.as_tensor_variable(expression)
+        inputs = [v for v in graph_inputs([expression]) if hasattr(v.tag, "column")]
+        interpreted = Mode(linker="py", optimizer=None)  # nothing is compiled for a single evaluation
+        return np.asarray(expression.eval({v: self.array(v) for v in inputs}, mode=interpreted))
+
+    @property
+    def individual_weights(self) -> NDArray[Any]:
+        """Sample weight of every individual, (N,); 1 without weights."""
+        return self._arrays[Special.WEIGHT][0, :, 0]
+
+    @property
+    def chosen_alternatives(self) -> NDArray[np.integer]:
+        """Position of the chosen alternative in ``alternatives``, (T, N)."""
+        return self._chosen[self._situations]
+
+    def groups(self, column: str) -> NDArray[np.integer]:
+        """Number of the group that each individual belongs to, from 0, (N,): equal values of a column are a group.
+
+        Args:
+            column: Any column without missing values, such as a household, a city or an interviewer.
+
+        Raises:
+            DatasetError: The column does not exist, misses values, or changes within an individual.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "city": ["Bern", "Basel", "Bern"]})
+            >>> cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2}).groups("city")
+            array([1, 0, 1])
+        """
+        _, group = np.unique(self._by_situation(column), return_inverse=True)
+        by_situation = group[self._situations]
+        split = self.rows_of(by_situation != by_situation[0])
+        if len(split):
+            raise DatasetError(
+                f"Column '{column}' changes within an individual of '{self.individual}' at {rows_text(split)}; groups "
+                "hold whole individuals."
+            )
+        return by_situation[0]
+
+    def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
+        """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
+        return np.sort(self._rows[where & self._is_observed])
+
+    # ---- construction -----------------------------------------------------------------------------------------
+
+    def _arrange(self, chosen: NDArray[np.integer]) -> None:
+        """Lay the choice situations (S,) out on the axes (T, N), given the alternative that is chosen in each."""
+        self._chosen = chosen
+        self.nobs = len(self._situation_rows)
+        self._situations, self._is_observed = self._layout()
+        self._rows = self._situation_rows[self._situations]
+        self.n_situations, self.n_individuals = self._rows.shape
+        self._symbols: dict[object, Variable] = {}
+        self._arrays: dict[object, NDArray[Any]] = {
+            Special.CHOSEN: self._spread(chosen),
+            Special.OBSERVED: self._is_observed[:, :, None].astype(pytensor.config.floatX),
+        }
+        self._arrays[Special.WEIGHT] = self._weights()
+
+    def _layout(self) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
+        """Choice situations on the axes (T, N), and which of them are there."""
+        if self.individual is None:
+            situations = np.arange(self.nobs)[None, :]
+            return situations, np.ones(situations.shape, dtype=bool)
+        person, _ = numbered(self._by_situation(self.individual), self.individual)
+        return panel(person)
+
+    def _weights(self) -> NDArray[Any]:
+        if self.weights is None:
+            return np.ones((1, self.n_individuals, 1), dtype=pytensor.config.floatX)
+        self._table.finite(self.weights)
+        values = self._spread(self._by_situation(self.weights))
+        negative = self.rows_of(values[..., 0] < 0)
+        if len(negative):
+            raise DatasetError(f"The weights in '{self.weights}' must be at least 0; {rows_text(negative)} are not.")
+        if not values.any():
+            raise DatasetError(f"The weights in '{self.weights}' are all 0, so no row counts.")
+        split = self.rows_of(values[..., 0] != values[:1, :, 0])
+        if len(split):
+            raise DatasetError(
+                f"The weights in '{self.weights}' must be constant within an individual of '{self.individual}'; "
+                f"they change at {rows_text(split)}."
+            )
+        return values[:1]
+
+    def _by_situation(self, column: str) -> NDArray[Any]:
+        """A column that has one value, which must be there, in each choice situation, (S,)."""
+        return self._table.complete(column)
+
+    def _placed(self, key: Any) -> NDArray[Any]:
+        """The numbers of a column on its axes."""
+        return self._spread(self._table.finite(key))
+
+    def _spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of situations (S,) on the axes (T, N, 1); without a copy when every one is an individual."""
+        values = values.astype(pytensor.config.floatX, copy=False)
+        return values[self._situations][:, :, None] if self.is_panel else values[None, :, None]
+
+    def _special(self, key: Special, situations: int | None = None) -> Variable:
+        if key not in self._symbols:
+            self._symbols[key] = self._symbol(key.value, key, situations=situations)
+        return self._symbols[key]
+
+    def _symbol(self, name: str, key: object, leading: tuple[int, ...] = (), situations: int | None = None) -> Variable:
+        T = situations if self.is_panel else 1
+        symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(*leading, T, None, 1))
+        symbol.tag.column = key
+        return symbol
+
+    def _is_named(self, alternative: str) -> None:
+        if alternative not in self.alternatives:
+            raise DatasetError(
+                f"There is no alternative {alternative!r}; the data set has {', '.join(self.alternatives)}."
+            )
