@@ -85,7 +85,7 @@ class Sampling:
 
 
 def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp: Any = np) -> Any:
-    """Draws of one dimension, numbers in (0, 1) of 24 bits, (individuals, R).
+    """Draws of one dimension, numbers in (0, 1) of 23 bits, (individuals, R).
 
     Args:
         sampling: How they are made.
@@ -106,7 +106,7 @@ def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp
         bits = _strata(base, shift, len(base), xp)
     if sampling.antithetic:
         bits = xp.concatenate([bits, ~bits], axis=-1)
-    return ((bits >> 8).astype(xp.float32) + xp.float32(0.5)) * xp.float32(2.0**-24)
+    return ((bits >> 9).astype(xp.float32) + xp.float32(0.5)) * xp.float32(2.0**-23)  # never 0 or 1
 
 
 def _strata(base: Any, shift: Any, points: int, xp: Any) -> Any:

@@ -194,4 +194,6 @@ class Training:
             else:
                 columns.append(chosen[:, :, c].T[:, :, None])
                 c += 1
+        if self._program.draws is not None:
+            columns.append(chosen[:, :1, c].T[:, :, None])
         return weights[individuals] * is_present, columns
