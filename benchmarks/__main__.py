@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import comparison, growth, swissmetro, training
+from benchmarks import comparison, growth, long, swissmetro, training
 from benchmarks.comparison import PEERS, Case
 from benchmarks.data import synthetic_table
 from benchmarks.environments import HERE, pinned_version
@@ -27,6 +27,7 @@ RATIOS = (
     training.torch_loop,
     training.many_betas,
     training.million_rows,
+    long.thousand_alternatives,
 )
 
 SWISSMETRO = Case("swissmetro", "Swissmetro logit", swissmetro.table, peers_goal=3, repeats=15)

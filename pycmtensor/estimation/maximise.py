@@ -176,11 +176,14 @@ def _labelled(parameter: Parameter) -> list[tuple[str, float]]:
 
 def _where_not_finite(model: Model, data: Dataset) -> str:
     """Alternatives whose utilities are not finite at the parameters' own values, in a sentence."""
-    for name, utility in model.utilities.items():
-        if data is not model.dataset:
-            break
-        values = np.broadcast_to(data.evaluate(utility), data.array(data.chosen).shape)[..., 0]
-        rows = data.rows_of(~np.isfinite(values))
+    if data is not model.dataset:
+        return ""
+    chosen = data.array(data.chosen)
+    utilities = model.utilities if model.utility is None else {"all alternatives": model.utility}
+    for name, utility in utilities.items():
+        values, _ = np.broadcast_arrays(data.evaluate(utility), chosen)
+        bad = ~np.isfinite(values).reshape(-1, *chosen.shape[:2])
+        rows = data.rows_of(bad.any(axis=0))
         if len(rows):
             return (
                 f" The utility of '{name}' is not finite in {rows_text(rows)}. Where the alternative is unavailable, "
@@ -191,9 +194,9 @@ def _where_not_finite(model: Model, data: Dataset) -> str:
 
 def _who(data: Dataset, individuals: NDArray[np.bool_]) -> str:
     """Whose choices are separated, to go on in a sentence."""
-    chosen = data.array(data.chosen)[..., 0]
     present = data.array(data.observed)[..., 0] != 0
-    never = [name for j, name in enumerate(data.alternatives) if not np.any((chosen == j) & present)]
+    chosen = set(data.chosen_alternatives[present].tolist())
+    never = [name for j, name in enumerate(data.alternatives) if j not in chosen]
     nobody = f"; nobody chooses {', '.join(never)}" if never else ""
     return f", those in {rows_text(data.rows_of(present & individuals))}{nobody}"
 

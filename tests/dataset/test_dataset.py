@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytensor.tensor as pt
 import pytest
 
 import pycmtensor as cmt
@@ -159,3 +160,14 @@ def test_columns_are_called_by_name(ds: cmt.Dataset, trips: pd.DataFrame) -> Non
 def test_weights_that_are_all_zero(trips: pd.DataFrame) -> None:
     with pytest.raises(DatasetError, match="are all 0"):
         cmt.Dataset(trips.assign(w=0.0), "mode", MODES, weights="w")
+
+
+def test_identifiers_of_several_types(trips: pd.DataFrame) -> None:
+    mixed = trips.assign(person=pd.Series([7, "7", 7, 3, 3, 5], dtype=object))
+    with pytest.raises(DatasetError, match="'person' mixes types"):
+        cmt.Dataset(mixed, "mode", MODES, individual="person")
+
+
+def test_symbols_from_elsewhere_have_no_numbers(ds: cmt.Dataset) -> None:
+    with pytest.raises(DatasetError, match="The input z is not a column"):
+        ds.array(pt.dtensor3("z"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.linear import LinearUtilities
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD
@@ -140,6 +140,26 @@ def test_rows_that_are_not_there_leave_derivatives_finite() -> None:
     value, gradient = LocalEngine(cmt.MNL(ds, Beta("b") * pt.log(ds["x"]))).value_and_grad(np.zeros(1))
     assert value == pytest.approx(-np.log(2) - np.log(3), rel=1e-14)
     assert gradient[0] == pytest.approx(-np.log(2) / 2 - 2 * np.log(3) / 3, rel=1e-14)
+
+
+def test_a_utility_that_is_not_finite_is_found() -> None:
+    frame = pd.DataFrame({"trip": [1, 1, 2, 2], "mode": list("abab"), "y": [1, 0, 0, 1], "x": [1.0, 2, 0, 1]})
+    ds = cmt.Dataset.from_long(frame, **LONG)
+    with pytest.raises(OptimizerError, match="The utility of 'all alternatives' is not finite in row 3"):
+        cmt.estimate(cmt.MNL(ds, Beta("b", 1.0) * pt.log(ds["x"])))
+
+
+def test_an_alternative_is_taken_out_of_utilities_one_by_one() -> None:
+    frame, _, _, _ = long_frame(np.random.default_rng(6), 60, 3, 1)
+    ds = cmt.Dataset.from_long(frame, **LONG, alternatives={"a": 0, "b": 1, "c": 2})
+    b = Beta("b")
+    model = cmt.MNL(ds, {n: Beta(f"asc_{n}") + b * ds["x0", n] if n != "c" else b * ds["x0", n] for n in "abc"})
+    fewer = model.without("a")
+    assert [p.name for p in fewer.params] == ["b", "asc_b"]
+    left = frame[~frame.trip.isin(frame.trip[(frame["mode"] == 0) & frame.y]) & (frame["mode"] != 0)]
+    rest = cmt.Dataset.from_long(left, **LONG, alternatives={"b": 1, "c": 2})
+    direct = cmt.MNL(rest, {"b": Beta("asc_b") + b * rest["x0", "b"], "c": b * rest["x0", "c"]})
+    assert by_formula(fewer) == pytest.approx(by_formula(direct), rel=1e-14)
 
 
 def test_a_fixed_parameter(modechoice: cmt.LongDataset) -> None:
