@@ -67,7 +67,7 @@ def estimate(
     *,
     start: Mapping[str, float] | pd.Series | Results | None = None,
     starts: int | Starts = 1,
-    constraints: str | Sequence[Any] = (),
+    constraints: str | Sequence[Any] | Variable | Relation = (),
     progress: bool | None = None,
     max_iterations: int = 200,
     block: int | None = None,
@@ -84,7 +84,7 @@ def estimate(
         starts: How many start values to try, the given one and others drawn around it, or ``Starts(...)``; the highest
             log-likelihood is kept, and ``results.starts`` tells of all.
         constraints: Linear relations between parameters, as text ("b_bus <= b_train, asc_car = 0") or symbols
-            (``[b_bus <= b_train]``).
+            (``b_bus <= b_train``), or a list of both.
         progress: Show the iterations on standard error; None shows them when that is a terminal.
         max_iterations: Most iterations of a method of maximum likelihood.
         block: Individuals that are evaluated together; None chooses as many as stay in the processor's cache.
@@ -94,7 +94,7 @@ def estimate(
 
     Raises:
         IdentificationError: The data cannot tell some parameters apart; the message names them.
-        ModelError: A start value is unknown or outside its bounds.
+        ModelError: A start value is unknown or outside its bounds, or the constraints contradict each other.
         DatasetError: ``data`` does not fit the model.
         OptimizerError: The method is unknown, or the likelihood is not finite at the start.
 
