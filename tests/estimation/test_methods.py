@@ -128,7 +128,9 @@ def test_what_the_exact_hessian_does_not_confirm_is_no_convergence() -> None:
     assert len(iterates) == len(best.path)
 
 
-@pytest.mark.parametrize("method, within", [("trust-region", 1e-3), ("newton", 1e-3), ("bfgs", 2e-3), ("bhhh", 2e-3)])
+@pytest.mark.parametrize(
+    ("method", "within"), [("trust-region", 1e-3), ("newton", 1e-3), ("bfgs", 2e-3), ("bhhh", 2e-3)]
+)
 def test_single_precision_finds_the_maximum_as_far_as_it_can_tell(method: str, within: float) -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=500), (rng.random(500) < 0.4).astype(int)
