@@ -201,6 +201,8 @@ class Results:
 
         in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
         if kind == "profile":
+            if groups is not None:
+                raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind='profile'.")
             ends = profile_intervals(self.fit, self._likelihood("profile intervals"), alpha)
             return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
         half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
@@ -438,6 +440,12 @@ class Results:
         if isinstance(groups, str):
             return self._likelihood("groups by column").dataset.groups(groups)
         labels = np.asarray(groups)
+        missing = np.flatnonzero([label is None or label != label for label in labels.ravel().tolist()])  # NaN != NaN
+        if len(missing):
+            raise PyCMTensorError(
+                f"groups has no label for {len(missing):,} individual(s), the first at position {missing[0]}. Give "
+                "each one a label."
+            )
         if labels.shape != (self.n_individuals,):
             raise PyCMTensorError(
                 f"groups must name a column or hold one label for each of the {self.n_individuals:,} "
