@@ -152,8 +152,8 @@ class Results:
 
     @property
     def tvalues(self) -> pd.Series:
-        """Estimate divided by its classical standard error, by name."""
-        return self.params / self.bse
+        """Estimate divided by its classical standard error, by name; NaN for what constraints determine."""
+        return self.params / self.bse.where(self.bse != 0)
 
     @property
     def pvalues(self) -> pd.Series:
@@ -470,5 +470,7 @@ class Results:
 def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
     if np.isnan(se):
         return "-", "-", "-"
-    t = value / se if se else math.inf
+    if se == 0:  # a constraint determines it
+        return "0", "-", "-"
+    t = value / se
     return f"{se:.6f}", f"{t:.2f}", f"{two_sided(t):.4f}"

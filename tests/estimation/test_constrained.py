@@ -160,3 +160,12 @@ def test_a_constraint_is_tested_like_a_model_with_one_parameter_less(choices: pd
     assert test.df == 1
     assert test.statistic == pytest.approx(2 * (free.llf - one.llf), abs=1e-8)
     assert "H0: the restricted model, with b_t = b_c" in str(test)
+
+
+def test_what_a_constraint_determines_is_not_tested(choices: pd.DataFrame) -> None:
+    held = estimated(choices, "b_t = 0.5")
+    assert held.bse["b_t"] == 0
+    assert np.isnan(held.tvalues["b_t"])
+    assert np.isnan(held.pvalues["b_t"])
+    (row,) = (cells for cells in held.summary().rows if cells[0] == "b_t")
+    assert row == ("b_t", "0.500000", *("0", "-", "-") * 2)
