@@ -67,7 +67,7 @@ def estimate(
     *,
     start: Mapping[str, float] | pd.Series | Results | None = None,
     starts: int | Starts = 1,
-    constraints: str | Sequence[Any] | Variable | Relation = (),
+    constraints: str | Sequence[Any] | Variable | Relation | None = (),
     progress: bool | None = None,
     max_iterations: int = 200,
     block: int | None = None,

@@ -60,14 +60,14 @@ class Constraints:
 
 
 def constraints_of(
-    statements: str | Sequence[Any] | Variable | Relation, labels: tuple[str, ...], fixed: Mapping[str, float]
+    statements: str | Sequence[Any] | Variable | Relation | None, labels: tuple[str, ...], fixed: Mapping[str, float]
 ) -> Constraints | None:
     """Relations as they are given to `pycmtensor.estimate`, or None when there are none.
 
     Raises:
         ModelError: A statement is not linear, or names an unknown parameter.
     """
-    nothing = isinstance(statements, (str, list, tuple)) and not statements
+    nothing = statements is None or (isinstance(statements, (str, list, tuple)) and not statements)
     relations = [] if nothing else relations_of(statements)
     if not relations:
         return None

@@ -23,7 +23,7 @@ from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.estimation.stochastic import Stochastic, train
-from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
+from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
 from pycmtensor.relations import Relation
@@ -42,7 +42,7 @@ class Options:
 
     start: Mapping[str, float] | pd.Series | None = None
     starts: int | Starts = 1
-    constraints: str | Sequence[Any] | Variable | Relation = ()
+    constraints: str | Sequence[Any] | Variable | Relation | None = ()
     progress: bool | None = None
     max_iterations: int = 200
     block: int | None = None
@@ -123,10 +123,6 @@ def _second_order(
 def _check_arguments(model: Model, data: Dataset | None, method: str | Stochastic, options: Options) -> None:
     if not isinstance(model, Model):
         raise ModelError(f"The first argument of estimate is a model such as MNL, found {type(model).__name__}.")
-    if data is not None and not isinstance(data, Dataset):
-        raise DatasetError(
-            f"data must be a Dataset, found {type(data).__name__}. Make one with the model's choice and alternatives."
-        )
     if data is not None:
         model.check(data)
     if options.start is not None and not (hasattr(options.start, "keys") and hasattr(options.start, "items")):

@@ -165,6 +165,11 @@ class Model:
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""
+        if not isinstance(data, Dataset):
+            raise DatasetError(
+                f"data must be a Dataset, found {type(data).__name__}. Make one with the model's choice and "
+                "alternatives."
+            )
         if tuple(data.alternatives) != self.alternatives:
             raise DatasetError(
                 f"The model is for the alternatives {', '.join(self.alternatives)}, the data set has "

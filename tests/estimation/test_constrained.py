@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,13 +29,13 @@ def choices() -> pd.DataFrame:
     return frame.assign(mode=np.where(V + rng.logistic(size=300) > 0, 1, 2))
 
 
-def estimated(choices: pd.DataFrame, constraints: object = (), b_c: Beta | None = None) -> cmt.Results:
+def estimated(choices: pd.DataFrame, constraints: Any = (), b_c: Beta | None = None) -> cmt.Results:
     """Utilities of time and cost; with ``b_c`` given, it is both coefficients."""
     ds = cmt.Dataset(choices, "mode", MODES)
     asc, b_t = Beta("asc"), b_c or Beta("b_t")
     cost = b_c or Beta("b_c")
     V = {m: b_t * ds[f"t_{m}"] + cost * ds[f"c_{m}"] + (asc if m == "car" else 0) for m in MODES}
-    return cmt.estimate(cmt.MNL(ds, V), constraints=constraints)  # type: ignore[arg-type]
+    return cmt.estimate(cmt.MNL(ds, V), constraints=constraints)
 
 
 @pytest.fixture(scope="module")

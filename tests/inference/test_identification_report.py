@@ -8,6 +8,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
+from pycmtensor.exceptions import DatasetError
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
 
@@ -89,3 +90,10 @@ def test_random_coefficients(trips: pd.DataFrame) -> None:
     report = cmt.identification(cmt.MixedLogit(ds, V, draws=16))
     assert report.rank == 2
     assert set(report.flat) == {"m", "s"}
+
+
+def test_data_must_fit_the_model(swissmetro: cmt.MNL, trips: pd.DataFrame) -> None:
+    with pytest.raises(DatasetError, match="data must be a Dataset, found DataFrame"):
+        cmt.identification(swissmetro, trips)  # type: ignore[arg-type]
+    with pytest.raises(DatasetError, match="The model is for the alternatives train, sm, car"):
+        cmt.identification(swissmetro, cmt.Dataset(trips, "mode", MODES))
