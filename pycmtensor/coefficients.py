@@ -114,7 +114,7 @@ def correlated(
 
     Args:
         means: Name of a coefficient -> its mean.
-        prefix: The elements of the lower triangle C become parameters ``prefix[row,column]`` by names.
+        prefix: The elements of the lower triangle C become parameters ``prefix_row_column`` by names.
         start: Start value of the diagonal of C; the others start at 0.
         within: Whether they are drawn anew in every choice situation.
 
@@ -124,6 +124,8 @@ def correlated(
 
     Examples:
         >>> b, implied = correlated({"time": Beta("m_time"), "cost": Beta("m_cost")})
+        >>> b["cost"].type.ndim  # m_cost + chol_cost_time z_time + chol_cost_cost z_cost
+        3
         >>> list(implied)
         ['var(time)', 'cov(cost, time)', 'var(cost)', 'corr(cost, time)']
     """

@@ -181,6 +181,15 @@ class Draws:
     def __rsub__(self, other: Any) -> Variable:
         return pt.sub(other, self.symbol)
 
+    def __truediv__(self, other: Any) -> Variable:
+        return pt.true_div(self.symbol, other)
+
+    def __rtruediv__(self, other: Any) -> Variable:
+        return pt.true_div(other, self.symbol)
+
+    def __pow__(self, other: Any) -> Variable:
+        return pt.power(self.symbol, other)
+
     def __neg__(self) -> Variable:
         return pt.neg(self.symbol)
 

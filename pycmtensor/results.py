@@ -67,7 +67,7 @@ def estimate(
     *,
     start: Mapping[str, float] | pd.Series | Results | None = None,
     starts: int | Starts = 1,
-    constraints: str | Sequence[Any] = (),
+    constraints: str | Sequence[Any] | Variable | Relation = (),
     progress: bool | None = None,
     max_iterations: int = 200,
     block: int | None = None,
@@ -84,7 +84,7 @@ def estimate(
         starts: How many start values to try, the given one and others drawn around it, or ``Starts(...)``; the highest
             log-likelihood is kept, and ``results.starts`` tells of all.
         constraints: Linear relations between parameters, as text ("b_bus <= b_train, asc_car = 0") or symbols
-            (``[b_bus <= b_train]``).
+            (``b_bus <= b_train``), or a list of both.
         progress: Show the iterations on standard error; None shows them when that is a terminal.
         max_iterations: Most iterations of a method of maximum likelihood.
         block: Individuals that are evaluated together; None chooses as many as stay in the processor's cache.
@@ -94,7 +94,7 @@ def estimate(
 
     Raises:
         IdentificationError: The data cannot tell some parameters apart; the message names them.
-        ModelError: A start value is unknown or outside its bounds.
+        ModelError: A start value is unknown or outside its bounds, or the constraints contradict each other.
         DatasetError: ``data`` does not fit the model.
         OptimizerError: The method is unknown, or the likelihood is not finite at the start.
 
@@ -152,8 +152,8 @@ class Results:
 
     @property
     def tvalues(self) -> pd.Series:
-        """Estimate divided by its classical standard error, by name."""
-        return self.params / self.bse
+        """Estimate divided by its classical standard error, by name; NaN for what constraints determine."""
+        return self.params / self.bse.where(self.bse != 0)
 
     @property
     def pvalues(self) -> pd.Series:
@@ -201,6 +201,8 @@ class Results:
 
         in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
         if kind == "profile":
+            if groups is not None:
+                raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind='profile'.")
             ends = profile_intervals(self.fit, self._likelihood("profile intervals"), alpha)
             return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
         half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
@@ -438,6 +440,12 @@ class Results:
         if isinstance(groups, str):
             return self._likelihood("groups by column").dataset.groups(groups)
         labels = np.asarray(groups)
+        missing = np.flatnonzero([label is None or label != label for label in labels.ravel().tolist()])  # NaN != NaN
+        if len(missing):
+            raise PyCMTensorError(
+                f"groups has no label for {len(missing):,} individual(s), the first at position {missing[0]}. Give "
+                "each one a label."
+            )
         if labels.shape != (self.n_individuals,):
             raise PyCMTensorError(
                 f"groups must name a column or hold one label for each of the {self.n_individuals:,} "
@@ -462,5 +470,7 @@ class Results:
 def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
     if np.isnan(se):
         return "-", "-", "-"
-    t = value / se if se else math.inf
+    if se == 0:  # a constraint determines it
+        return "0", "-", "-"
+    t = value / se
     return f"{se:.6f}", f"{t:.2f}", f"{two_sided(t):.4f}"

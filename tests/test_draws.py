@@ -126,6 +126,7 @@ def test_what_is_no_sampling() -> None:
 def test_draws_mix_with_numbers_and_parameters() -> None:
     z, b = Draws("z"), Beta("b", 2.0)
     one = {z(): np.ones((1, 1, 1))}
-    results = {1 + z: 2, z + 1: 2, 1 - z: 0, z - 1: 0, 3 * z: 3, z * 3: 3, -z: -1, b * z: 2}
+    results = {1 + z: 2, z + 1: 2, 1 - z: 0, z - 1: 0, 3 * z: 3, z * 3: 3, -z: -1, b * z: 2, z / 4: 0.25, 4 / z: 4}
     for expression, value in results.items():
         assert expression.eval(one).item() == value
+    assert (z**3).eval({z(): np.full((1, 1, 1), 2.0)}).item() == 8

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import jax
@@ -52,4 +54,17 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
         )
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     optdb.query(REWRITES).rewrite(graph)
-    return fgraph_to_python(graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered")
+    lowered = fgraph_to_python(graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered")
+    return lowered if jax.config.jax_enable_x64 else _in_32_bits(lowered)
+
+
+def _in_32_bits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function without JAX's warnings, for every sum, that PyTensor asks for accumulators of 64 bits."""
+
+    @wraps(function)
+    def quiet(*args: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Explicitly requested dtype float64", UserWarning)
+            return function(*args)
+
+    return quiet

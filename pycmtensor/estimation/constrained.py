@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
 
 from pycmtensor.estimation.curvature import left_free, newton_distance
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
-from pycmtensor.estimation.iterations import Search, beginning, not_converged
+from pycmtensor.estimation.iterations import Search, attainable, beginning, not_converged
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
-from pycmtensor.relations import matrix, relations_of
+from pycmtensor.exceptions import ModelError
+from pycmtensor.relations import Relation, matrix, relations_of
 
 __all__ = ["Constraints", "constraints_of", "trust_constr"]
 
@@ -58,14 +60,15 @@ class Constraints:
 
 
 def constraints_of(
-    statements: str | Sequence[Any], labels: tuple[str, ...], fixed: Mapping[str, float]
+    statements: str | Sequence[Any] | Variable | Relation, labels: tuple[str, ...], fixed: Mapping[str, float]
 ) -> Constraints | None:
     """Relations as they are given to `pycmtensor.estimate`, or None when there are none.
 
     Raises:
         ModelError: A statement is not linear, or names an unknown parameter.
     """
-    relations = relations_of(list(statements) if not isinstance(statements, str) else statements) if statements else []
+    nothing = isinstance(statements, (str, list, tuple)) and not statements
+    relations = [] if nothing else relations_of(statements)
     if not relations:
         return None
     A, senses, r = matrix(relations, labels, fixed)
@@ -85,6 +88,7 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
         constraints: Linear constraints.
 
     Raises:
+        ModelError: No values of the parameters meet all constraints and bounds.
         OptimizerError: The log-likelihood or its gradient is not finite at the start.
 
     References:
@@ -93,7 +97,9 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
     """
     from scipy.optimize import LinearConstraint, OptimizeResult, minimize
 
+    _check_feasible(constraints, search.bounds)
     first = beginning(search, search.engine)
+    search = replace(search, tolerance=attainable(search.tolerance, first.at.gradient.dtype))
     scale, path = first.scale, [Iterate(0, -first.f, first.slope, first.distance)]
     every = constraints.with_bounds(search.bounds, search.engine.labels)
     last = np.where(every.equal, 1.0, 0.0), first.x  # Lagrange multipliers, and the point
@@ -145,6 +151,28 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
     return Optimum(here.x, here.at, held, outcome, path, search.start, binding=constraints.A[sides[:M] != 0])
 
 
+def _check_feasible(constraints: Constraints, bounds: Bounds) -> None:
+    """Raise a `ModelError` when no theta meets all constraints within the bounds."""
+    from scipy.optimize import linprog
+
+    equal, low, high = constraints.equal, np.isfinite(constraints.low), np.isfinite(constraints.high)
+    above, below = low & ~equal, high & ~equal
+    A, K = constraints.A, constraints.A.shape[1]
+    found = linprog(
+        np.zeros(K),
+        A_ub=np.concatenate([A[below], -A[above]]),
+        b_ub=np.concatenate([constraints.high[below], -constraints.low[above]]),
+        A_eq=A[equal],
+        b_eq=constraints.low[equal],
+        bounds=np.column_stack(bounds),
+    )
+    if found.status == 2:
+        raise ModelError(
+            f"No values of the parameters meet the constraints {', '.join(constraints.texts)} within the parameters' "
+            "bounds. Take one of them out, or widen a bound."
+        )
+
+
 def _along(search: Search, every: Constraints, theta: Array, sides: Array) -> tuple[Quadratic, Array, float]:
     """Newton steps along the constraints that hold with equality, taking some up and letting others go on the way.
 
@@ -164,7 +192,7 @@ def _along(search: Search, every: Constraints, theta: Array, sides: Array) -> tu
         distance = newton_distance(Z.T @ here.g, Z.T @ here.H @ Z)
         value = every.A @ here.x
         slack = 1e-9 * (1 + np.abs(value))
-        outside = (sides == 0) & ((value < every.low - slack) | (value > every.high + slack))
+        outside = (value < every.low - slack) | (value > every.high + slack)
         if not np.isfinite(distance) or np.any(outside):
             return here, sides, np.inf
         if distance > search.tolerance:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from pycmtensor.engine.protocol import Engine
 from pycmtensor.estimation.curvature import NEAR, bends
@@ -15,7 +15,7 @@ from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
 from pycmtensor.exceptions import OptimizerError
 
-__all__ = ["Advance", "Search", "ascend", "beginning", "converged", "not_converged", "realised"]
+__all__ = ["Advance", "Search", "ascend", "attainable", "beginning", "converged", "not_converged", "realised"]
 
 Array = NDArray[np.floating]
 
@@ -58,7 +58,7 @@ def ascend(search: Search, advance: Advance, engine: Engine | None = None) -> Op
     """
     engine = engine or search.engine
     here = first = beginning(search, engine)
-    tolerance = max(search.tolerance, 1e4 * float(np.finfo(here.at.gradient.dtype).eps))
+    tolerance = attainable(search.tolerance, here.at.gradient.dtype)
     path: list[Iterate] = []
     while True:
         path.append(Iterate(len(path), -here.f, here.slope, here.distance))
@@ -79,6 +79,11 @@ def ascend(search: Search, advance: Advance, engine: Engine | None = None) -> Op
             break
         here = there
     return Optimum(here.x, here.at, here.held, outcome, path, first.x, first.at.hessian)
+
+
+def attainable(tolerance: float, dtype: DTypeLike) -> float:
+    """A distance to the maximum, or the least that sums of numbers of this type can tell."""
+    return max(tolerance, 1e4 * float(np.finfo(dtype).eps))
 
 
 def beginning(search: Search, engine: Engine) -> Quadratic:

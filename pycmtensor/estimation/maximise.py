@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
 
 from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset, rows_text
@@ -25,6 +26,7 @@ from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
+from pycmtensor.relations import Relation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +42,7 @@ class Options:
 
     start: Mapping[str, float] | pd.Series | None = None
     starts: int | Starts = 1
-    constraints: str | Sequence[Any] = ()
+    constraints: str | Sequence[Any] | Variable | Relation = ()
     progress: bool | None = None
     max_iterations: int = 200
     block: int | None = None
@@ -62,6 +64,8 @@ def maximise(
     engine = LocalEngine(model, data, options.block)
     fixed = {label: float(v) for p in model.params if p.status for label, v in _labelled(p)}
     constraints = constraints_of(options.constraints, engine.labels, fixed)
+    if constraints is not None and method != "trust-region":
+        raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
     search = Search(engine, theta, bounds, options.max_iterations, report=IterationLines(options.progress))
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
     table: dict[str, Array] = {}
@@ -135,8 +139,6 @@ def _check_arguments(model: Model, data: Dataset | None, method: str | Stochasti
     if not isinstance(method, Stochastic) and method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
-    if options.constraints and method != "trust-region":
-        raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
     if not model.free:
         raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
 

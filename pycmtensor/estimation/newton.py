@@ -13,9 +13,8 @@ __all__ = ["line_search", "newton"]
 def line_search(engine: Engine, here: Quadratic) -> Quadratic | None:
     """Halve the Newton step until it realises a part of the gain that its slope promises (Armijo's rule)."""
     s = here.step()
-    slope = float(
-        here.g @ s + min(0.0, 0.5 * float(s @ here.H @ s))
-    )  # the bend counts where it is the reason to go there
+    bend = 0.5 * float(s @ here.H @ s)
+    slope = float(here.g @ s) + min(0.0, bend)  # the bend counts where it is the reason to go there
     for halvings in range(60):
         part = 0.5**halvings
         expected = -here.change(part * s)

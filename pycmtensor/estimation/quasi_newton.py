@@ -9,7 +9,7 @@ from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
 from pycmtensor.engine.secant import secant_update
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum
-from pycmtensor.estimation.iterations import Search, ascend, beginning, converged, not_converged
+from pycmtensor.estimation.iterations import Search, ascend, attainable, beginning, converged, not_converged
 from pycmtensor.estimation.quadratic import around
 from pycmtensor.estimation.trust_region import TrustRegion
 
@@ -144,7 +144,7 @@ def _approximately(search: Search, engine: Engine) -> Optimum:
 def _judged(search: Search, theta: Array, path: list[Iterate], ending: Ending) -> Optimum:
     """The point with its exact derivatives: a maximum when these say so, otherwise what ended the method."""
     here = around(search.engine, theta, search.bounds)
-    if here.distance <= CLOSE:
+    if here.distance <= attainable(CLOSE, here.at.gradient.dtype):
         outcome = converged(here, search.engine.labels)
     else:
         outcome = not_converged(ending, f"{len(path) - 1} iterations", here.distance)

@@ -110,7 +110,7 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
     if (kind == "cluster") != (groups is not None):
         raise PyCMTensorError(
             f"groups belong to kind='cluster', found kind={kind!r} {'without' if groups is None else 'with'} groups. "
-            "Write kind='cluster', groups='column'."
+            "Write kind='cluster', groups='column', or kind=Cluster('column')."
         )
     size = len(fit.theta)
     result = np.full((size, size), np.nan)

@@ -128,7 +128,8 @@ def delta(
     .. math:: \operatorname{Cov} f(\hat\theta) = G \operatorname{Cov}(\hat\theta) G^\top
 
     Fixed parameters enter with their values and have no variance. A function has no standard error when it depends
-    on an estimate that has none, or when its gradient is 0, where the approximation says nothing.
+    on an estimate that has none, when constraints of the estimates determine it, or when its gradient is 0, where the
+    approximation says nothing.
 
     Args:
         results: Estimates of K parameters.
@@ -161,11 +162,14 @@ def delta(
     functions = {name: at_estimates(results, expression) for name, expression in expressions.items()}
     theta, of_estimates = results.fit.theta, results.cov_params(kind).to_numpy()
     G = np.array([function.gradient(theta) for function in functions.values()]).reshape(-1, len(theta))
+    errors = np.sqrt(np.nan_to_num(np.diag(of_estimates)))
     covariance, notes = G @ np.nan_to_num(of_estimates) @ G.T, {}
     for m, (name, function) in enumerate(functions.items()):
         reason = without_variance(results.fit, of_estimates, function.uses)
         if not reason and not G[m].any():
             reason = "Its gradient is 0 at the estimates, where the delta method says nothing; try krinsky_robb."
+        elif not reason and not covariance[m, m] > 1e-12 * ((G[m] * errors) ** 2).sum():
+            reason = "The constraints of the estimates determine it."
         if reason:
             notes[name] = f"No standard error. {reason}"
             covariance[m, :] = covariance[:, m] = np.nan

@@ -8,8 +8,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.draws import Sampling, values_of
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
@@ -82,6 +84,9 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
         model: The model.
         data: The data; None for the model's own.
 
+    Raises:
+        DatasetError: ``data`` does not fit the model.
+
     References:
         Rothenberg (1971), doi:10.2307/1913267.
 
@@ -96,6 +101,8 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
           asc_car + asc_bus
         Fix one parameter of each line (status=1), or take it out.
     """
+    if data is not None:
+        model.check(data)
     engine = LocalEngine(model, data)
     start = np.concatenate([parameter.get_value().ravel() for parameter in model.free]).astype(float)
     lb = np.concatenate([np.full(p.size, -np.inf if p.lb is None else p.lb) for p in model.free])
@@ -120,10 +127,15 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
 
 def _sizes_of_columns(model: Model, data: Dataset) -> Array:
     """The norm of what multiplies each parameter in the utilities, (K,), as random signs see it."""
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], data.array(data.chosen).shape)
+    shape, V = data.array(data.chosen).shape, model.V
+    signs = np.random.default_rng(0).choice(
+        [-1.0, 1.0], shape if model.utility is None else (data.n_alternatives, *shape)
+    )
+    one_draw = values_of(model.draws, Sampling(1), data.n_individuals, data.n_situations)
+    drawn = dict(zip((draws() for draws in model.draws), map(pt.constant, one_draw), strict=True))
     free, squares = [parameter() for parameter in model.free], np.zeros(len(model.labels))
-    for V in model.utilities.values():
-        slopes = pytensor.grad(pt.sum(V * signs), free, disconnected_inputs="ignore")
+    for utility in graph_replace(V if isinstance(V, list) else [V], drawn, strict=False):
+        slopes = pytensor.grad(pt.sum(utility * signs), free, disconnected_inputs="ignore")
         squares = squares + np.concatenate([data.evaluate(slope).ravel() for slope in slopes]) ** 2
     return np.sqrt(squares)
 

@@ -28,6 +28,8 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
 
     .. math:: g^\top I^{-1} g \sim \chi^2(K_{full} - K_{restricted})
 
+    Constraints that bind the restricted estimates are part of the null hypothesis.
+
     Args:
         model: The full model. Parameters that the restricted one does not estimate are at their own values, which are
             those of the null hypothesis, such as 0.
@@ -81,9 +83,9 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
             f"Try information='{other}', or see whether {', '.join(added)} can be told apart."
         ) from None
     statistic = float(at.gradient @ inverse @ at.gradient)
-    null = " and ".join(f"{label} = {theta[model.labels.index(label)]:g}" for label in added)
+    null = " and ".join([*(f"{label} = {theta[model.labels.index(label)]:g}" for label in added), *fit.constraints])
     note = f"With the {information} information."
-    return chi_squared("Lagrange multiplier test", null, statistic, len(added), note)
+    return chi_squared("Lagrange multiplier test", null, statistic, len(theta) - fit.n_parameters, note)
 
 
 def _under_the_null(model: Model, fit: Fit) -> tuple[Array, list[str]]:
@@ -91,7 +93,7 @@ def _under_the_null(model: Model, fit: Fit) -> tuple[Array, list[str]]:
     estimates = dict(zip(fit.labels, fit.theta.tolist(), strict=True))
     missing = [label for label in estimates if label not in model.labels]
     added = [label for label in model.labels if label not in estimates]
-    if missing or not added:
+    if missing or (not added and not len(fit.binding)):
         reason = f"does not estimate {', '.join(missing)}" if missing else "adds no parameter to it"
         raise InferenceError(f"The full model does not contain the restricted one: it {reason}.")
     fixed = {label: value for label, value in fit.fixed.items() if label in added}

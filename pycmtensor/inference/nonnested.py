@@ -50,11 +50,11 @@ def ben_akiva_swait(a: Estimated, b: Estimated) -> HypothesisTest:
     from scipy.special import ndtr
 
     _check(a, b)
-    charged = [results.fit.llf - len(results.fit.theta) for results in (a, b)]
+    charged = [results.fit.llf - results.fit.n_parameters for results in (a, b)]
     first_is_higher = charged[0] >= charged[1]
     high, low = (a, b) if first_is_higher else (b, a)
     z = abs(charged[0] - charged[1]) / -a.fit.llnull
-    square = -2 * z * a.fit.llnull + len(high.fit.theta) - len(low.fit.theta)
+    square = -2 * z * a.fit.llnull + high.fit.n_parameters - low.fit.n_parameters
     bound = float(ndtr(-math.sqrt(square))) if square >= 0 else 1.0
     null = f"the {'second' if first_is_higher else 'first'} model, whose adjusted rho-squared is lower, is the true one"
     return HypothesisTest("Ben-Akiva & Swait test", null, z, None, bound, "normal", "The p value is an upper bound.")
@@ -99,7 +99,7 @@ def vuong(a: Estimated, b: Estimated, schwarz: bool = False) -> HypothesisTest:
     w, m = a.fit.weights, a.fit.logprob - b.fit.logprob
     if np.abs(m).max() < 1e-9 * np.abs(a.fit.logprob).max():
         raise InferenceError("Both models give every individual the same likelihood: there is nothing to compare.")
-    charge = (len(a.fit.theta) - len(b.fit.theta)) / 2 * math.log(len(m)) if schwarz else 0.0
+    charge = (a.fit.n_parameters - b.fit.n_parameters) / 2 * math.log(len(m)) if schwarz else 0.0
     spread = m - np.average(m, weights=w)
     z = float((w @ m - charge) / np.sqrt((w**2 * spread**2).sum()))
     note = f"For the {'first' if z > 0 else 'second'} model{', after the Schwarz correction' if schwarz else ''}."

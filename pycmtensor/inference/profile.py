@@ -60,9 +60,10 @@ def _end(fit: Fit, engine: Engine, k: int, side: int, alpha: float) -> float:
         return float(bound)
     z = float(ndtri(1 - alpha / 2))
     information = -fit.hessian
-    others = np.arange(len(fit.theta)) != k
+    others = (np.arange(len(fit.theta)) != k) & ~fit.at_bound
     tangent = np.linalg.lstsq(information[np.ix_(others, others)], -information[others, k], rcond=None)[0]
-    step = 1 / np.sqrt(information[k, k] + information[k, others] @ tangent)  # the standard error
+    bend = information[k, k] + information[k, others] @ tangent
+    step = 1 / np.sqrt(abs(bend) or 1.0)  # the standard error; for an estimate at a bound, just a length
     warm = {0.0: fit.theta}
 
     def short(distance: float) -> float:

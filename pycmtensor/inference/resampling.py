@@ -136,12 +136,13 @@ def bootstrap(
         seed: Seed of the draws.
 
     Raises:
-        PyCMTensorError: Estimates under constraints, or that are not a maximum, cannot be resampled.
+        PyCMTensorError: Estimates under constraints, or that are not a maximum, cannot be resampled; there are fewer
+            than two groups; or no sample has a maximum.
 
     References:
         Efron (1979), doi:10.1214/aos/1176344552.
     """
-    G = int(groups.max()) + 1
+    G = _number_of(groups, "bootstrap")
 
     def factors() -> Iterator[Array]:
         rng = np.random.default_rng(seed)
@@ -161,14 +162,21 @@ def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Rep
         groups: Number of each individual's group, from 0, (N,).
 
     Raises:
-        PyCMTensorError: Estimates under constraints, or that are not a maximum, cannot be resampled.
+        PyCMTensorError: As `bootstrap`.
 
     References:
         Efron & Stein (1981), doi:10.1214/aos/1176345462.
     """
-    G = int(groups.max()) + 1
+    G = _number_of(groups, "jackknife")
     theta = _reestimated(fit, engine, (groups != g for g in range(G)), G, "jackknife")
     return Replicates("jackknife", fit.labels, theta, G - len(theta), (len(theta) - 1) / max(1, len(theta)))
+
+
+def _number_of(groups: NDArray[np.integer], what: str) -> int:
+    G = int(groups.max()) + 1
+    if G < 2:
+        raise PyCMTensorError(f"The {what} needs at least two groups, found one.")
+    return G
 
 
 def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number: int, what: str) -> Array:
@@ -192,6 +200,11 @@ def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number
             warnings.warn(f"Interrupted after {done} of {number} replicates; these are used.", ResamplingWarning, 4)
     theta = np.concatenate(found)
     has_maximum = np.isfinite(theta).all(axis=1)
+    if has_maximum.sum() < 2:
+        raise PyCMTensorError(
+            f"{has_maximum.sum()} of {len(theta)} {what} samples have a maximum of the likelihood; a spread needs two. "
+            "Merge rare alternatives or take variables out."
+        )
     if not has_maximum.all():
         warnings.warn(
             f"{len(theta) - has_maximum.sum()} of {len(theta)} {what} samples have no maximum of the likelihood and "

@@ -37,7 +37,8 @@ def wald(
 
     Raises:
         ModelError: A hypothesis is not linear, names an unknown parameter, or holds no free one.
-        InferenceError: A hypothesis is an inequality or follows from others; or a parameter has no variance.
+        InferenceError: A hypothesis is an inequality, or follows from others or from the constraints of the estimates;
+            or a parameter has no variance.
 
     References:
         Wald (1943), Tests of statistical hypotheses concerning several parameters, doi:10.2307/1990256.
@@ -65,19 +66,22 @@ def wald(
     reason = without_variance(fit, covariance, [fit.labels[k] for k in np.flatnonzero(used)])
     if reason:
         raise InferenceError(f"There is no Wald test of '{', '.join(map(str, relations))}'. {reason}")
-    R, covariance = R[:, used], covariance[np.ix_(used, used)]
-    redundant = _redundant(R * np.sqrt(np.diag(covariance)))
+    held = np.concatenate([fit.binding, np.eye(len(used))[fit.at_bound]])
+    redundant = _redundant(R, held, np.sqrt(np.nan_to_num(np.diag(covariance))))
     if redundant:
         found = ", ".join(f"'{relations[m]}'" for m in redundant)
-        raise InferenceError(f"{found}: the hypotheses before say so already, or say the opposite. Leave it out.")
+        source = "the hypotheses before" + ", or the constraints of the estimates," * bool(len(fit.binding))
+        raise InferenceError(f"{found}: {source} say so already, or say the opposite. Leave it out.")
+    R, covariance = R[:, used], covariance[np.ix_(used, used)]
     distance = R @ fit.theta[used] - r
     statistic = float(distance @ np.linalg.solve(R @ covariance @ R.T, distance))
     null = " and ".join(map(str, relations))
     return chi_squared("Wald test", null, statistic, len(relations), f"With the {kind} covariance.")
 
 
-def _redundant(R: Array) -> list[int]:
-    """Rows that are combinations of the rows before them."""
-    R = R / np.linalg.norm(R, axis=1, keepdims=True)
-    ranks = [0, *(int(np.linalg.matrix_rank(R[: m + 1], tol=1e-9)) for m in range(len(R)))]
-    return [m for m in range(len(R)) if ranks[m + 1] == ranks[m]]
+def _redundant(R: Array, held: Array, errors: Array) -> list[int]:
+    """Rows of R that are combinations of those of ``held`` and the rows before them, in units of standard errors."""
+    rows = np.concatenate([held, R]) * np.where(errors > 0, errors, 1.0)
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    ranks = [0, *(int(np.linalg.matrix_rank(rows[: m + 1], tol=1e-9)) for m in range(len(rows)))]
+    return [m for m in range(len(R)) if ranks[len(held) + m + 1] == ranks[len(held) + m]]

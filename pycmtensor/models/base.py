@@ -280,7 +280,7 @@ class Model:
             raise ModelError(
                 f"No utility is given for {', '.join(missing)}. Give each alternative one; 0 is a utility too."
             )
-        given = self._by_alternative("availability", availability or {})
+        given = self._by_alternative("availability", {} if availability is None else availability)
         for name in self.alternatives:
             both = _both(self.dataset.available(name), given.get(name))
             if both is not None:

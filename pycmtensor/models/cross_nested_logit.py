@@ -29,7 +29,8 @@ class CrossNest:
         scale: Scale mu >= 1 of the errors within the nest: a parameter, an expression, or a number.
 
     Raises:
-        ModelError: A number or a bound of an allocation lies outside [0, 1], or the scale is not positive.
+        ModelError: A number or a bound of an allocation lies outside [0, 1], the scale is not positive, or one of them
+            is an array.
     """
 
     name: str
@@ -42,6 +43,8 @@ class CrossNest:
                 f"CrossNest '{self.name}': allocations maps names of alternatives to parts, found {self.allocations!r}."
             )
         scale = pt.as_tensor_variable(self.scale)
+        if scale.ndim:
+            raise ModelError(f"CrossNest '{self.name}': the scale must be one number, found {scale.type}.")
         if isinstance(scale, Constant) and not scale.data > 0:
             raise ModelError(f"CrossNest '{self.name}': the scale must be positive, found {scale.data}.")
         for alternative, part in self.allocations.items():
@@ -51,6 +54,12 @@ class CrossNest:
             elif isinstance(part, (int, float, np.number)):
                 lb, ub, found = float(part), float(part), f"{part:g}"
             else:
+                symbol = pt.as_tensor_variable(0.0 if part is None else part)
+                if symbol.ndim:
+                    raise ModelError(
+                        f"CrossNest '{self.name}': the allocation of '{alternative}' must be one number, found "
+                        f"{symbol.type}."
+                    )
                 continue
             if not 0 <= lb <= ub <= 1:
                 raise ModelError(
@@ -95,6 +104,12 @@ class CrossNestedLogit(Model):
         nests: Sequence[CrossNest],
         params: Sequence[Parameter] | None = None,
     ) -> None:
+        strangers = [nests] if isinstance(nests, CrossNest) else [n for n in nests if not isinstance(n, CrossNest)]
+        if strangers:
+            raise ModelError(
+                f"nests is a list of CrossNest, found {strangers[0]!r}. An alternative that stands alone has a "
+                "nest of its own: CrossNest('alone', {'sm': 1})."
+            )
         self.nests = tuple(nests)
         super().__init__(dataset, utilities, availability, params)
 

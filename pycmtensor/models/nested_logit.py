@@ -119,6 +119,8 @@ class NestedLogit(Model):
         normalised: bool = True,
         params: Sequence[Parameter] | None = None,
     ) -> None:
+        if isinstance(nests, (str, Nest)):
+            raise ModelError(f"nests is a list of nests and of names that stand alone, found {nests!r}. Write [...].")
         self.root, self.normalised = Nest("root", list(nests), 1.0), normalised
         super().__init__(dataset, utilities, availability, params)
 

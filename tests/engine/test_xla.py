@@ -9,11 +9,13 @@ from pathlib import Path
 
 CODE = """
 import pandas as pd, pycmtensor as cmt, jax
-ds = cmt.Dataset(pd.DataFrame({"y": [1, 1, 0], "x": [1.0, 2, 3]}), "y", {"a": 1, "b": 0})
+ds = cmt.Dataset(pd.DataFrame({"y": [1, 1, 0], "x": [1.0, 2, 4]}), "y", {"a": 1, "b": 0})
 print(jax.config.jax_compilation_cache_dir)  # importing configures nothing
 print(cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("b") * ds["x"], "b": 0})).params["b"].hex())
 print(jax.config.jax_compilation_cache_dir)
 """
+
+TYPES = ("float64", "float32")
 
 
 def printed(**environment: str) -> list[str]:
@@ -42,3 +44,9 @@ def test_the_cache_can_be_off_or_elsewhere(tmp_path: Path) -> None:
     own = printed(PYCMTENSOR_CACHE=str(tmp_path / "ours"), JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
     assert own[0] == own[2] == str(tmp_path / "own")
     assert not (tmp_path / "ours").exists()
+
+
+def test_single_precision_warns_of_nothing() -> None:
+    """JAX computes in 32 bits when PyTensor was told so before JAX was there; warnings are errors in this process."""
+    estimate, single = (printed(PYTENSOR_FLAGS=f"floatX={dtype}", PYCMTENSOR_CACHE="off")[1] for dtype in TYPES)
+    assert abs(float.fromhex(single) / float.fromhex(estimate) - 1) < 1e-3

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
+import pytensor
 import pytensor.tensor as pt
 import pytest
 from scipy.optimize import LinearConstraint, minimize
@@ -11,7 +14,7 @@ from scipy.optimize import LinearConstraint, minimize
 import pycmtensor as cmt
 from pycmtensor.estimation.constrained import Constraints, trust_constr
 from pycmtensor.estimation.iterations import Search
-from pycmtensor.exceptions import ModelError, NotConvergedWarning, OptimizerError
+from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
 from tests.estimation.test_trust_region import FREE, Fake
@@ -108,11 +111,31 @@ def test_quadratics_agree_with_another_solver(seed: int) -> None:
     np.testing.assert_allclose(best.binding.T @ multipliers, best.at.gradient, atol=1e-6)  # Karush, Kuhn & Tucker
 
 
-def test_contradictions_are_no_convergence(choices: pd.DataFrame) -> None:
-    with pytest.warns(NotConvergedWarning):
-        results = estimated(choices, ["b_t <= -3", "b_t >= 2"])
-    assert not results.outcome.converged
-    assert results.bse.isna().all()
+@pytest.mark.parametrize("statements", ["b_t <= -3, b_t >= 2", "b_t = 1, b_t = 2", "b_t + asc >= 2, b_t <= 0, asc = 1"])
+def test_contradictions_are_named(choices: pd.DataFrame, statements: str) -> None:
+    with pytest.raises(ModelError, match=f"No values of the parameters meet the constraints {re.escape(statements)}"):
+        estimated(choices, statements)
+
+
+def test_constraints_and_bounds_contradict_each_other(choices: pd.DataFrame) -> None:
+    with pytest.raises(ModelError, match="meet the constraints b >= 1 within the parameters' bounds"):
+        estimated(choices, "b >= 1", b_c=Beta("b", ub=0.5))
+
+
+def test_one_statement_needs_no_list(choices: pd.DataFrame) -> None:
+    b_t, b_c = Beta("b_t"), Beta("b_c")
+    llf = estimated(choices, "b_t >= b_c").llf
+    assert estimated(choices, b_t >= b_c).llf == pytest.approx(llf, rel=1e-12)
+    assert estimated(choices, cmt.constraint(b_t >= b_c)).llf == pytest.approx(llf, rel=1e-12)
+
+
+def test_single_precision_reaches_what_it_can_tell(choices: pd.DataFrame) -> None:
+    exact = estimated(choices, "b_t = b_c")
+    with pytensor.config.change_flags(floatX="float32"):
+        single = estimated(choices, "b_t = b_c")
+    assert single.fit.scores.dtype == np.float32
+    assert single.outcome.converged
+    assert ((single.params - exact.params) / exact.bse).abs().max() < 2e-3
 
 
 def test_what_constraints_do_not_go_with(choices: pd.DataFrame, free: cmt.Results) -> None:
@@ -137,3 +160,12 @@ def test_a_constraint_is_tested_like_a_model_with_one_parameter_less(choices: pd
     assert test.df == 1
     assert test.statistic == pytest.approx(2 * (free.llf - one.llf), abs=1e-8)
     assert "H0: the restricted model, with b_t = b_c" in str(test)
+
+
+def test_what_a_constraint_determines_is_not_tested(choices: pd.DataFrame) -> None:
+    held = estimated(choices, "b_t = 0.5")
+    assert held.bse["b_t"] == 0
+    assert np.isnan(held.tvalues["b_t"])
+    assert np.isnan(held.pvalues["b_t"])
+    (row,) = (cells for cells in held.summary().rows if cells[0] == "b_t")
+    assert row == ("b_t", "0.500000", *("0", "-", "-") * 2)

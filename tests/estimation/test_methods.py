@@ -128,7 +128,10 @@ def test_what_the_exact_hessian_does_not_confirm_is_no_convergence() -> None:
     assert len(iterates) == len(best.path)
 
 
-def test_single_precision_finds_the_maximum_as_far_as_it_can_tell() -> None:
+@pytest.mark.parametrize(
+    ("method", "within"), [("trust-region", 1e-3), ("newton", 1e-3), ("bfgs", 2e-3), ("bhhh", 2e-3)]
+)
+def test_single_precision_finds_the_maximum_as_far_as_it_can_tell(method: str, within: float) -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=500), (rng.random(500) < 0.4).astype(int)
     found = {}
@@ -136,8 +139,8 @@ def test_single_precision_finds_the_maximum_as_far_as_it_can_tell() -> None:
         with pytensor.config.change_flags(floatX=dtype):
             ds = cmt.Dataset(pd.DataFrame({"y": y, "x": x}), "y", {"a": 1, "b": 0})
             asc, b = cmt.Beta("asc"), cmt.Beta("b")
-            found[dtype] = cmt.estimate(cmt.MNL(ds, {"a": asc + b * ds["x"], "b": 0}))
+            found[dtype] = cmt.estimate(cmt.MNL(ds, {"a": asc + b * ds["x"], "b": 0}), method=method)
     assert found["float32"].fit.scores.dtype == np.float32
     assert found["float32"].outcome.converged
     distance = (found["float32"].params - found["float64"].params) / found["float64"].bse
-    assert distance.abs().max() < 1e-3
+    assert distance.abs().max() < within

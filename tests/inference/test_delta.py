@@ -13,7 +13,7 @@ from scipy import stats
 import pycmtensor as cmt
 from pycmtensor.exceptions import InferenceError, ModelError, OptimizerError
 from tests.conftest import MODES
-from tests.inference.conftest import Survey
+from tests.inference.conftest import LABELS, Survey
 
 
 @pytest.mark.parametrize("kind", ["classical", "robust", "bhhh"])
@@ -172,3 +172,12 @@ def test_elements_of_a_matrix_by_name(trips: pd.DataFrame) -> None:
     expected = np.sqrt(g @ results.cov_params().to_numpy() @ g)
     assert (by_text.std_err, by_symbol.std_err) == pytest.approx((expected, expected), rel=1e-12)
     assert results.delta(pt.sum(w())).estimate == pytest.approx(results.params.sum())
+
+
+def test_what_constraints_determine_has_no_error(survey: Survey) -> None:
+    held = cmt.estimate(survey.model(*LABELS[:4]), constraints="ASC_CAR = 0.5, B_TIME = 2 * B_COST")
+    for expression in ("2 * ASC_CAR", "B_TIME / B_COST"):
+        found = held.delta(expression)
+        assert np.isnan(found.std_err)
+        assert str(found).endswith("No standard error. The constraints of the estimates determine it.")
+    assert held.delta("B_TIME").std_err == pytest.approx(2 * held.bse["B_COST"], rel=1e-9)

@@ -228,3 +228,29 @@ def test_an_added_parameter_without_effect_is_noticed(trips: pd.DataFrame) -> No
     model = cmt.MNL(ds, {"car": b * ds["t_car"] + both * ds["same"], "bus": b * ds["t_bus"] + both * ds["same"]})
     with pytest.raises(InferenceError, match="information of the full model is not positive definite .*both can be"):
         cmt.lagrange_multiplier(model, restricted)
+
+
+def test_a_constraint_counts_like_the_model_without_the_parameter(survey: Survey, restricted: cmt.Results) -> None:
+    """The constant of the car is 0 by a constraint, or left out: what rests on these estimates is the same."""
+    held = cmt.estimate(survey.model(*LABELS[:4]), constraints="ASC_CAR = 0")
+    other = cmt.estimate(survey.model("ASC_TRAIN", "B_TIME"))
+    for test in (
+        lambda results: cmt.lagrange_multiplier(survey.model(*LABELS), results),
+        lambda results: results.wald("B_TIME = B_COST"),
+        lambda results: cmt.ben_akiva_swait(results, other),
+        lambda results: cmt.vuong(results, other, schwarz=True),
+    ):
+        found, truth = test(held), test(restricted)
+        assert (found.df, found.statistic) == (truth.df, pytest.approx(truth.statistic, rel=1e-6))
+        assert found.pvalue == pytest.approx(truth.pvalue, rel=1e-4)
+    assert "ASC_CAR = 0" in cmt.lagrange_multiplier(survey.model(*LABELS), held).null
+    for null in ("ASC_CAR = 0", "B_TIME = 1, B_TIME + 2 * ASC_CAR = 1"):
+        with pytest.raises(InferenceError, match="or the constraints of the estimates, say so already"):
+            held.wald(null)
+
+
+def test_the_score_of_a_constraint_alone(survey: Survey, full: cmt.Results, restricted: cmt.Results) -> None:
+    model = survey.model(*LABELS[:4])
+    score = cmt.lagrange_multiplier(model, cmt.estimate(model, constraints="ASC_CAR = 0"))
+    assert score.statistic == pytest.approx(cmt.lagrange_multiplier(model, restricted).statistic, rel=1e-6)
+    assert (score.df, score.null) == (1, "ASC_CAR = 0")

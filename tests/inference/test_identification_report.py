@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
+from pycmtensor.coefficients import normal
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
 
@@ -71,3 +72,20 @@ def test_what_bounds_and_constraints_hold_is_not_asked(trips: pd.DataFrame) -> N
     model = cmt.MNL(ds, V)
     assert cmt.identification(model).flat == ("asc_car + asc_bus",)
     assert cmt.estimate(model, constraints="asc_car + asc_bus = 0").identification().identified
+
+
+def test_one_utility_for_all_alternatives(modechoice: cmt.LongDataset) -> None:
+    """Income is the same for all alternatives of a situation."""
+    V = Beta("b_cost") * modechoice["gc"] / 100 + Beta("b_income") * modechoice["hinc"] / 100
+    report = cmt.identification(cmt.MNL(modechoice, V))
+    assert report.rank == 1
+    assert report.flat == ("b_income",)
+
+
+def test_random_coefficients(trips: pd.DataFrame) -> None:
+    ds = cmt.Dataset(trips, "mode", MODES)
+    b_time, same = normal("b_time", Beta("mean", -0.1), Beta("sd", 0.1)), normal("same", Beta("m", 0.1), Beta("s", 0.1))
+    V = {mode: b_time * ds[f"t_{mode}"] + same * ds["t_car"] for mode in MODES}
+    report = cmt.identification(cmt.MixedLogit(ds, V, draws=16))
+    assert report.rank == 2
+    assert set(report.flat) == {"m", "s"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 from scipy.optimize import brentq
 from scipy.stats import chi2
@@ -50,6 +51,20 @@ def test_a_bound_that_is_not_rejected_ends_the_interval() -> None:
     interval = share(3, 2, ub=0.5).conf_int(kind="profile")
     assert interval.loc["asc", "upper"] == 0.5
     assert share(3, 2, ub=0.1).conf_int(kind="profile").loc["asc", "upper"] == 0.1  # the estimate itself is there
+
+
+def test_a_bound_where_the_likelihood_bends_upwards() -> None:
+    """The log-odds are -sqrt(q); the end is where they lose half of chi-squared."""
+    ds = cmt.Dataset(pd.DataFrame({"y": [1] * 60 + [0] * 40}), "y", {"a": 1, "b": 0})
+    results = cmt.estimate(cmt.MNL(ds, {"a": -pt.sqrt(cmt.Beta("q", 0.5, lb=0.01)), "b": 0}))
+    assert results.fit.hessian[0, 0] > 0
+
+    def lost(odds: float) -> float:
+        return results.llf - (-60 * np.log1p(np.exp(-odds)) - 40 * np.log1p(np.exp(odds))) - chi2.ppf(0.95, 1) / 2
+
+    interval = results.conf_int(kind="profile").loc["q"]
+    assert interval["lower"] == 0.01
+    assert interval["upper"] == pytest.approx(brentq(lost, -2, -0.1) ** 2, rel=1e-5)
 
 
 def test_a_likelihood_that_never_falls_far_enough_has_no_end() -> None:

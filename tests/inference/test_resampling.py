@@ -120,6 +120,15 @@ def test_samples_without_a_maximum_are_left_out_and_said() -> None:
     assert len(replicates.params) == 100 - without
 
 
+@pytest.mark.filterwarnings("ignore::pycmtensor.exceptions.ResamplingWarning")
+def test_one_estimate_is_no_spread() -> None:
+    """Without either individual, all others choose the same."""
+    ds = cmt.Dataset(pd.DataFrame({"y": [1, 0]}), "y", {"a": 1, "b": 0})
+    results = cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("asc")(), "b": 0}))
+    with pytest.raises(PyCMTensorError, match="0 of 2 jackknife samples have a maximum of the likelihood"):
+        results.jackknife()
+
+
 def test_an_interrupted_bootstrap_uses_what_it_has(shares: cmt.Results, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resampling, "WEIGHTS_AT_ONCE", 600)
     usual, runs = resampling._some, 0
@@ -155,6 +164,16 @@ def test_bad_input(shares: cmt.Results, trips: pd.DataFrame) -> None:
         shares.cov_params("cluster", groups="city")
     with pytest.raises(PyCMTensorError, match="at least two groups, found one"):
         shares.cov_params("cluster", groups=np.zeros(60))
+    for kind in ("bootstrap", "jackknife"):
+        with pytest.raises(PyCMTensorError, match=f"The {kind} needs at least two groups, found one"):
+            shares.cov_params(kind, groups=np.zeros(60))
+    for nothing in (None, np.nan):
+        with pytest.raises(PyCMTensorError, match=r"no label for 1 individual\(s\), the first at position 7"):
+            shares.cov_params("cluster", groups=[*range(7), nothing, *range(52)])
+    with pytest.raises(PyCMTensorError, match="groups go with the kinds .* found kind='profile'"):
+        shares.conf_int(kind="profile", groups="household")
+    with pytest.raises(PyCMTensorError, match=r"or kind=Cluster\('column'\)"):
+        shares.delta("exp(asc)", kind="cluster")
     with pytest.raises(OptimizerError, match="replicates must be a whole number of at least 2, found 1"):
         shares.bootstrap(1)
     with pytest.raises(PyCMTensorError, match="Percentile intervals need bootstrap"):

@@ -119,6 +119,7 @@ SPECIFICATION_FAULTS: list[tuple[Callable[[cmt.Dataset, Beta], dict[str, Any]], 
     (lambda ds, b: {"utilities": {"car": b(), "bus": Beta("c")()}, "params": [b]}, "use c, which params does not"),
     (lambda ds, b: {"utilities": {"car": b(), "bus": 0}, "availability": {"bus": b()}}, "it must be data"),
     (lambda ds, b: {"utilities": {"car": b(), "bus": 0}, "availability": {"tram": 1}}, "availability names 'tram'"),
+    (lambda ds, b: {"utilities": {"car": b(), "bus": 0}, "availability": ds["t_car"]}, "availability must map names"),
 ]
 
 

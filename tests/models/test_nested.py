@@ -260,3 +260,17 @@ def test_what_is_no_nest() -> None:
         cmt.CrossNest("old", {"train": Beta("alpha", 0.5)})
     with pytest.raises(ModelError, match="allocations maps names of alternatives to parts, found"):
         cmt.CrossNest("old", ["train"])  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="CrossNest 'old': the scale must be one number, found Vector"):
+        cmt.CrossNest("old", {"train": 1}, cmt.Weight("mu", 2, value=[1.0, 2.0]))
+    with pytest.raises(ModelError, match="allocation of 'train' must be one number, found Vector"):
+        cmt.CrossNest("old", {"train": 1 / cmt.Weight("alpha", 2, value=[1.0, 2.0])})
+
+
+def test_nests_come_in_a_list_of_their_kind(swissmetro: cmt.MNL) -> None:
+    ds, V, old = swissmetro.dataset, swissmetro.utilities, cmt.Nest("old", ["train", "car", "sm"])
+    with pytest.raises(ModelError, match="nests is a list of nests and of names that stand alone, found Nest"):
+        cmt.NestedLogit(ds, V, nests=old)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="nests is a list of CrossNest, found Nest"):
+        cmt.CrossNestedLogit(ds, V, nests=[old])  # type: ignore[list-item]
+    with pytest.raises(ModelError, match="nests is a list of CrossNest, found 'sm'"):
+        cmt.CrossNestedLogit(ds, V, nests=[cmt.CrossNest("old", {"train": 1, "car": 1}), "sm"])  # type: ignore[list-item]
