@@ -66,7 +66,7 @@ def wald(
     reason = without_variance(fit, covariance, [fit.labels[k] for k in np.flatnonzero(used)])
     if reason:
         raise InferenceError(f"There is no Wald test of '{', '.join(map(str, relations))}'. {reason}")
-    held = np.concatenate([fit.binding, np.eye(len(used))[fit.at_bound]])
+    held = np.concatenate([fit.binding, np.eye(len(fit.theta))[fit.at_bound]])
     redundant = _redundant(R, held, np.sqrt(np.nan_to_num(np.diag(covariance))))
     if redundant:
         found = ", ".join(f"'{relations[m]}'" for m in redundant)

@@ -34,7 +34,7 @@ def estimated(choices: pd.DataFrame, constraints: object = (), b_c: Beta | None 
     asc, b_t = Beta("asc"), b_c or Beta("b_t")
     cost = b_c or Beta("b_c")
     V = {m: b_t * ds[f"t_{m}"] + cost * ds[f"c_{m}"] + (asc if m == "car" else 0) for m in MODES}
-    return cmt.estimate(cmt.MNL(ds, V), constraints=constraints)  # type: ignore[arg-type]
+    return cmt.estimate(cmt.MNL(ds, V), constraints=constraints)
 
 
 @pytest.fixture(scope="module")
