@@ -20,8 +20,10 @@ from benchmarks.timing import HEAD
 
 RATIOS = (
     swissmetro.cold_start,
+    swissmetro.kept_programs,
     swissmetro.cold_process,
     swissmetro.second_estimation,
+    swissmetro.bootstrap,
     training.swissmetro,
     training.one_call_per_batch,
     training.torch_loop,
@@ -48,6 +50,7 @@ class Report:
 
 def main() -> None:
     full = "--full" in sys.argv[1:]
+    os.environ["PYCMTENSOR_CACHE"] = "off"  # a cold start has nothing compiled
     report, goals = Report(), []
     report.say("# Benchmarks", "", *machine(), "", "## Beside the peers", "", RULES)
     with TemporaryDirectory() as folder:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
+from tempfile import TemporaryDirectory
+
 import numpy as np
 
 import pycmtensor as cmt
@@ -48,6 +51,30 @@ def second_estimation() -> Comparison:
         by_hand,
         bound=1.0,
         repeats=51,
+    )
+
+
+def kept_programs() -> Comparison:
+    """The same beside a process that finds its programs compiled by an earlier one."""
+    with TemporaryDirectory() as folder:
+        return interleaved(
+            "the same to the table, with programs that an earlier process compiled",
+            process(TABLE, until=b"Estimated by", PYCMTENSOR_CACHE=folder),
+            process(IMPORTS),
+            bound=None,
+            repeats=9,
+        )
+
+
+def bootstrap() -> Comparison:
+    """Samples drawn with replacement, each estimated, beside one estimation with its errors."""
+    results, seeds = cmt.estimate(model), count()
+    return interleaved(
+        "Swissmetro logit, bootstrap with 200 replicates, against one estimation",
+        lambda: results.bootstrap(200, seed=next(seeds)),
+        lambda: cmt.estimate(model).standard_errors("robust"),
+        bound=10,
+        repeats=15,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,12 +49,14 @@ def interleaved(
     return Comparison(name, times_a, times_b, bound)
 
 
-def process(code: str, until: bytes | None = None) -> Callable[[], float]:
+def process(code: str, until: bytes | None = None, **environment: str) -> Callable[[], float]:
     """Seconds of a Python process: from its start to a printed line that begins with ``until``, or to its end."""
 
     def run() -> float:
         began = perf_counter()
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, env=os.environ | environment
+        ) as child:
             assert child.stdout is not None
             for line in child.stdout:
                 if until is not None and line.startswith(until):

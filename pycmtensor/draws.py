@@ -18,7 +18,7 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.checks import whole
 from pycmtensor.exceptions import ModelError, OptimizerError
 
-__all__ = ["KINDS", "Draws", "Sampling", "draws_of", "uniforms", "values_of"]
+__all__ = ["KINDS", "Draws", "Sampling", "draws_of", "mixed_bits", "uniforms", "values_of"]
 
 #: How draws are made. All are numbers of 32 bits, base points shared by all individuals and a shift of each individual.
 KINDS = ("sobol", "halton", "mlhs", "pseudo")
@@ -95,13 +95,13 @@ def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp
         xp: ``numpy``, or ``jax.numpy`` inside a program.
     """
     key = xp.uint32((sampling.seed * 0x9E3779B9 + dimension * 0x85EBCA6B + 0x27D4EB2F) & 0xFFFFFFFF)
-    shift = _hash(_hash(individuals.astype(xp.uint32) ^ key) + key, xp)[..., None]
+    shift = mixed_bits(mixed_bits(individuals.astype(xp.uint32) ^ key) + key, xp)[..., None]
     if sampling.kind == "sobol":
         bits = base ^ shift
     elif sampling.kind == "halton":
         bits = base + shift  # modulo 2^32
     elif sampling.kind == "pseudo":
-        bits = _hash(_hash(base ^ shift, xp) + shift, xp)
+        bits = mixed_bits(mixed_bits(base ^ shift, xp) + shift, xp)
     else:
         bits = _strata(base, shift, len(base), xp)
     if sampling.antithetic:
@@ -112,13 +112,13 @@ def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp
 def _strata(base: Any, shift: Any, points: int, xp: Any) -> Any:
     """One point in each of R intervals, their order a multiple and a shift modulo R of 0 to R - 1."""
     coprime = np.array([a for a in range(1, points + 1) if math.gcd(a, points) == 1], dtype=np.uint32)
-    factor = xp.asarray(coprime)[_hash(shift + xp.uint32(1), xp) % xp.uint32(len(coprime))]
+    factor = xp.asarray(coprime)[mixed_bits(shift + xp.uint32(1), xp) % xp.uint32(len(coprime))]
     order = (factor.astype(xp.uint64) * base + shift % xp.uint32(points)) % xp.uint64(points)
-    within = _hash(shift ^ xp.uint32(0xA5A5A5A5), xp).astype(xp.float64) * 2.0**-32
+    within = mixed_bits(shift ^ xp.uint32(0xA5A5A5A5), xp).astype(xp.float64) * 2.0**-32
     return xp.minimum((order.astype(xp.float64) + within) / points * 2.0**32, 2.0**32 - 1).astype(xp.uint32)
 
 
-def _hash(x: Any, xp: Any = np) -> Any:
+def mixed_bits(x: Any, xp: Any = np) -> Any:
     """32 bits that depend on all 32 bits of x: multiplications and shifts of Murmur3."""
     with np.errstate(over="ignore"):
         x = (x ^ x >> 16) * xp.uint32(0x85EBCA6B)

@@ -23,7 +23,7 @@ __all__ = ["Ascents", "ascents"]
 TOLERANCE = 1e-4
 
 #: From known derivatives it counts as reached when this part of the way is left.
-PART = 0.002
+PART = 0.005
 
 #: Where a parameter bends the log-likelihood this much less than at the start, it has flattened out: no maximum.
 FLATTENED = 1e-4
@@ -88,7 +88,8 @@ def ascents(
     if key not in engine.model.compiled:
         engine.model.compiled[key] = compile_with_xla(partial(_program, engine.program, known is None))
     run = engine.model.compiled[key]
-    given, bounds = jax.tree.map(lambda x: np.asarray(x, engine.dtype), ((theta, factors, known), bounds))
+    theta, known, bounds = jax.tree.map(lambda x: np.asarray(x, engine.dtype), (theta, known, bounds))
+    given = theta, factors, known
     shares = np.array_split(np.arange(len(theta)), min(engine.cores, len(theta)))
     shared = engine.fixed, bounds, engine.parts
     running = [run(jax.tree.map(itemgetter(share), given), *shared) for share in shares]
@@ -100,9 +101,9 @@ def _program(program: Program, exact: bool, given: Any, fixed: Any, bounds: Any,
 
     def ascent(given: tuple[Any, Any, Any]) -> Any:
         theta, factors, known = given
-        everyone = (
-            jnp.ones(ends[-1], theta.dtype) if factors is None else jnp.pad(factors, (0, ends[-1] - len(factors)))
-        )
+        everyone = jnp.ones(ends[-1], theta.dtype)
+        if factors is not None:
+            everyone = jnp.pad(factors.astype(theta.dtype), (0, ends[-1] - len(factors)))
         own = [
             (weights * everyone[end - weights.size : end].reshape(weights.shape), columns)
             for end, (weights, columns) in zip(ends, parts, strict=True)

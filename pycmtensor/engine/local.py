@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -54,6 +55,7 @@ class LocalEngine:
         self.fixed = [p.get_value() for p in self.program.fixed]
         self.dtype = np.result_type(*(p.get_value() for p in self.program.free))
         self.cores = cores or (_usable_cores() if _on_cpu() else 1)
+        self._rows: list[Any] = []  # of the last evaluation, by part
         self._shape = self._divided(
             block, cores or min(self.cores, data.nobs * self.program.alternatives // ROWS_PER_CORE)
         )
@@ -78,13 +80,13 @@ class LocalEngine:
 
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
-        (value, grad, outer_product), rows = self._summed(self.program.first_order, theta)
-        return FirstOrder(float(value), grad, outer_product, *self._individuals(rows))
+        (value, grad, outer_product), individuals = self._with_individuals(self.program.first_order, theta)
+        return FirstOrder(individuals, float(value), grad, outer_product)
 
     def second_order(self, theta: Array) -> SecondOrder:
         """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
-        (value, grad, hessian), rows = self._summed(self.program.second_order, theta)
-        return SecondOrder(float(value), grad, hessian, *self._individuals(rows))
+        (value, grad, hessian), individuals = self._with_individuals(self.program.second_order, theta)
+        return SecondOrder(individuals, float(value), grad, hessian)
 
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
@@ -127,11 +129,25 @@ class LocalEngine:
             first = jax.tree.map(np.add, first, sums)
         return first, [rows for _, rows in running]
 
-    def _individuals(self, parts: list[Any]) -> tuple[Array, Array]:
-        """Scores (N, K) and log-likelihoods (N,) from those of the parts, (blocks, K, B) and (blocks, B)."""
-        scores = np.concatenate([np.moveaxis(np.asarray(scores), 1, 2) for scores, _ in parts])
-        logprob = np.concatenate([np.asarray(logprob) for _, logprob in parts])
-        return scores.reshape(-1, len(self.labels))[: self.n_individuals], logprob.reshape(-1)[: self.n_individuals]
+    def _with_individuals(self, function: Callable[..., Any], theta: Array) -> tuple[Any, Callable[[], Any]]:
+        """Sums, and how to get at the individuals: those of the last evaluation are kept, others computed again."""
+        self._rows.clear()
+        sums, self._rows = self._summed(function, theta)
+        return sums, partial(self._individuals, function, theta, self._rows)
+
+    def _individuals(self, function: Callable[..., Any], theta: Array, parts: list[Any]) -> tuple[Array, Array]:
+        """Scores (N, K) and log-likelihoods (N,) from those of the parts, (blocks, K, B) and (blocks, B), used up."""
+        if not parts:
+            _, parts = self._summed(function, theta)
+        N, first = self.n_individuals, 0
+        scores, logprob = np.empty((N, len(self.labels)), self.dtype), np.empty(N, self.dtype)
+        while parts:
+            of_blocks = [np.asarray(rows) for rows in parts.pop(0)]
+            for s, logprob_b in zip(*of_blocks, strict=True):
+                own = slice(first, min(first + len(logprob_b), N))
+                scores[own], logprob[own] = s.T[: own.stop - first], logprob_b[: own.stop - first]
+                first = own.stop
+        return scores, logprob
 
     def _divided(self, block: int | None, cores: int) -> tuple[int, int, int]:
         """How many parts, blocks of a part, and individuals of a block; no block is much emptier than another."""

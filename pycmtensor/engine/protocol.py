@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +15,43 @@ __all__ = ["Array", "Engine", "FirstOrder", "SecondOrder"]
 Array = NDArray[np.floating]
 
 
-class FirstOrder(NamedTuple):
+@dataclass(frozen=True)
+class _ByIndividual:
+    """Scores and log-likelihoods of the individuals, put in order when somebody asks for them."""
+
+    individuals: Callable[[], tuple[Array, Array]] = field(repr=False)
+
+    @cached_property
+    def _in_order(self) -> tuple[Array, Array]:
+        return self.individuals()
+
+    @property
+    def scores(self) -> Array:
+        """Gradient of each individual's log-likelihood, without its weight, (N, K)."""
+        return self._in_order[0]
+
+    @property
+    def logprob(self) -> Array:
+        """Log-likelihood of each individual, without its weight, (N,)."""
+        return self._in_order[1]
+
+
+@dataclass(frozen=True)
+class FirstOrder(_ByIndividual):
     """A log-likelihood and its first derivatives at one theta."""
 
     value: float
     gradient: Array  #: (K,)
     outer_product: Array  #: of the scores, sum_n w_n s_n s_n', (K, K)
-    scores: Array  #: gradient of each individual's log-likelihood, without its weight, (N, K)
-    logprob: Array  #: log-likelihood of each individual, without its weight, (N,)
 
 
-class SecondOrder(NamedTuple):
+@dataclass(frozen=True)
+class SecondOrder(_ByIndividual):
     """A log-likelihood and its derivatives at one theta."""
 
     value: float
     gradient: Array  #: (K,)
     hessian: Array  #: (K, K)
-    scores: Array  #: gradient of each individual's log-likelihood, without its weight, (N, K)
-    logprob: Array  #: log-likelihood of each individual, without its weight, (N,)
 
 
 class Engine(Protocol):

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytensor.tensor as pt
 
+from pycmtensor.draws import mixed_bits
 from pycmtensor.engine.local import LocalEngine
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.protocol import Array
@@ -47,8 +48,8 @@ def shuffled(key: Any, n: int) -> Any:
     def enciphered(x: Any) -> Any:
         left, right = x // np.uint32(b), x % np.uint32(b)
         for to_left, to_right in keys:
-            left = _added(left, _hash(right ^ to_left), a)
-            right = _added(right, _hash(left ^ to_right), b)
+            left = _added(left, mixed_bits(right ^ to_left), a)
+            right = _added(right, mixed_bits(left ^ to_right), b)
         return left * np.uint32(b) + right
 
     numbers = enciphered(jnp.arange(n, dtype=jnp.uint32))
@@ -61,13 +62,6 @@ def _added(x: Any, h: Any, m: int) -> Any:
     shift = (h.astype(jnp.uint64) * np.uint64(m) >> 32).astype(jnp.uint32)
     total = x + shift
     return jnp.where(total >= m, total - np.uint32(m), total)
-
-
-def _hash(x: Any) -> Any:
-    """32 bits that depend on all 32 bits of x: multiplications and shifts of Murmur3."""
-    x = (x ^ x >> 16) * jnp.uint32(0x85EBCA6B)
-    x = (x ^ x >> 13) * jnp.uint32(0xC2B2AE35)
-    return x ^ x >> 16
 
 
 class Training:

@@ -48,7 +48,7 @@ class _OuterProduct(_Approximate):
 
     def second_order(self, theta: Array) -> SecondOrder:
         at = self.exact.first_order(theta)
-        return SecondOrder(at.value, at.gradient, -at.outer_product, at.scores, at.logprob)
+        return SecondOrder(at.individuals, at.value, at.gradient, -at.outer_product)
 
 
 class _Secant(_Approximate):
@@ -56,8 +56,8 @@ class _Secant(_Approximate):
 
     def __init__(self, exact: Engine, start: Array) -> None:
         super().__init__(exact)
-        self._last = exact.first_order(start)
-        self._x, self._g, self._B = start, -self._last.gradient, self._last.outer_product
+        self._first = exact.first_order(start)
+        self._x, self._g, self._B = start, -self._first.gradient, self._first.outer_product
 
     def second_order(self, theta: Array) -> SecondOrder:
         value, gradient = self.exact.value_and_grad(theta)
@@ -66,7 +66,7 @@ class _Secant(_Approximate):
             if np.any(s):
                 self._B = secant_update(self._B, s, y)
             self._x, self._g = theta, -gradient
-        return SecondOrder(value, gradient, -self._B, self._last.scores, self._last.logprob)
+        return SecondOrder(self._first.individuals, value, gradient, -self._B)
 
 
 def bhhh(search: Search) -> Optimum:

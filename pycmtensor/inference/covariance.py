@@ -117,7 +117,9 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
     inside = ~fit.at_bound
     if fit.outcome.near_maximum and inside.any():
         Z = left_free(fit.binding[:, inside])
-        hessian, scores = Z.T @ fit.hessian[np.ix_(inside, inside)] @ Z, fit.scores[:, inside] @ Z
+        whole = inside.all() and not len(fit.binding)
+        hessian = Z.T @ fit.hessian[np.ix_(inside, inside)] @ Z
+        scores = fit.scores if whole else fit.scores[:, inside] @ Z
         try:
             if groups is not None:
                 found = cluster(hessian, scores, fit.weights, groups)

@@ -26,7 +26,7 @@ __all__ = ["Bootstrap", "Jackknife", "Kind", "Replicates", "bootstrap", "jackkni
 Array = NDArray[np.floating]
 
 #: Numbers in the weights of the replicates that run at the same time.
-WEIGHTS_AT_ONCE = 2**18
+WEIGHTS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def bootstrap(
 ) -> Replicates:
     """Estimates from samples drawn with replacement, of individuals or of groups of them.
 
-    All replicates are computed in one XLA program, each to within about a hundredth of a standard error. A replicate is
-    drawn from its own number and the seed, so that more replicates begin with the same ones.
+    All replicates are computed in one XLA program, each to within about a hundredth of a standard error. More
+    replicates of one seed begin with the same ones.
 
     Args:
         fit: The estimates of the whole sample.
@@ -145,9 +145,9 @@ def bootstrap(
     G = _number_of(groups, "bootstrap")
 
     def factors() -> Iterator[Array]:
-        for r in range(replicates):
-            drawn = np.random.default_rng((seed, r)).integers(G, size=G)
-            yield np.bincount(drawn, minlength=G)[groups]
+        rng = np.random.default_rng(seed)
+        for _ in range(replicates):
+            yield np.bincount(rng.integers(G, size=G), minlength=G)[groups]
 
     theta = _reestimated(fit, engine, factors(), replicates, "bootstrap")
     return Replicates("bootstrap", fit.labels, theta, replicates - len(theta), 1 / max(1, len(theta) - 1))
@@ -168,7 +168,7 @@ def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Rep
         Efron & Stein (1981), doi:10.1214/aos/1176345462.
     """
     G = _number_of(groups, "jackknife")
-    theta = _reestimated(fit, engine, ((groups != g).astype(float) for g in range(G)), G, "jackknife")
+    theta = _reestimated(fit, engine, (groups != g for g in range(G)), G, "jackknife")
     return Replicates("jackknife", fit.labels, theta, G - len(theta), (len(theta) - 1) / max(1, len(theta)))
 
 
@@ -224,16 +224,15 @@ def _some(fit: Fit, engine: LocalEngine, factors: list[Array], at_once: int) -> 
     def filled(rows: Array) -> Array:
         return np.concatenate([rows, np.broadcast_to(rows[:1], (at_once - len(rows), *rows.shape[1:]))])
 
-    weighted = np.array(factors, dtype=engine.dtype)
+    some = filled(np.array(factors, dtype=np.uint16))
     theta = np.broadcast_to(fit.theta, (at_once, len(fit.theta)))
     information = np.broadcast_to(-fit.hessian, (at_once, *fit.hessian.shape))
-    all_weighted = filled(weighted)
-    known = (all_weighted * fit.weights) @ fit.logprob, (all_weighted * fit.weights) @ fit.scores, information
-    ends = ascents(engine, theta, fit.bounds, all_weighted, known)
+    weights = some * fit.weights
+    ends = ascents(engine, theta, fit.bounds, some, (weights @ fit.logprob, weights @ fit.scores, information))
     estimates = ends.theta[: len(factors)].astype(float)
     again = np.logical_not(ends.converged[: len(factors)])
     if again.any():  # from the same start by Newton's method, which learns nothing wrong
-        exact = ascents(engine, theta, fit.bounds, filled(weighted[again]))
+        exact = ascents(engine, theta, fit.bounds, filled(some[: len(factors)][again]))
         found = np.where(exact.converged[:, None], exact.theta, np.nan)
         estimates[again] = found[: again.sum()]
     return estimates

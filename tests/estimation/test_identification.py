@@ -60,7 +60,10 @@ def test_perfect_prediction_is_no_convergence() -> None:
     frame = pd.DataFrame({"mode": [1, 1, 1, 2, 2, 2], "saves": [5.0, 8.0, 3.0, -4.0, -1.0, -2.0]})
     ds = cmt.Dataset(frame, "mode", MODES)
     b = Beta("b")
-    with pytest.warns(NotConvergedWarning, match=r"no maximum: .* along b\. .*separation"):
+    with pytest.warns(
+        NotConvergedWarning,
+        match=r"no maximum: .* along b\. .*separation\), those in 6 rows, the first",
+    ):
         results = cmt.estimate(cmt.MNL(ds, {"car": b * ds["saves"], "bus": 0}))
     assert not results.outcome.converged
     assert results.bse.isna().all()
@@ -69,7 +72,7 @@ def test_perfect_prediction_is_no_convergence() -> None:
 def test_an_alternative_that_nobody_chooses(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips, "mode", {**MODES, "tram": 3})
     b, tram = Beta("b"), Beta("asc_tram")
-    with pytest.warns(NotConvergedWarning, match=r"along -asc_tram\."):
+    with pytest.warns(NotConvergedWarning, match=r"along -asc_tram\. .*those in 6 rows.*; nobody chooses tram\."):
         results = cmt.estimate(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": b * ds["t_bus"], "tram": tram()}))
     assert not results.outcome.converged
 

@@ -20,6 +20,10 @@ from pycmtensor.exceptions import OptimizerError
 Array = NDArray[np.floating]
 
 
+def nobody() -> tuple[Array, Array]:
+    return np.zeros((1, 1)), np.zeros(1)
+
+
 class Fake:
     """A function to maximise, given by minus its value, gradient and Hessian."""
 
@@ -36,10 +40,10 @@ class Fake:
         raise NotImplementedError
 
     def first_order(self, theta: Array) -> FirstOrder:
-        return FirstOrder(*self.value_and_grad(theta), np.eye(len(theta)), np.zeros((1, len(theta))), np.zeros(1))
+        return FirstOrder(nobody, *self.value_and_grad(theta), np.eye(len(theta)))
 
     def second_order(self, theta: Array) -> SecondOrder:
-        return SecondOrder(-self.f(theta), -self.g(theta), -self.H(theta), np.zeros((1, len(theta))), np.zeros(1))
+        return SecondOrder(nobody, -self.f(theta), -self.g(theta), -self.H(theta))
 
 
 ROSENBROCK = Fake(rosen, rosen_der, rosen_hess, 4)
