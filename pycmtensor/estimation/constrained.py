@@ -117,7 +117,9 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
         nonlocal last
         r = intermediate_result
         last = r.v[0], r.x / scale
-        path.append(Iterate(len(path), -float(r.fun), float(np.abs(r.grad * scale).max()), float(r.optimality)))
+        path.append(
+            Iterate(len(path), -float(r.fun), float(np.abs(r.lagrangian_grad * scale).max()), float(r.optimality))
+        )
         search.report(path[-1])
 
     ending = Ending.STALLED

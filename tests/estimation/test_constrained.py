@@ -52,6 +52,7 @@ def test_an_equality_is_a_model_with_one_parameter_less(
     assert held.outcome.converged
     assert "binding: b_t" in held.outcome.reason
     assert held.fit.method == "trust-constr"
+    assert held.history.gradient.iloc[-1] < 1e-3 * held.history.gradient.iloc[0]  # along the constraints
     assert held.llf == pytest.approx(one.llf, rel=1e-12)
     for label in ("b_t", "b_c"):
         assert held.params[label] == pytest.approx(one.params["b"], abs=1e-7)
