@@ -61,6 +61,8 @@ class Sampling:
         whole("Sampling", "seed", self.seed, least=0)
         if self.kind not in KINDS:
             raise OptimizerError(f"Sampling: kind must be one of {', '.join(KINDS)}; found {self.kind!r}.")
+        if self.kind == "mlhs" and self.points >= 2**15:
+            raise OptimizerError(f"Sampling: mlhs takes fewer than 32,768 points, found {self.points:,}. Use sobol.")
         if self.antithetic and self.number % 2:
             raise OptimizerError(f"Sampling: antithetic draws come in pairs, found the odd number {self.number}.")
 
@@ -112,10 +114,10 @@ def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp
 def _strata(base: Any, shift: Any, points: int, xp: Any) -> Any:
     """One point in each of R intervals, their order a multiple and a shift modulo R of 0 to R - 1."""
     coprime = np.array([a for a in range(1, points + 1) if math.gcd(a, points) == 1], dtype=np.uint32)
+    width = xp.uint32(min(2**32 // points, 2**32 - 1))
     factor = xp.asarray(coprime)[mixed_bits(shift + xp.uint32(1), xp) % xp.uint32(len(coprime))]
-    order = (factor.astype(xp.uint64) * base + shift % xp.uint32(points)) % xp.uint64(points)
-    within = mixed_bits(shift ^ xp.uint32(0xA5A5A5A5), xp).astype(xp.float64) * 2.0**-32
-    return xp.minimum((order.astype(xp.float64) + within) / points * 2.0**32, 2.0**32 - 1).astype(xp.uint32)
+    order = (factor * base + shift % xp.uint32(points)) % xp.uint32(points)
+    return order * width + mixed_bits(shift ^ xp.uint32(0xA5A5A5A5), xp) % width
 
 
 def mixed_bits(x: Any, xp: Any = np) -> Any:

@@ -109,6 +109,8 @@ def test_what_is_no_sampling() -> None:
         Sampling(0)
     with pytest.raises(OptimizerError, match="one of sobol, halton, mlhs, pseudo; found 'lhs'"):
         Sampling(10, "lhs")
+    with pytest.raises(OptimizerError, match="mlhs takes fewer than 32,768 points, found 40,000"):
+        Sampling(40_000, "mlhs")
     with pytest.raises(OptimizerError, match="come in pairs, found the odd number 5"):
         Sampling(5, antithetic=True)
     with pytest.raises(ModelError, match="distribution is 'normal' or 'uniform', found 'gamma'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from scipy import stats
 
 import pycmtensor as cmt
 from pycmtensor.exceptions import ModelError, OptimizerError
+from tests.conftest import MODES
 
 
 def test_fit_statistics_follow_their_formulas(swissmetro_results: cmt.Results) -> None:
@@ -233,3 +235,17 @@ def test_without_convergence_there_are_no_standard_errors(swissmetro: cmt.MNL) -
         early = cmt.estimate(swissmetro, max_iterations=1)
     assert early.bse.isna().all()
     assert early.standard_errors("robust").isna().all()
+
+
+def test_results_go_through_pickle(swissmetro_results: cmt.Results) -> None:
+    copy = pickle.loads(pickle.dumps(swissmetro_results))
+    pd.testing.assert_series_equal(copy.params, swissmetro_results.params)
+    assert copy.engine.value(copy.fit.theta) == pytest.approx(swissmetro_results.llf, rel=1e-13)
+    pd.testing.assert_frame_equal(copy.bootstrap(5).params, swissmetro_results.bootstrap(5).params, rtol=1e-9)
+
+
+def test_a_picture_without_a_gradient_has_no_logarithm(trips: pd.DataFrame) -> None:
+    """The only parameter is at its bound from the start."""
+    ds = cmt.Dataset(trips, "mode", MODES)
+    results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc", 0.5, lb=0.5)(), "bus": 0}))
+    assert results.plot_convergence().figure.axes[1].get_yscale() == "linear"

@@ -21,6 +21,12 @@ def checked_alternatives(alternatives: Mapping[str, Hashable]) -> dict[str, Hash
             f"alternatives must map at least two names to codes, found {alternatives!r}. "
             "Write for example alternatives={'train': 1, 'car': 2}."
         )
+    unnamed = [name for name in alternatives if not isinstance(name, str)]
+    if unnamed:
+        raise DatasetError(
+            f"Names of alternatives are text, found {unnamed[0]!r}. Write for example alternatives={{'{unnamed[0]}': "
+            f"{alternatives[unnamed[0]]!r}}}: first the name, then the code in the choice column."
+        )
     codes = list(alternatives.values())
     if len(set(codes)) < len(codes):
         twice = {name: code for name, code in alternatives.items() if codes.count(code) > 1}

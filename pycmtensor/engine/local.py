@@ -61,6 +61,11 @@ class LocalEngine:
         )
         self._placed = model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy compiles anew and places its data anew; fixed parameters keep the values of this engine."""
+        parts, _, block = self._shape
+        return _restored, (self.model, self.dataset, block, parts, self.fixed)
+
     def value(self, theta: Array) -> float:
         """Log-likelihood."""
         value, _ = self._summed(self.program.value, theta)
@@ -178,6 +183,12 @@ class LocalEngine:
             own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
             divided.append(jax.device_put(np.moveaxis(own.reshape(*leading, blocks, B, 1), -3, 0)))
         return divided
+
+
+def _restored(model: Model, data: Dataset, block: int, cores: int, fixed: list[Array]) -> LocalEngine:
+    engine = LocalEngine(model, data, block, cores)
+    engine.fixed = fixed
+    return engine
 
 
 def _on_cpu() -> bool:

@@ -19,6 +19,9 @@ __all__ = ["Advance", "Search", "ascend", "attainable", "beginning", "converged"
 
 Array = NDArray[np.floating]
 
+#: An end of all steps this near to the maximum, in standard errors, is one: 5e-9 of log-likelihood.
+CLOSE = 1e-4
+
 #: Takes the log-likelihood and the model around a point to the next point; None when no step raises the likelihood.
 Advance: TypeAlias = Callable[[Engine, Quadratic], Quadratic | None]
 
@@ -74,8 +77,9 @@ def ascend(search: Search, advance: Advance, engine: Engine | None = None) -> Op
         except KeyboardInterrupt:
             outcome = not_converged(Ending.INTERRUPTED, f"{len(path) - 1} iterations", here.distance)
             break
-        if there is None:
-            outcome = not_converged(Ending.STALLED, "", here.distance)
+        if there is None:  # rounding can end the steps before the tolerance is reached
+            stalled = not_converged(Ending.STALLED, "", here.distance)
+            outcome = converged(here, engine.labels) if here.distance <= CLOSE else stalled
             break
         here = there
     return Optimum(here.x, here.at, here.held, outcome, path, first.x, first.at.hessian)

@@ -9,16 +9,13 @@ from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
 from pycmtensor.engine.secant import secant_update
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum
-from pycmtensor.estimation.iterations import Search, ascend, attainable, beginning, converged, not_converged
+from pycmtensor.estimation.iterations import CLOSE, Search, ascend, attainable, beginning, converged, not_converged
 from pycmtensor.estimation.quadratic import around
 from pycmtensor.estimation.trust_region import TrustRegion
 
 __all__ = ["bfgs", "bhhh", "lbfgs"]
 
 Array = NDArray[np.floating]
-
-#: How near to the maximum, in standard errors, an estimate of these methods has to be: 5e-9 of log-likelihood.
-CLOSE = 1e-4
 
 
 class _Approximate:

@@ -14,6 +14,7 @@ from pycmtensor.inference.covariance import covariance
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.models import Model
+from pycmtensor.models.mnl import MNL
 
 __all__ = ["hausman_mcfadden"]
 
@@ -55,6 +56,11 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
         statistic ..., chi-squared(1), p = ...
     """
     must_be_maximum(results, "the model")
+    if results.engine is not None and type(results.engine.model) is not MNL:
+        raise InferenceError(
+            f"The independence of irrelevant alternatives is a property of the multinomial logit, found a "
+            f"{type(results.engine.model).__name__}. Give the results of an MNL."
+        )
     if results.engine is None:
         raise InferenceError("The likelihood of these results is not at hand. Estimate the model again.")
     full = results.fit

@@ -42,7 +42,8 @@ def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = N
         marker=marker,
         ms=4,
     )
-    right.set_yscale("log")
+    if np.any(np.asarray(history["gradient"]) > 0):
+        right.set_yscale("log")
     right.set_ylabel("largest element of the gradient")
     right.spines[["top"]].set_visible(False)
     ax.legend(handles=[llf, gradient], frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

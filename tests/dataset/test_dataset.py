@@ -91,6 +91,7 @@ def replaced(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:
         ({"alternatives": {"car": 1, "tram": 3}}, r"holds 2, .*3 rows, the first at 1, 2, 5.*1 \(car\), 3 \(tram\)"),
         ({"alternatives": {"car": 1, "bus": 1}}, "code of its own"),
         ({"alternatives": {"car": 1}}, "at least two names"),
+        ({"alternatives": {1: 1, 2: 2}}, "Names of alternatives are text, found 1. Write for example .*{'1': 1}"),
         ({"frame": lambda f: replaced(f, person=[7, None, 7, 3, 3, 5]), "individual": "person"}, "row 1"),
         ({"frame": lambda f: replaced(f, w=[1, 1, 1, 1, -1, 1]), "weights": "w"}, "at least 0; row 4"),
         (

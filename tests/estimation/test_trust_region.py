@@ -143,3 +143,11 @@ def test_a_gradient_that_promises_what_the_value_does_not_keep_is_a_stall() -> N
     assert not best.outcome.converged
     assert "no step raises the log-likelihood; a maximum is about 1 standard errors away" in best.outcome.reason
     assert not best.outcome.near_maximum
+
+
+def test_a_stall_beside_the_maximum_is_the_maximum() -> None:
+    """Values without their last digits hide the gain of the last step, 3e-12, and the gradient is a little off."""
+    engine = Fake(lambda x: round(0.5 * x[0] ** 2, 6) + 5, lambda x: x + 1e-6, lambda x: np.eye(1), 1)
+    best = trust_region(Search(engine, np.array([1.0]), (-FREE[:1], FREE[:1]), tolerance=1e-12))
+    assert best.outcome.converged
+    assert abs(best.theta[0]) < 1e-4

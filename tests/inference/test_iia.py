@@ -154,3 +154,11 @@ def test_parameters_of_a_model_can_be_held(ds: cmt.Dataset) -> None:
     assert model.labels == ("b", "asc")
     with pytest.raises(ModelError, match="asc_bus cannot be fixed: the scalar parameters of the utilities are b, asc"):
         model.with_fixed({"asc_bus": 0.0})
+
+
+def test_only_the_logit_has_the_property(three: pd.DataFrame) -> None:
+    ds = cmt.Dataset(three, "mode", {"car": 1, "bus": 2, "tram": 3})
+    V = {"car": cmt.Beta("asc_car")(), "bus": cmt.Beta("asc_bus")(), "tram": 0}
+    nested = cmt.estimate(cmt.NestedLogit(ds, V, nests=[cmt.Nest("public", ["bus", "tram"], 1.5), "car"]))
+    with pytest.raises(InferenceError, match="a property of the multinomial logit, found a NestedLogit"):
+        cmt.hausman_mcfadden(nested, without="car")
