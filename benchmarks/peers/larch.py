@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
+import larch
 import numpy as np
 import pandas as pd
+from larch import P, X
+
+from benchmarks.data import Table, as_arrays
+from benchmarks.peers.worker import Estimate, serve
 
 jax.config.update("jax_enable_x64", True)
-
-import larch  # noqa: E402
-from larch import P, X  # noqa: E402
-
-from benchmarks.data import Table, as_arrays  # noqa: E402
-from benchmarks.peers.worker import Estimate, serve  # noqa: E402
 
 
 def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:

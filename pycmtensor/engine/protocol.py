@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Engine", "FirstOrder", "SecondOrder"]
+__all__ = ["Array", "Curved", "Engine", "FirstOrder", "SecondOrder"]
 
 Array = NDArray[np.floating]
 
@@ -54,16 +54,23 @@ class SecondOrder(_ByIndividual):
     hessian: Array  #: (K, K)
 
 
-class Engine(Protocol):
-    """The log-likelihood of a model on data, and its derivatives, at a flat theta (K,).
-
-    Everything is a sum over individuals, weighted with the sample weights.
-    """
+class Curved(Protocol):
+    """What a step of a second-order method asks of a log-likelihood; its Hessian may be an approximation."""
 
     labels: tuple[str, ...]  #: names of the K elements of theta
 
     def value(self, theta: Array) -> float:
         """Log-likelihood."""
+
+    def second_order(self, theta: Array) -> SecondOrder:
+        """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
+
+
+class Engine(Curved, Protocol):
+    """The log-likelihood of a model on data, and its derivatives, at a flat theta (K,).
+
+    Everything is a sum over individuals, weighted with the sample weights.
+    """
 
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and its gradient (K,)."""
@@ -73,6 +80,3 @@ class Engine(Protocol):
 
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
-
-    def second_order(self, theta: Array) -> SecondOrder:
-        """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""

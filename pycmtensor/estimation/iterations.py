@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pycmtensor.engine.protocol import Engine
+from pycmtensor.engine.protocol import Curved, Engine
 from pycmtensor.estimation.curvature import NEAR, bends
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
@@ -23,7 +23,7 @@ Array = NDArray[np.floating]
 CLOSE = 1e-4
 
 #: Takes the log-likelihood and the model around a point to the next point; None when no step raises the likelihood.
-Advance: TypeAlias = Callable[[Engine, Quadratic], Quadratic | None]
+Advance: TypeAlias = Callable[[Curved, Quadratic], Quadratic | None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Search:
     report: Callable[[Iterate], None] = lambda iterate: None
 
 
-def ascend(search: Search, advance: Advance, engine: Engine | None = None) -> Optimum:
+def ascend(search: Search, advance: Advance, engine: Curved | None = None) -> Optimum:
     """Take steps until the maximum is near enough, no step helps, or they are used up.
 
     Args:
@@ -90,7 +90,7 @@ def attainable(tolerance: float, dtype: DTypeLike) -> float:
     return max(tolerance, 1e4 * float(np.finfo(dtype).eps))
 
 
-def beginning(search: Search, engine: Engine) -> Quadratic:
+def beginning(search: Search, engine: Curved) -> Quadratic:
     """The model around the start values.
 
     Raises:

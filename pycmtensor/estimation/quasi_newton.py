@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
+from pycmtensor.engine.protocol import Curved, Engine, SecondOrder
 from pycmtensor.engine.secant import secant_update
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum
@@ -19,25 +19,10 @@ Array = NDArray[np.floating]
 
 
 class _Approximate:
-    """A likelihood whose Hessian is an approximation; what it does not replace is the exact one's."""
+    """A likelihood whose Hessian is an approximation; value and names are the exact one's."""
 
     def __init__(self, exact: Engine) -> None:
-        self.exact, self.labels = exact, exact.labels
-
-    def value(self, theta: Array) -> float:
-        return self.exact.value(theta)
-
-    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
-        return self.exact.value_and_grad(theta)
-
-    def probabilities(self, theta: Array) -> Array:
-        return self.exact.probabilities(theta)
-
-    def first_order(self, theta: Array) -> FirstOrder:
-        return self.exact.first_order(theta)
-
-    def second_order(self, theta: Array) -> SecondOrder:
-        raise NotImplementedError
+        self.exact, self.labels, self.value = exact, exact.labels, exact.value
 
 
 class _OuterProduct(_Approximate):
@@ -132,7 +117,7 @@ def lbfgs(search: Search) -> Optimum:
     return _judged(search, last, path, Ending.ITERATION_LIMIT if len(path) > search.max_iterations else Ending.STALLED)
 
 
-def _approximately(search: Search, engine: Engine) -> Optimum:
+def _approximately(search: Search, engine: Curved) -> Optimum:
     best = ascend(search, TrustRegion(), engine)
     ending = Ending.STALLED if best.outcome.converged else best.outcome.ending
     return _judged(search, best.theta, [i for i in best.path if isinstance(i, Iterate)], ending)

@@ -272,11 +272,15 @@ class Model:
         return type(self)(dataset, utilities, availability)
 
     def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
-        """Log-likelihood of each individual (N,), given utilities: a sum over situations, padding counts nothing."""
+        """Log-likelihood of each individual (N,), given utilities."""
+        return self.over_situations(V)[:, 0]
+
+    def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-likelihood of each individual at each draw (N, R): a sum over situations, padding counts nothing."""
         logP = self.log_probability(V)
         if self.dataset.is_panel:
             logP = logP * self.dataset.observed
-        return pt.sum(logP, axis=0)[:, 0]
+        return pt.sum(logP, axis=0)
 
     def _specify_one_by_one(self, utilities: Any, availability: Any) -> None:
         self.utilities = self._by_alternative("utilities", utilities)

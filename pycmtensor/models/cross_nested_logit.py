@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit
 from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.nested_logit import check_scale
 
 __all__ = ["CrossNest", "CrossNestedLogit"]
 
@@ -42,11 +43,7 @@ class CrossNest:
             raise ModelError(
                 f"CrossNest '{self.name}': allocations maps names of alternatives to parts, found {self.allocations!r}."
             )
-        scale = pt.as_tensor_variable(self.scale)
-        if scale.ndim:
-            raise ModelError(f"CrossNest '{self.name}': the scale must be one number, found {scale.type}.")
-        if isinstance(scale, Constant) and not scale.data > 0:
-            raise ModelError(f"CrossNest '{self.name}': the scale must be positive, found {scale.data}.")
+        check_scale(f"CrossNest '{self.name}'", self.scale)
         for alternative, part in self.allocations.items():
             if isinstance(part, Parameter):
                 lb, ub = (-np.inf if part.lb is None else part.lb), (np.inf if part.ub is None else part.ub)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
@@ -59,13 +58,13 @@ class MixedLogit(MNL):
     def __init__(
         self,
         dataset: Dataset,
-        utilities: Mapping[str, Expression],
-        availability: Mapping[str, Expression] | None = None,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
         *,
         draws: int | Sampling = 500,
         params: Sequence[Parameter] | None = None,
     ) -> None:
-        self.sampling = draws if isinstance(draws, Sampling) else Sampling(draws)
+        self.sampling: Sampling = draws if isinstance(draws, Sampling) else Sampling(draws)
         super().__init__(dataset, utilities, availability, params)
         if not self.draws:
             raise ModelError(
@@ -75,10 +74,7 @@ class MixedLogit(MNL):
 
     def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual (N,): the average over draws of the product over situations."""
-        logP = self.log_probability(V)
-        if self.dataset.is_panel:
-            logP = logP * self.dataset.observed
-        return log_mean_exp(pt.sum(logP, axis=0))
+        return log_mean_exp(self.over_situations(V))
 
     def _respecified(
         self,
@@ -86,4 +82,4 @@ class MixedLogit(MNL):
         utilities: Mapping[str, Variable] | Variable,
         availability: Mapping[str, Expression] | Variable | None,
     ) -> MixedLogit:
-        return MixedLogit(dataset, utilities, availability, draws=self.sampling)  # type: ignore[arg-type]
+        return MixedLogit(dataset, utilities, availability, draws=self.sampling)

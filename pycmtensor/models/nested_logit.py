@@ -14,7 +14,16 @@ from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, nested_logit
 from pycmtensor.models.base import Expression, Model
 
-__all__ = ["Nest", "NestedLogit"]
+__all__ = ["Nest", "NestedLogit", "check_scale"]
+
+
+def check_scale(nest: str, given: Expression) -> None:
+    """Raise a `ModelError` when the scale of a nest is not one number, or a number that is not positive."""
+    scale = pt.as_tensor_variable(given)
+    if scale.ndim:
+        raise ModelError(f"{nest}: the scale must be one number, found {scale.type}.")
+    if isinstance(scale, Constant) and not scale.data > 0:
+        raise ModelError(f"{nest}: the scale must be positive, found {scale.data}.")
 
 
 @dataclass(frozen=True)
@@ -46,11 +55,7 @@ class Nest:
             raise ModelError(
                 f"Nest '{self.name}': members is a list of at least one name or nest, found {self.members!r}."
             )
-        scale = pt.as_tensor_variable(self.scale)
-        if scale.ndim:
-            raise ModelError(f"Nest '{self.name}': the scale must be one number, found {scale.type}.")
-        if isinstance(scale, Constant) and not scale.data > 0:
-            raise ModelError(f"Nest '{self.name}': the scale must be positive, found {scale.data}.")
+        check_scale(f"Nest '{self.name}'", self.scale)
 
     def walk(self) -> Iterator[Nest]:
         """This nest and those within it."""

@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import lsq_linear, rosen_der
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import FirstOrder, LocalEngine, SecondOrder
 from pycmtensor.estimation.fit import Iterate
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
@@ -96,11 +96,11 @@ def test_an_interrupted_method_returns_its_best_point(swissmetro: cmt.MNL, metho
             if seen == 6:
                 raise KeyboardInterrupt
 
-        def first_order(self, theta: np.ndarray):  # type: ignore[no-untyped-def]
+        def first_order(self, theta: np.ndarray) -> FirstOrder:
             self.count()
             return super().first_order(theta)
 
-        def second_order(self, theta: np.ndarray):  # type: ignore[no-untyped-def]
+        def second_order(self, theta: np.ndarray) -> SecondOrder:
             self.count()
             return super().second_order(theta)
 

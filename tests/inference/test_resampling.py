@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,12 +135,12 @@ def test_an_interrupted_bootstrap_uses_what_it_has(shares: cmt.Results, monkeypa
     monkeypatch.setattr(resampling, "WEIGHTS_AT_ONCE", 600)
     usual, runs = resampling._some, 0
 
-    def interrupted(*args: object) -> NDArray:
+    def interrupted(*args: Any) -> NDArray:
         nonlocal runs
         runs += 1
         if runs == 3:
             raise KeyboardInterrupt
-        return usual(*args)  # type: ignore[arg-type]
+        return usual(*args)
 
     monkeypatch.setattr(resampling, "_some", interrupted)
     with pytest.warns(ResamplingWarning, match="Interrupted after 20 of 50 replicates"):
