@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial, reduce
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytensor.tensor as pt
@@ -15,6 +16,7 @@ from pytensor.graph.traversal import graph_inputs, io_toposort
 from pytensor.tensor.basic import MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
+from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.lowering import lower
 from pycmtensor.models.base import Model
 
@@ -87,8 +89,11 @@ def _sum(forms: list[LinearForm]) -> LinearForm:
     return total
 
 
-class LinearUtilities:
-    """Utilities that are linear in scalar parameters, as functions of blocks of data.
+class LinearUtilities(Likelihood):
+    """Likelihoods of utilities V = x theta + c that are linear in scalar parameters, by the chain rule through V.
+
+    The derivatives x (K, J, T, B) are data. With g = dlogP/dV, the scores are x g and the Hessian is x' (dg/dV) x, one
+    matrix product over alternatives, situations and individuals: JAX differentiates the kernel only.
 
     Args:
         kernel: Utilities and the arguments of a program -> log-likelihood of each individual.
@@ -115,7 +120,7 @@ class LinearUtilities:
     @classmethod
     def of(cls, model: Model, arguments: list[Any]) -> LinearUtilities | None:
         """Those of a model, or None when they are few, not linear, or the kernel has parameters of its own."""
-        if len(model.free) < cls.FEWEST or any(p.shape for p in model.free):
+        if model.sampling or len(model.free) < cls.FEWEST or any(p.shape for p in model.free):
             return None
         free = [parameter() for parameter in model.free]
         one = model.dataset.chosen.type
@@ -138,7 +143,37 @@ class LinearUtilities:
         kernel = lower([*V, *arguments], [given])
         return cls(kernel, lower(arguments, coefficients), places, (len(free), J), model.utility is not None)
 
-    def derivatives(self, parts: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+    def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
+        """Log-likelihood of each individual, (B,)."""
+        _, V, kernel = self._utilities(theta, fixed, data)
+        return kernel(V)
+
+    def scores(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+        """Log-likelihood of each individual (B,) and its gradient (K, B)."""
+        x, V, kernel = self._utilities(theta, fixed, data)
+        logprob, back = jax.vjp(kernel, V)
+        return logprob, (x * back(jnp.ones_like(logprob))[0]).sum(axis=(1, 2))
+
+    def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """Sums: log-likelihood, gradient (K,), Hessian (K, K). By individual: scores (K, B), log-likelihood (B,)."""
+        x, V, kernel = self._utilities(theta, fixed, data)
+
+        def gradient(V: Any) -> Any:
+            logprob, back = jax.vjp(kernel, V)
+            return back(jnp.ones_like(logprob))[0], logprob
+
+        g, logprob = gradient(V)
+        scores = (x * g).sum(axis=(1, 2))
+        bend = jax.vmap(lambda x_k: jax.jvp(lambda V: gradient(V)[0], (V,), (x_k,))[1])(x)
+        hessian = (bend * weights).reshape(len(x), -1) @ x.reshape(len(x), -1).T
+        return (weights @ logprob, scores @ weights, hessian), (scores, logprob)
+
+    def _utilities(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any, Any]:
+        """Derivatives x (K, J, T, B), utilities V (J, T, B), and the kernel that makes log-likelihoods (B,) of V."""
+        x, c = self._derivatives(list(theta), fixed, data)
+        return x, jnp.tensordot(theta, x, 1) + c, lambda V: self._of_utilities(V, list(theta), fixed, data)
+
+    def _derivatives(self, parts: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
         """dV/dtheta (K, J, T, B) and the constants (J, T, B) of a block."""
         situations, individuals, _ = data[0].shape[-3:]
         K, J = self.shape
@@ -151,7 +186,7 @@ class LinearUtilities:
         rows = [jnp.concatenate([cells.get((k, j), zero) for j in range(utilities)]) for k in (*range(K), None)]
         return jnp.stack(rows[:K]), rows[K]
 
-    def kernel(self, V: Any, parts: Any, fixed: Any, data: Any) -> Any:
+    def _of_utilities(self, V: Any, parts: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual (B,), given utilities (J, T, B)."""
         V = V[..., None]
         return self._kernel(*([V] if self._at_once else V), *parts, *fixed, *data)[0]

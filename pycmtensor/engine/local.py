@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.protocol import Array, FirstOrder, SecondOrder
 from pycmtensor.models.base import Model
@@ -25,7 +26,7 @@ BLOCK = 8192
 LINEAR_BLOCK = 2**18
 
 #: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
-SIMULATED_BLOCK = 8192
+SIMULATED_BLOCK = 32768
 
 #: Fewest rows that are worth a core of their own.
 ROWS_PER_CORE = 2048
@@ -167,8 +168,8 @@ class LocalEngine:
         situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
         if self.program.draws is not None:
             return max(1, SIMULATED_BLOCK // (situations * self.program.draws.number))
-        if self.program.linear is not None:
-            K, J = self.program.linear.shape
+        if isinstance(self.program.likelihood, LinearUtilities):
+            K, J = self.program.likelihood.shape
             return max(64, LINEAR_BLOCK // (K * J * self.dataset.n_situations))
         return max(64 // situations, BLOCK // max(situations, K**2 // 16), 1)
 

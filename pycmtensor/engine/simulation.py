@@ -34,13 +34,22 @@ class Simulation:
         dimensions = sum(sizes)
         if dimensions not in self._base:
             self._base[dimensions] = np.asarray(self.sampling.base(dimensions))
-        base, numbers, values, dimension = self._base[dimensions], individuals[0, :, 0], [], 0
-        for draws, size in zip(self.draws, sizes, strict=True):
-            rows = range(dimension, dimension + size)
-            u = jnp.stack([uniforms(self.sampling, base[k], k, numbers, jnp) for k in rows])
-            values.append(_standard(u, draws.distribution).astype(self._dtype))
-            dimension += size
-        return values
+        base, numbers = self._base[dimensions], individuals[0, :, 0]
+
+        def made() -> list[Any]:
+            values, dimension = [], 0
+            for draws, size in zip(self.draws, sizes, strict=True):
+                rows = range(dimension, dimension + size)
+                u = jnp.stack([uniforms(self.sampling, base[k], k, numbers, jnp) for k in rows])
+                values.append(_standard(u, draws.distribution).astype(self._dtype))
+                dimension += size
+            return values
+
+        def none() -> list[Any]:
+            return [jnp.zeros(shape.shape, shape.dtype) for shape in jax.eval_shape(made)]
+
+        # Always true. XLA computes what comes out of a branch once, and not wherever it is used.
+        return jax.lax.cond(numbers[0] >= 0, made, none)
 
 
 def _standard(u: Any, distribution: str) -> Any:

@@ -157,7 +157,7 @@ class Training:
         def step(state: Any, batch: Any) -> Any:
             individuals, is_present = batch
             w, columns = self._taken(weights, rows, individuals, is_present)
-            g = jax.grad(self._program.loglike)(state[self._theta], fixed, w, columns)
+            g = jax.grad(self._program.likelihood.loglike)(state[self._theta], fixed, w, columns)
             return self._moved(state, -g / is_present.sum(), rate), None
 
         return jax.lax.scan(step, state, (order, present))[0]
@@ -168,7 +168,7 @@ class Training:
         def step(total: Any, first: Any) -> Any:
             i = first + np.arange(size)
             w, columns = self._taken(weights, rows, jnp.minimum(i, n - 1), i < n)
-            block = jax.value_and_grad(self._program.loglike)(theta, fixed, w, columns)
+            block = jax.value_and_grad(self._program.likelihood.loglike)(theta, fixed, w, columns)
             return jax.tree.map(jnp.add, total, block), None
 
         zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)

@@ -64,7 +64,7 @@ def test_derivatives_are_those_by_hand(monkeypatch: pytest.MonkeyPatch, fewest: 
     constant[:, 1] = 1
     llf, scores, hessian = by_hand.logit(np.concatenate([constant, X], axis=2), available, chosen, theta)
     engine = LocalEngine(model, block=block)
-    assert (engine.program.linear is None) == (fewest == 99)
+    assert isinstance(engine.program.likelihood, LinearUtilities) == (fewest != 99)
     second, first = engine.second_order(theta), engine.first_order(theta)
     assert second.value == pytest.approx(llf, rel=1e-13)
     np.testing.assert_allclose(second.hessian, hessian, rtol=1e-11)

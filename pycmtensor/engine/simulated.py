@@ -1,0 +1,319 @@
+"""The simulated logit and its derivatives, from sums over draws of products of probabilities and coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from itertools import combinations_with_replacement
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytensor.tensor as pt
+from pytensor import config
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.draws import draws_of
+from pycmtensor.engine.likelihood import Likelihood
+from pycmtensor.engine.linear import linear_form
+from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.separation import merged, same, separate
+from pycmtensor.engine.simulation import Simulation
+from pycmtensor.models.base import Model
+from pycmtensor.models.mixed_logit import MixedLogit
+
+__all__ = ["SimulatedLogit"]
+
+#: Differences of utilities count as this part of the largest exponent at most, so that sums of exponentials are finite:
+#: probabilities are exact from 1e-292 up in double precision, and from 1e-36 up in single precision.
+LARGEST_EXPONENT = 0.95
+
+#: With more alternatives, sums for each pair of them cost more than automatic differentiation.
+MOST_ALTERNATIVES = 8
+
+
+class Derivative(NamedTuple):
+    """A first or second derivative of a coefficient by parameters."""
+
+    coefficient: int
+    parameters: tuple[int, ...]
+    factor: int  #: those that vary over draws in the same way have one number; 0: it is the same at all draws
+
+
+class Block(NamedTuple):
+    """B individuals with R draws at one theta. Of the J alternatives the last is the base, with utility 0."""
+
+    logprob: Any  #: (B,)
+    weight: Any  #: w, of each draw in the likelihood of its individual, (B, R)
+    P: list[Any]  #: probabilities of the J - 1 alternatives, each (B, T, R)
+    chosen: list[Any]  #: 1 where the alternative is chosen, each (B, T)
+    x: list[Any]  #: data of the coefficients, each (B, T, M)
+    value: Callable[[Derivative], Any]  #: of a derivative, (B, R), or () when it does not vary
+
+
+class Sums(NamedTuple):
+    """Sums over draws of the weight times A products d of derivatives."""
+
+    d: Any  #: (B, A)
+    Pd: list[Any]  #: with the probabilities of the J - 1 alternatives, each (B, T, A)
+    PPd: dict[tuple[int, int], Any]  #: with two of them, each (B, T, A)
+
+
+class SimulatedLogit(Likelihood):
+    r"""Mixed logits with utilities that are sums of coefficients times data, :math:`V_j = \sum_m \beta_m x_{jm}`.
+
+    With w the parts of the draws in the likelihood of an individual, :math:`D = \partial \beta / \partial \theta'`,
+    :math:`\bar x = \sum_j P_j x_j`, and :math:`u = \sum_t (x_y - \bar x)`,
+
+    .. math::
+        s = \sum_r w_r D_r' u_r, \quad
+        H = \sum_r w_r \left(D_r' \left(u_r u_r' + \sum_t (\bar x_r \bar x_r' - \sum_j P_{jr} x_j x_j')\right) D_r
+        + \sum_m u_{mr} \frac{\partial^2 \beta_m}{\partial \theta \, \partial \theta'} \right) - s s'.
+
+    The data are the same at all draws. What is needed of the draws are sums of products of w, P and derivatives of
+    coefficients, which are products of matrices. Coefficients of whatever distribution are differentiated by JAX.
+
+    References:
+        Train (2009), Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 8.7.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        simulation: Simulation,
+        arguments: list[Variable],
+        coefficients: list[Variable],
+        data: list[list[Variable | None]],
+    ) -> None:
+        free = [p() for p in model.free]
+        unknowns = [v for v in arguments if not hasattr(v.tag, "column")]
+        self._simulation, self._K, self._M = simulation, len(free), len(coefficients)
+        self._random = [bool(draws_of([coefficient])) for coefficient in coefficients]
+        self._coefficients = lower([*unknowns, *(d() for d in simulation.draws)], coefficients)
+        self._first, self._second = _derivatives(coefficients, free)
+        self._varying = 1 + max(d.factor for d in self._first)  # factors of first derivatives
+        choice_set = [model.availability.get(name) for name in model.alternatives]
+        self._limited = [a is not None for a in choice_set]
+        available = [a for a in choice_set if a is not None]
+        self._filled = np.array([[x is not None for x in own] for own in data])
+        cells = [x for own in data for x in own if x is not None]
+        self._panel = model.dataset.is_panel
+        observed = [model.dataset.observed] if self._panel else []
+        self._columns = lower(arguments, [model.dataset.chosen, *observed, *available, *cells])
+
+    @classmethod
+    def of(cls, model: Model, arguments: list[Variable], simulation: Simulation | None) -> SimulatedLogit | None:
+        """That of a model, or None when it is no mixed logit of few alternatives, or its utilities are no such sums."""
+        if simulation is None or type(model) is not MixedLogit or not model.utilities:
+            return None
+        within = any(d.within for d in simulation.draws) and model.dataset.is_panel
+        if within or len(model.alternatives) > MOST_ALTERNATIVES or any(p.shape for p in model.free):
+            return None
+        one = pt.constant(1.0, dtype=config.floatX)
+        forms = [separate(utility) for utility in model.utilities.values()]
+        terms = [(j, c, x) for j, form in enumerate(forms) if form is not None for c, x in form.items()]
+        if None in forms or any(c is not None and c.ndim == 4 for _, c, _ in terms):
+            return None
+        coefficients, places = merged([one if c is None else c for _, c, _ in terms])
+        cells: dict[tuple[int, int], Variable] = {}
+        for (j, _, x), m in zip(terms, places, strict=True):
+            cells[j, m] = cells[j, m] + x if (j, m) in cells else x
+        base = len(forms) - 1
+        data = [
+            [_difference(cells.get((j, m)), cells.get((base, m))) for m in range(len(coefficients))]
+            for j in range(base)
+        ]
+        return cls(model, simulation, arguments, coefficients, data)
+
+    def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
+        """Log-likelihood of each individual, (B,)."""
+        return self._block(theta, fixed, data).logprob
+
+    def scores(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+        """Log-likelihood of each individual (B,) and its gradient (K, B)."""
+        block = self._block(theta, fixed, data)
+        sums = self._sums(block, [(f,) for f in range(self._varying)])
+        return block.logprob, self._scores(block, _deviations(block, sums))
+
+    def value_and_grad(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """Log-likelihood and its gradient (K,)."""
+        logprob, scores = self.scores(theta, fixed, data)
+        return weights @ logprob, scores @ weights
+
+    def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """Sums: log-likelihood, gradient (K,), Hessian (K, K). By individual: scores (K, B), log-likelihood (B,)."""
+        block = self._block(theta, fixed, data)
+        pairs: list[tuple[int, ...]] = [*combinations_with_replacement(range(self._varying), 2)]
+        products = [*pairs, *sorted({(d.factor,) for d in self._second if d.factor})]
+        place = {own: a for a, own in enumerate(products)} | {(f,): f for f in range(self._varying)}  # (0, f) is f
+        sums = self._sums(block, products)
+        u = _deviations(block, sums)
+        scores = self._scores(block, u[..., : self._varying])
+        hessian = self._by_first_derivatives(block, weights, sums, pairs) - (scores * weights) @ scores.T
+        for d in self._second:
+            bend = (1.0 if d.factor else block.value(d)) * (weights @ u[:, d.coefficient, place[d.factor,]])
+            for cell in {d.parameters, d.parameters[::-1]}:
+                hessian = hessian.at[cell].add(bend)
+        return (weights @ block.logprob, scores @ weights, hessian), (scores, block.logprob)
+
+    def _block(self, theta: Any, fixed: Any, data: Any) -> Block:
+        parts, draws = list(theta), self._simulation.values(data[-1], data[-1].shape[0])
+
+        def coefficients(*parts: Any) -> Any:
+            return self._coefficients(*parts, *fixed, *draws)
+
+        def value(d: Derivative) -> Any:
+            function = coefficients
+            for k in d.parameters:
+                function = _along(function, k)
+            found = function(*parts)[d.coefficient]
+            return found[0] if d.factor else jnp.ravel(found)[0]
+
+        chosen, observed, available, x = self._attributes(parts, fixed, data)
+        beta = coefficients(*parts)
+        constant = jnp.stack([0.0 if r else jnp.ravel(b)[0] for r, b in zip(self._random, beta, strict=True)])
+        x_y = sum(y_j[..., None] * x_j for y_j, x_j in zip(chosen, x, strict=True))
+        beside_y = [*(x_j - x_y for x_j in x), -x_y]
+        largest = LARGEST_EXPONENT * np.log(np.finfo(x_y.dtype).max)
+        random = [m for m, r in enumerate(self._random) if r]
+        e = []
+        for x_j, a_j in zip(beside_y, available, strict=True):
+            d = sum((beta[m][0][:, None] * x_j[..., m, None] for m in random), (x_j @ constant)[..., None])
+            e_j = jnp.exp(jnp.minimum(d, largest))
+            e.append(e_j if a_j is None else jnp.where(a_j[..., None], e_j, 0.0))
+        P_y = 1 / sum(e)
+        logprob, weight = self._over_draws(P_y, observed)
+        return Block(logprob, weight, [e_j * P_y for e_j in e[:-1]], chosen, x, value)
+
+    def _over_draws(self, P_y: Any, observed: Any) -> tuple[Any, Any]:
+        """Log-likelihood (B,) and the part of each draw in the likelihood (B, R)."""
+        R = P_y.shape[-1]
+        if P_y.shape[1] == 1:
+            total = P_y[:, 0].sum(axis=-1)
+            return jnp.log(total / R), P_y[:, 0] / total[:, None]
+        logL = (observed[..., None] * jnp.log(P_y)).sum(axis=1)
+        s = jax.lax.stop_gradient(logL.max(axis=-1, keepdims=True))
+        L = jnp.exp(logL - s)
+        total = L.sum(axis=-1)
+        return s[:, 0] + jnp.log(total / R), L / total[:, None]
+
+    def _attributes(self, parts: Any, fixed: Any, data: Any) -> tuple[list[Any], Any, list[Any], list[Any]]:
+        """By alternative: whether it is chosen, whether it is available, its data. Unobserved situations have none."""
+        T, B, _ = data[-1].shape
+        arrays = (jnp.broadcast_to(a, (T, B, 1))[..., 0].T for a in self._columns(*parts, *fixed, *data[:-1]))
+        number = next(arrays)
+        observed = next(arrays) if self._panel else jnp.ones_like(number)
+        available = [next(arrays) if limited else None for limited in self._limited]
+        zero = jnp.zeros((B, T), number.dtype)
+        cells = [[next(arrays) if filled else zero for filled in own] for own in self._filled]
+        x = [jnp.stack(own, axis=-1) * (observed[..., None] if self._panel else 1.0) for own in cells]
+        chosen = [(number == j).astype(number.dtype) for j in range(len(x))]
+        return chosen, observed, available, x
+
+    def _sums(self, block: Block, products: list[tuple[int, ...]]) -> Sums:
+        """Those with products of the factors of these numbers."""
+        varying = {d.factor: d for d in reversed((*self._first, *self._second))}
+        factors = {f: block.value(varying[f]) for own in products for f in own if f}
+        d = jnp.stack([reduce(jnp.multiply, [factors[f] for f in own if f], block.weight) for own in products], axis=1)
+        P, J = block.P, range(len(block.P))
+
+        def summed(q: Any) -> Any:
+            return jnp.einsum("btr,bar->bta", q, d)
+
+        PPd = {(i, j): summed(P[i] * P[j]) for i, j in combinations_with_replacement(J, 2)}
+        return Sums(d.sum(axis=-1), [summed(P_j) for P_j in P], PPd)
+
+    def _scores(self, block: Block, u: Any) -> Any:
+        """Scores (K, B) from the sums of deviations u (B, M, factors)."""
+        coefficient, factor, scale, own = self._table(block)
+        return own @ (u[:, coefficient, factor] * scale).T
+
+    def _table(self, block: Block) -> tuple[Any, Any, Any, Any]:
+        """First derivatives: coefficient, factor and constant scale of each, and which (K, .) parameter it is by."""
+        coefficient, factor = (np.array([getattr(d, name) for d in self._first]) for name in ("coefficient", "factor"))
+        one = jnp.ones((), block.weight.dtype)
+        scale = jnp.stack([one if d.factor else block.value(d) for d in self._first])
+        own = np.array([[d.parameters == (k,) for d in self._first] for k in range(self._K)], scale.dtype)
+        return coefficient, factor, scale, own
+
+    def _by_first_derivatives(self, block: Block, weights: Any, sums: Sums, pairs: list[tuple[int, ...]]) -> Any:
+        """The part of the Hessian with products of first derivatives of coefficients, (K, K)."""
+        coefficient, factor, scale, own = self._table(block)
+        A, M, x, y = len(pairs), self._M, block.x, [y_j[..., None] for y_j in block.chosen]
+        inner = jnp.zeros((A, M, M), scale.dtype)
+        for (i, j), PPd in sums.PPd.items():
+            of_pair = PPd - sums.Pd[i] if i == j else PPd
+            if not self._panel:  # u u' is made of the same products
+                of_pair += PPd - y[i] * sums.Pd[j] - y[j] * sums.Pd[i] + y[i] * y[j] * sums.d[:, None]
+            xx = (weights[:, None, None, None] * x[i][..., :, None] * x[j][..., None, :]).reshape(-1, M * M)
+            added = (of_pair[..., :A].reshape(len(xx), A).T @ xx).reshape(A, M, M)
+            inner += added if i == j else added + added.transpose(0, 2, 1)
+        place = {pair: a for a, pair in enumerate(pairs)}
+        a = np.array([[place[min(f, g), max(f, g)] for g in factor] for f in factor])
+        of_terms = inner[a, coefficient[:, None], coefficient]
+        if self._panel:
+            of_terms += self._outer_products(block, weights)
+        return own @ (scale[:, None] * scale * of_terms) @ own.T
+
+    def _outer_products(self, block: Block, weights: Any) -> Any:
+        """Sum over individuals and draws of w D' u u' D, by first derivatives."""
+        u = sum(
+            jnp.einsum("btm,btr->bmr", x_j, y_j[..., None] - P_j)
+            for x_j, y_j, P_j in zip(block.x, block.chosen, block.P, strict=True)
+        )
+        g = jnp.stack([block.value(d) * u[:, d.coefficient] if d.factor else u[:, d.coefficient] for d in self._first])
+        return jnp.einsum("kbr,lbr->kl", g * (weights[:, None] * block.weight), g)
+
+
+def _deviations(block: Block, sums: Sums) -> Any:
+    """Sums over draws and situations of w d (x_y - x_bar), (B, M, A)."""
+    return sum(
+        jnp.einsum("btm,bta->bma", x_j, y_j[..., None] * sums.d[:, None] - Pd_j)
+        for x_j, y_j, Pd_j in zip(block.x, block.chosen, sums.Pd, strict=True)
+    )
+
+
+def _along(function: Callable[..., Any], k: int) -> Callable[..., Any]:
+    """The derivative of a function by its argument k."""
+
+    def derivative(*parts: Any) -> Any:
+        def of_one(part: Any) -> Any:
+            return function(*parts[:k], part, *parts[k + 1 :])
+
+        return jax.jvp(of_one, (parts[k],), (jnp.ones_like(parts[k]),))[1]
+
+    return derivative
+
+
+def _derivatives(
+    coefficients: list[Variable], free: list[Variable]
+) -> tuple[tuple[Derivative, ...], tuple[Derivative, ...]]:
+    """The first and second derivatives of coefficients that are not 0 everywhere."""
+    first, second = [], []
+    varying: list[Variable | None] = []
+    for m, coefficient in enumerate(coefficients):
+        inputs = set(graph_inputs([coefficient]))
+        own = [k for k, p in enumerate(free) if p in inputs]
+        form, random = linear_form(coefficient, free), bool(draws_of([coefficient]))
+        for k in own:
+            slope = None if form is None else form[free[k]]
+            if not random or (slope is not None and not draws_of([slope])):
+                first.append(Derivative(m, (k,), 0))
+                continue
+            known = [f for f, v in enumerate(varying) if slope is not None and v is not None and same(v, slope)]
+            if not known:
+                varying.append(slope)
+            first.append(Derivative(m, (k,), 1 + (known[0] if known else len(varying) - 1)))
+        if form is None:
+            second += [(m, by, random) for by in combinations_with_replacement(own, 2)]
+    beyond = len(varying)
+    numbered = [Derivative(m, by, beyond + i if random else 0) for i, (m, by, random) in enumerate(second, 1)]
+    return tuple(first), tuple(numbered)
+
+
+def _difference(x: Variable | None, base: Variable | None) -> Variable | None:
+    if base is None:
+        return x
+    return -base if x is None else x - base

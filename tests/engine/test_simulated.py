@@ -1,0 +1,140 @@
+"""Simulated logits by sums over draws: the same derivatives as by differentiating the whole likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytensor.tensor as pt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytensor.graph.traversal import graph_inputs
+
+import pycmtensor as cmt
+from pycmtensor.coefficients import correlated, lognormal, normal, triangular, uniform
+from pycmtensor.draws import Draws
+from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.likelihood import Differentiated
+from pycmtensor.engine.separation import separate
+from pycmtensor.engine.simulated import SimulatedLogit
+from pycmtensor.expressions import Beta, Weight
+from tests.engine.test_linear import INTERPRETED
+
+THREE = {"train": 1, "car": 2, "bike": 3}
+
+
+def frame(rows: int = 24) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    columns: dict[str, Any] = {
+        f"{what}_{name}": rng.uniform(0.2, 2, rows) for what in ("time", "cost") for name in THREE
+    }
+    columns |= {"mode": rng.integers(1, 4, rows), "age": rng.uniform(0, 1, rows), "person": rng.integers(0, 7, rows)}
+    return pd.DataFrame(columns).assign(open_train=lambda f: (f["mode"] == 1) | (rng.uniform(size=rows) < 0.6))
+
+
+def normals(ds: cmt.Dataset) -> dict[str, Any]:
+    time, cost = normal("time", Beta("m", -0.5), Beta("s", 0.7)), Beta("cost", -0.3)
+    return {name: time * ds[f"time_{name}"] + cost * ds[f"cost_{name}"] for name in THREE}
+
+
+def shared_draws(ds: cmt.Dataset) -> dict[str, Any]:
+    """Error components and correlated tastes, of which several parameters multiply the same draws."""
+    b, _ = correlated({"time": Beta("m_time", -0.5), "cost": Beta("m_cost", 0.2)})
+    nest = Beta("s_nest", 0.4) * Draws("nest")
+    V = {name: b["time"] * ds[f"time_{name}"] + b["cost"] * ds[f"cost_{name}"] + nest for name in ("train", "car")}
+    return V | {"bike": Beta("asc") + ds["age"] - 0.5}
+
+
+def nonlinear(ds: cmt.Dataset) -> dict[str, Any]:
+    """Lognormal, product of two random terms, a parameter in two coefficients, a fixed one, a scale by segment."""
+    time, wtp, shift = (
+        lognormal("time", Beta("m", -0.5), Beta("s", 0.7), sign=-1),
+        Beta("w", 0.4),
+        Beta("f", 0.3, status=1),
+    )
+    scale = 1 + Beta("mu") * pt.gt(ds["age"], 0.5)
+    V = {name: time * (ds[f"time_{name}"] + wtp * ds[f"cost_{name}"]) + shift * wtp**2 for name in ("train", "car")}
+    spread = triangular("bike", wtp, Beta("t", 0.5)) + uniform("more", 0.0, Beta("u", 0.2))
+    return {name: scale * v for name, v in (V | {"bike": spread * ds["time_bike"] / 2}).items()}
+
+
+def cost_space(ds: cmt.Dataset) -> dict[str, Any]:
+    """Willingness to pay space without a random coefficient of its own second derivatives of 0."""
+    scale, wtp = Beta("scale", 0.7), normal("wtp", Beta("m", 0.3), Beta("s", 0.2))
+    return {name: -scale * (ds[f"cost_{name}"] + wtp * ds[f"time_{name}"]) for name in THREE}
+
+
+@pytest.mark.parametrize("individual", [None, "person"])
+@pytest.mark.parametrize("utilities", [normals, shared_draws, nonlinear, cost_space])
+def test_derivatives_are_those_of_the_whole(
+    utilities: Callable[[cmt.Dataset], dict[str, Any]], individual: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ds = cmt.Dataset(frame(), "mode", THREE, individual=individual)
+    engines = []
+    for kind in (SimulatedLogit, Differentiated):
+        engines.append(LocalEngine(cmt.MixedLogit(ds, utilities(ds), {"train": ds["open_train"]}, draws=64), block=5))
+        assert isinstance(engines[-1].program.likelihood, kind)
+        monkeypatch.setattr(SimulatedLogit, "of", lambda *args: None)
+    theta = np.linspace(-0.4, 0.6, len(engines[0].labels))
+    own, whole = (engine.second_order(theta) for engine in engines)
+    assert own.value == pytest.approx(whole.value, rel=1e-13)
+    assert engines[0].value(theta) == pytest.approx(whole.value, rel=1e-13)
+    np.testing.assert_allclose(engines[0].value_and_grad(theta)[1], whole.gradient, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(own.logprob, whole.logprob, rtol=1e-12)
+    for mine, other in ((own.gradient, whole.gradient), (own.hessian, whole.hessian), (own.scores, whole.scores)):
+        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-11)
+
+
+def test_utilities_far_apart() -> None:
+    """Of a choice with the probability exp(-2e4) at any draw, all numbers are finite; of a certain one, they are 0."""
+    sure = pd.DataFrame({"mode": [2, 1], "x": [1e4, 1e4]})
+    ds = cmt.Dataset(sure, "mode", {"a": 1, "b": 2})
+    b = normal("b", Beta("m", 1.0), Beta("s", 0.01))
+    engine = LocalEngine(cmt.MixedLogit(ds, {"a": b * ds["x"], "b": -b * ds["x"]}, draws=16))
+    assert isinstance(engine.program.likelihood, SimulatedLogit)
+    at = engine.second_order(np.array([1.0, 0.01]))
+    assert np.isfinite([at.value, *at.gradient, *at.hessian.ravel()]).all()
+    assert at.logprob[0] < -600
+    np.testing.assert_array_equal(at.scores[1], 0)
+    assert at.logprob[1] == 0
+
+
+@pytest.mark.parametrize(
+    "utility",
+    [
+        lambda ds: normal("b", Beta("m"), Beta("s")) * ds["age"] ** Beta("power", 1.0),
+        lambda ds: normal("b", Beta("m"), Beta("s"), within=True) * ds["age"],
+        lambda ds: normal("b", Beta("m"), Beta("s")) * ds["age"] + pt.sum(Weight("w", (2,))()),
+    ],
+    ids=["no such sum", "draws within individuals", "a vector of weights"],
+)
+def test_others_are_differentiated(utility: Callable[[cmt.Dataset], Any]) -> None:
+    ds = cmt.Dataset(frame(), "mode", THREE, individual="person")
+    model = cmt.MixedLogit(ds, {"train": utility(ds), "car": 0, "bike": 0}, draws=4)
+    assert isinstance(LocalEngine(model).program.likelihood, Differentiated)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_sum_of_products_is_separated(data: st.DataObject) -> None:
+    """Expressions put together at random from coefficients and data."""
+    ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "x": [1.5, 2.5], "y": [-1.0, 3.0]}), "mode", {"a": 1, "b": 2})
+    betas = [Beta("b0", 0.3), Beta("b1", -0.7)]
+    atoms = [*betas, ds["x"], ds["y"], 2.0, pt.exp(betas[0]), 1 + ds["x"] ** 2]
+    expression = pt.as_tensor(data.draw(st.sampled_from(atoms)))
+    for _ in range(data.draw(st.integers(1, 6))):
+        other, factor = data.draw(st.sampled_from(atoms)), data.draw(st.sampled_from(atoms))
+        results = [expression + other, other - expression, expression * factor, -expression / factor]
+        expression = data.draw(st.sampled_from(results))
+    form = separate(expression)
+    assert form is not None
+    for coefficient in form:
+        assert not any(hasattr(v.tag, "column") for v in graph_inputs([] if coefficient is None else [coefficient]))
+    again = sum(x if coefficient is None else coefficient * x for coefficient, x in form.items())
+    given_ = {ds["x"]: np.array([[[1.5], [2.5]]]), ds["y"]: np.array([[[-1.0], [3.0]]])}
+    both = [pt.as_tensor(e).eval(given_, mode=INTERPRETED, on_unused_input="ignore") for e in (again, expression)]
+    first, second = np.broadcast_arrays(*both)
+    np.testing.assert_allclose(first, second, rtol=1e-12, atol=1e-12)
