@@ -32,6 +32,17 @@ def synthetic_table(n: int) -> Table:
     return as_table(synthetic(n, 5, 10))
 
 
+def electricity_table() -> Table:
+    """Train's panel of 361 households and four contracts with six attributes, one row per choice."""
+    import pycmtensor as cmt
+
+    long = cmt.datasets.load("electricity")
+    attributes = ["pf", "cl", "loc", "wk", "tod", "seas"]
+    X = long[attributes].to_numpy(float).reshape(-1, 4, len(attributes))
+    chosen = long["choice"].to_numpy().reshape(-1, 4).argmax(axis=1)
+    return as_table((X, np.ones(X.shape[:2], dtype=bool), chosen)) | {"person": long["id"].to_numpy()[::4]}
+
+
 def as_arrays(table: Table) -> Data:
     """What `as_table` was made of."""
     J, K = shape(table)
@@ -41,7 +52,7 @@ def as_arrays(table: Table) -> Data:
 
 def shape(table: Table) -> tuple[int, int]:
     """How many alternatives J and attributes K the columns ``x{j}_{k}`` are of."""
-    places = [name[1:].split("_") for name in table if name != "choice"]
+    places = [name[1:].split("_") for name in table if name not in ("choice", "person")]
     return 1 + max(int(j) for j, _ in places), 1 + max(int(k) for _, k in places)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.comparison import BY_HAND, OURS, Case, Participant, Worker, remark
-from benchmarks.data import as_arrays, as_table, shape, swissmetro_arrays, synthetic
+from benchmarks.data import as_arrays, as_table, electricity_table, shape, swissmetro_arrays, synthetic
 from benchmarks.environments import Failed
 from benchmarks.growth import slope
 from benchmarks.peers.worker import Answer
@@ -30,6 +30,11 @@ def test_the_arrays_of_swissmetro_give_the_published_log_likelihood() -> None:
     theta = np.array([-0.701187, -0.154633, -1.277859, -1.083790])
     llf, _, _ = by_hand.logit(*swissmetro_arrays(swissmetro_mnl.frame), theta)
     assert llf == pytest.approx(-5331.252007, abs=1e-6)
+
+
+def test_the_electricity_table_gives_the_known_log_likelihood() -> None:
+    _, llf, _, _ = by_hand.newton(*as_arrays(electricity_table()))
+    assert llf == pytest.approx(-4958.649119, abs=1e-6)
 
 
 @pytest.mark.parametrize("participant", [OURS, BY_HAND], ids=lambda p: p.module)
@@ -63,7 +68,7 @@ def test_what_a_worker_cannot_do_is_said_in_its_words(tmp_path: Path) -> None:
 )
 def test_a_time_counts_at_the_maximum_and_with_standard_errors(llf: float, bse: list[float], expected: str) -> None:
     answer = Answer(llf, [], bse, seconds=1.0, rss_before_data_bytes=0, peak_rss_bytes=0)
-    assert remark(answer, -10.0, [1.0, 2.0]) == expected
+    assert remark(answer, -10.0, [1.0, 2.0], SMALL) == expected
 
 
 @pytest.mark.parametrize("exponent", [0.9, 1.0, 2.0])

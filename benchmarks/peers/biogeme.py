@@ -7,13 +7,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from biogeme.biogeme import BIOGEME
 from biogeme.database import Database
-from biogeme.expressions import Beta, Expression, LinearTermTuple, LinearUtility, Variable
-from biogeme.models import loglogit
+from biogeme.expressions import (
+    Beta,
+    Draws,
+    Expression,
+    LinearTermTuple,
+    LinearUtility,
+    MonteCarlo,
+    MultipleSum,
+    PanelLikelihoodTrajectory,
+    Variable,
+    log,
+)
+from biogeme.models import logit, loglogit
 from biogeme.parameters import Parameters
 
 from benchmarks.data import Table, shape
@@ -31,6 +43,29 @@ def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(table, loglogit(V, available, Variable("CHOICE")), variant)
 
 
+def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Callable[[], Estimate]:
+    asc_train, asc_car, b_cost = map(free, ("ASC_TRAIN", "ASC_CAR", "B_COST"))
+    b_time = free("B_TIME") + Beta("B_TIME_S", 0.1, None, None, 0) * Draws("time", "NORMAL_HALTON2")
+    V = {
+        1: asc_train + b_time * Variable("TRAIN_TT") / 100 + b_cost * Variable("TRAIN_COST") / 100,
+        2: b_time * Variable("SM_TT") / 100 + b_cost * Variable("SM_COST") / 100,
+        3: asc_car + b_time * Variable("CAR_TT") / 100 + b_cost * Variable("CAR_CO") / 100,
+    }
+    available = {1: Variable("TRAIN_OPEN"), 2: Variable("SM_AV"), 3: Variable("CAR_OPEN")}
+    return simulated(table, V, available, "CHOICE", 500, individual)
+
+
+def swissmetro_panel(table: Table, variant: str) -> Callable[[], Estimate]:
+    return swissmetro_mixed(table, variant, individual="ID")
+
+
+def electricity(table: Table, variant: str) -> Callable[[], Estimate]:
+    J, K = shape(table)
+    tastes = [free(f"b{k}") + Beta(f"b{k}_S", 0.1, None, None, 0) * Draws(f"d{k}", "NORMAL_HALTON2") for k in range(K)]
+    V = {j: MultipleSum([b * Variable(f"x{j}_{k}") for k, b in enumerate(tastes)]) for j in range(J)}
+    return simulated(table, V, dict.fromkeys(V, 1), "choice", 600, "person")
+
+
 def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     J, K = shape(table)
     betas = [free(f"b{k}") for k in range(K)]
@@ -43,19 +78,33 @@ def free(name: str) -> Beta:
     return Beta(name, 0, None, None, 0)
 
 
-def estimation(table: Table, loglike: Expression, variant: str) -> Callable[[], Estimate]:
+def simulated(
+    table: Table, V: dict[int, Expression], available: dict[int, Any], choice: str, draws: int, individual: str | None
+) -> Callable[[], Estimate]:
+    """A mixed logit, averaged over draws of the product over choices."""
+    P: Expression = logit(V, available, Variable(choice))
+    if individual:
+        P = PanelLikelihoodTrajectory(P)
+    return estimation(table, log(MonteCarlo(P)), "", individual, number_of_draws=draws)
+
+
+def estimation(
+    table: Table, loglike: Expression, variant: str, individual: str | None = None, **settings: int
+) -> Callable[[], Estimate]:
     database = Database("data", pd.DataFrame(table))
+    if individual:
+        database.panel(individual)
     no_files = {"generate_html": False, "generate_yaml": False, "save_iterations": False}
-    model = BIOGEME(database, loglike, parameters=Parameters(), **no_files)
+    model = BIOGEME(database, loglike, parameters=Parameters(), **no_files, **settings)
     model.model_name = "logit"
 
     def estimate() -> Estimate:
-        zeros = dict.fromkeys(model.free_betas_names, 0.0)
-        model.change_init_values(zeros)  # an estimation leaves its estimates there
+        start = {name: 0.1 if name.endswith("_S") else 0.0 for name in model.free_betas_names}
+        model.change_init_values(start)  # an estimation leaves its estimates there
         if variant == "quick":
             results = model.quick_estimate()
             return Estimate(results.final_loglikelihood, list(results.get_beta_values().values()))
-        results = model.estimate(starting_values=zeros)
+        results = model.estimate(starting_values=start)
         bse = np.sqrt(np.diag(results.rao_cramer_variance_covariance_matrix))
         return Estimate(results.final_loglikelihood, list(results.get_beta_values().values()), bse)
 
@@ -63,4 +112,4 @@ def estimation(table: Table, loglike: Expression, variant: str) -> Callable[[], 
 
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic)
+    serve(swissmetro, synthetic, swissmetro_mixed, swissmetro_panel, electricity)

@@ -9,6 +9,7 @@ import pandas as pd
 import pycmtensor as cmt
 from benchmarks.data import Table, shape
 from benchmarks.peers.worker import Estimate, serve
+from pycmtensor.coefficients import normal
 from pycmtensor.expressions import Beta
 
 
@@ -32,7 +33,34 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(cmt.MNL(ds, V))
 
 
-def estimation(model: cmt.MNL) -> Callable[[], Estimate]:
+def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Callable[[], Estimate]:
+    frame = pd.DataFrame(table, copy=False)
+    ds = cmt.Dataset(frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}, individual=individual)
+    asc_train, asc_car, b_cost = Beta("ASC_TRAIN"), Beta("ASC_CAR"), Beta("B_COST")
+    b_time = normal("time", Beta("B_TIME"), Beta("B_TIME_S", 0.1))
+    V = {
+        "train": asc_train + b_time * ds["TRAIN_TT"] / 100 + b_cost * ds["TRAIN_COST"] / 100,
+        "sm": b_time * ds["SM_TT"] / 100 + b_cost * ds["SM_COST"] / 100,
+        "car": asc_car + b_time * ds["CAR_TT"] / 100 + b_cost * ds["CAR_CO"] / 100,
+    }
+    available = {"train": ds["TRAIN_OPEN"], "sm": ds["SM_AV"], "car": ds["CAR_OPEN"]}
+    return estimation(cmt.MixedLogit(ds, V, available, draws=500))
+
+
+def swissmetro_panel(table: Table, variant: str) -> Callable[[], Estimate]:
+    return swissmetro_mixed(table, variant, individual="ID")
+
+
+def electricity(table: Table, variant: str) -> Callable[[], Estimate]:
+    J, K = shape(table)
+    alternatives = {f"contract {j}": j for j in range(J)}
+    ds = cmt.Dataset(pd.DataFrame(table, copy=False), "choice", alternatives, individual="person")
+    tastes = [normal(f"b{k}", Beta(f"b{k}"), Beta(f"s{k}", 0.1)) for k in range(K)]
+    V = {name: sum(b * ds[f"x{j}_{k}"] for k, b in enumerate(tastes)) for j, name in enumerate(ds.alternatives)}
+    return estimation(cmt.MixedLogit(ds, V, draws=600))
+
+
+def estimation(model: cmt.models.Model) -> Callable[[], Estimate]:
     def estimate() -> Estimate:
         results = cmt.estimate(model)
         results.standard_errors("robust")
@@ -42,4 +70,4 @@ def estimation(model: cmt.MNL) -> Callable[[], Estimate]:
 
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic)
+    serve(swissmetro, synthetic, swissmetro_mixed, swissmetro_panel, electricity)
