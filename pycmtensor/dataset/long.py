@@ -19,6 +19,8 @@ from pycmtensor.dataset.reshape import differs, unstacked
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pycmtensor.dataset.sampling import SampledDataset
 
 __all__ = ["LongDataset"]
@@ -34,7 +36,8 @@ class LongDataset(Dataset):
 
     Args:
         frame: As in `Dataset`.
-        choice: The column that is 1 (or True) in the row of the chosen alternative and 0 (or False) in others.
+        choice: The column that is 1 (or True) in the row of the chosen alternative and 0 (or False) in others; None
+            when the choices are not known.
         alternative: The column that says which alternative a row is.
         situation: The column that identifies the choice situation, over the whole frame.
         individual: As in `Dataset`; constant within a situation. None when every situation is an individual.
@@ -68,7 +71,7 @@ class LongDataset(Dataset):
     def __init__(
         self,
         frame: Any,
-        choice: str,
+        choice: str | None,
         alternative: str,
         situation: str,
         individual: str | None = None,
@@ -175,18 +178,18 @@ class LongDataset(Dataset):
         """
         from pycmtensor.dataset.sampling import SampledDataset
 
+        self._need_choices("Samples with the chosen alternative")
         return SampledDataset.drawn_from(self, n, seed, weights)
 
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> LongDataset:
         names = list(self.alternatives)
         kept = np.isin(names, list(alternatives or names))
         rows = np.flatnonzero(np.isin(self._situation_of, situations) & kept[self._alternative_of])
-        return self._of_rows(rows, alternatives or self.alternatives)
+        return self._of_frame(self._table.rows(rows), self.choice, alternatives or self.alternatives)
 
-    def _of_rows(self, rows: NDArray[np.integer], alternatives: Mapping[str, Hashable]) -> LongDataset:
-        """A data set of this kind of some rows."""
-        given = self.choice, self.alternative, self.situation, self.individual, self.weights
-        return type(self)(self._table.rows(rows), *given, alternatives)
+    def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> LongDataset:
+        given = choice, self.alternative, self.situation, self.individual, self.weights
+        return LongDataset(frame, *given, alternatives)
 
     # ---- as frames --------------------------------------------------------------------------------------------
 
@@ -207,12 +210,21 @@ class LongDataset(Dataset):
                trip chosen  time_car  time_bus
             0     1    car         9        15
         """
+        self._need_choices("A frame with one choice in each situation")
+        assert self.choice is not None
         names = list(self.alternatives)
         at = cells(self._alternative_of, self._situation_of, len(names))
         labels = self.situation, self.choice, self.alternative
         return unstacked(self._table, at, self._situation_rows, names, self._chosen, labels)
 
     # ---- construction -----------------------------------------------------------------------------------------
+
+    @property
+    def situation_labels(self) -> pd.Index:
+        """What choice situations are called in tables: the values of the column that identifies them."""
+        import pandas as pd
+
+        return pd.Index(self._table.complete(self.situation)[self._situation_rows], name=self.situation)
 
     def _check_rows(self) -> None:
         """No situation has an alternative twice."""
@@ -228,7 +240,9 @@ class LongDataset(Dataset):
             )
 
     def _chosen_rows(self) -> NDArray[np.integer]:
-        """The row of the chosen alternative of each situation, (S,)."""
+        """The row of the chosen alternative of each situation, (S,); the first row when choices are not known."""
+        if self.choice is None:
+            return np.unique(self._situation_of, return_index=True)[1]
         flags = self._table.complete(self.choice)
         strange = np.flatnonzero(~np.isin(flags, [0, 1]))
         if len(strange):

@@ -1,0 +1,6 @@
+"""Answers after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
+
+from pycmtensor.analysis.answers import Answers
+from pycmtensor.analysis.predict import Prediction, predict
+
+__all__ = ["Answers", "Prediction", "predict"]

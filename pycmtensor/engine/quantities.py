@@ -1,0 +1,92 @@
+"""What a model says of choice situations besides the likelihood: probabilities, their slopes, expected utilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pycmtensor.engine.program import Program
+
+__all__ = ["Quantities", "Quantity"]
+
+#: (theta, fixed values, columns) of a block -> an array with the axes Q, T, B or Q, T, B, R.
+OfBlock: TypeAlias = Callable[[Any, Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Q numbers of each choice situation as a function of theta.
+
+    Attributes:
+        key: The same for the same quantity, whose compiled program is kept under it.
+        of: What makes it of a block.
+        columns: Arrays (..., T, N, 1) that ``of`` takes after those of the program.
+    """
+
+    key: Hashable
+    of: OfBlock
+    columns: Sequence[NDArray[Any]] = ()
+
+
+class Quantities:
+    """The quantities of a model's program."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._logP = program.lowered([program.model.log_probability(program.model.V)])
+
+    @cached_property
+    def probabilities(self) -> Quantity:
+        """Choice probabilities, the average over draws, 0 where an alternative is unavailable, (J, T, B)."""
+        return Quantity("probabilities", lambda *block: self._at_draws(*block).mean(axis=-1))
+
+    def given_choices(self, observed: Sequence[NDArray[Any]]) -> Quantity:
+        """Choice probabilities given other choices of the same individuals, averaged with their likelihood, (J, T, B).
+
+        Args:
+            observed: The columns of those choices, as `LocalEngine.columns`, for the individuals in question.
+        """
+        at_draws = self._program.lowered([self._program.model.over_situations(self._program.model.V)])
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            own, seen = columns[: len(observed)], columns[len(observed) :]
+            (logL,) = at_draws(*self._program.unflatten(theta), *fixed, *seen)
+            P = self._at_draws(theta, fixed, [*own[:-1], seen[-1]])  # with the draws of the observed individual
+            return (P * jax.nn.softmax(logL, axis=-1)).sum(axis=-1)
+
+        return Quantity("given choices", of, observed)
+
+    def _at_draws(self, theta: Any, fixed: Any, columns: Any) -> Any:
+        """Choice probabilities at every draw, (J, T, B, R)."""
+        available, chosen = self._available(theta, fixed, columns), self._program.chosen
+        first = jnp.argmax(available, axis=0)
+
+        def alternative(j: Any, is_available: Any) -> Any:
+            y = jnp.where(is_available, j, first)[..., None]  # no likelihood of what cannot be chosen
+            as_if = [y.astype(x.dtype) if i == chosen else x for i, x in enumerate(columns)]
+            (found,) = self._logP(*self._program.unflatten(theta), *fixed, *as_if)
+            return jnp.where(is_available[..., None], jnp.exp(found), 0.0)
+
+        return jax.vmap(alternative)(jnp.arange(len(available)), available)
+
+    def _available(self, theta: Any, fixed: Any, columns: Any) -> Any:
+        """Which alternatives can be chosen, (J, T, B)."""
+        found = self._choice_set(*self._program.unflatten(theta), *fixed, *columns)
+        shape = *columns[self._program.chosen].shape[:2], 1
+        if len(found) == 1:  # one expression for all
+            return jnp.broadcast_to(found[0], (self._program.model.dataset.n_alternatives, *shape))[..., 0]
+        return jnp.stack([jnp.broadcast_to(a, shape)[..., 0] for a in found])
+
+    @cached_property
+    def _choice_set(self) -> Callable[..., Any]:
+        given = self._program.model.choice_set
+        one_by_one = given if isinstance(given, list) else [given]
+        return self._program.lowered([pt.neq(pt.as_tensor_variable(1.0 if a is None else a), 0) for a in one_by_one])
