@@ -1,6 +1,7 @@
 """Answers after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
 
 from pycmtensor.analysis.answers import Answers
+from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.predict import Prediction, predict
 
-__all__ = ["Answers", "Prediction", "predict"]
+__all__ = ["Answers", "Prediction", "Responses", "elasticities", "marginal_effects", "predict"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
@@ -38,3 +39,35 @@ class Answers:
             kind: Kind of the covariance of the estimates.
         """
         return predict(self, data, conditional, alpha, kind)
+
+    def elasticities(
+        self,
+        column: str,
+        change: float | None = None,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+    ) -> Responses:
+        """Elasticities of choice probabilities, direct and cross; see `pycmtensor.analysis.elasticities`.
+
+        Args:
+            column: A column that utilities use.
+            change: None for point elasticities, 0.1 for arc elasticities of a rise by 10%.
+            at: "individuals", or "means" of all columns.
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+        """
+        return elasticities(self, column, change, at, alpha, kind)
+
+    def marginal_effects(
+        self, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+    ) -> Responses:
+        """Average derivatives of choice probabilities; see `pycmtensor.analysis.marginal_effects`.
+
+        Args:
+            column: A column that utilities use.
+            at: "individuals", or "means" of all columns.
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+        """
+        return marginal_effects(self, column, at, alpha, kind)

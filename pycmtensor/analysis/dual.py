@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from pycmtensor.inference.resampling import Kind
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Dual", "intervals", "note"]
+__all__ = ["Dual", "intervals", "note", "stacked"]
 
 Array = NDArray[np.floating]
 
@@ -61,11 +61,10 @@ class Dual:
         """A part; the index is about the axes of the value, from the first on."""
         return Dual(self.value[index], self.slope[index])
 
-    def changed(self, function: Callable[[Array], Array], axes: int = 0) -> Dual:
-        """A linear function such as a sum or a reshape, of the value and of the slope with respect to each theta."""
-        return Dual(
-            function(self.value), np.moveaxis(np.array([function(s) for s in np.moveaxis(self.slope, -1, 0)]), 0, -1)
-        )
+
+def stacked(duals: Sequence[Dual]) -> Dual:
+    """Several along their first axis."""
+    return Dual(np.concatenate([d.value for d in duals]), np.concatenate([d.slope for d in duals]))
 
 
 def intervals(results: Estimated, of: Dual, index: Any, alpha: float, kind: Kind) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.dataset.changes import changed, means
 from pycmtensor.dataset.columns import Columns
 from pycmtensor.dataset.describe import Description, alternatives_table, columns_table, remarks, repeated
 from pycmtensor.dataset.frames import Table
@@ -114,6 +115,42 @@ class Dataset(Columns):
         table = Table(frame)
         choice = self.choice if self.choice in table.columns else None
         return self._of_frame(table.frame, choice, self.alternatives)
+
+    def with_columns(self, changes: Mapping[Any, Any]) -> Dataset:
+        """This data set with other values in some columns; the frame stays as it is.
+
+        Args:
+            changes: Column -> a number, an array of one number per row, or a function of the old values. In long data
+                (column, alternative) changes the rows of one alternative.
+
+        Raises:
+            DatasetError: A column does not exist, holds no numbers or says who chooses what, or new values do not fit.
+
+        Examples:
+            >>> import pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2], "cost": [4.0, 8]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.with_columns({"cost": lambda cost: 1.5 * cost}).array("cost").ravel().tolist()
+            [6.0, 12.0]
+        """
+        for key in changes:
+            column = key[0] if isinstance(key, tuple) else key
+            if self._roles().get(column, "weights") != "weights":
+                raise DatasetError(f"Column '{column}' says who chooses what; only other columns can be changed.")
+        rows = [(key if isinstance(key, str) else key[0], self._rows_named(key), new) for key, new in changes.items()]
+        return self._of_frame(changed(self._table, rows), self.choice, self.alternatives)
+
+    def at_means(self) -> Dataset:
+        """One choice situation with the weighted means of all columns of numbers, of each alternative in long data."""
+        group, identifiers = self._averaged()
+        kept = {column: value for column, value in identifiers.items() if column is not None}
+        weights = self.of_situations(np.broadcast_to(self.individual_weights, self._situations.shape))
+        frame = means(self._table, group, weights[self._situation_of], kept)
+        return self._of_frame(frame, None, self.alternatives)
+
+    def varies(self, column: str) -> bool:
+        """Whether a column has a value for each alternative of a situation; in wide data every column has one value."""
+        self._table.column(column)
+        return False
 
     # ---- parts ------------------------------------------------------------------------------------------------
 
@@ -285,6 +322,16 @@ class Dataset(Columns):
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> Dataset:
         """A data set of this kind and with these options of another frame."""
         return Dataset(frame, choice, alternatives, self.individual, self.weights)
+
+    def _rows_named(self, key: str | tuple[str, str]) -> NDArray[np.bool_]:
+        """The rows that a change of a column is about, (rows,)."""
+        if isinstance(key, tuple):
+            raise DatasetError(f"Wide data have a column for each alternative, found {key!r}. Name that column alone.")
+        return np.ones(len(self._table), dtype=bool)
+
+    def _averaged(self) -> tuple[NDArray[np.integer], dict[str | None, Any]]:
+        """Which rows are averaged together, (rows,), and what the identifiers of the averages are."""
+        return np.zeros(len(self._table), dtype=int), {self.individual: [0], self.weights: [1.0]}
 
     def _units(self, by: str) -> NDArray[np.integer]:
         """What is drawn: individuals, or groups of them, as numbers (N,)."""

@@ -139,6 +139,11 @@ class LongDataset(Dataset):
         """
         return self._coefficients(values).dimshuffle(0, "x", "x", "x")
 
+    def varies(self, column: str) -> bool:
+        """Whether a column differs between the alternatives of a situation."""
+        values = self._table.column(column).to_numpy()
+        return differs(values, values[self._situation_rows[self._situation_of]])
+
     # ---- parts ------------------------------------------------------------------------------------------------
 
     def without(self, alternative: str) -> LongDataset:
@@ -218,6 +223,22 @@ class LongDataset(Dataset):
         return unstacked(self._table, at, self._situation_rows, names, self._chosen, labels)
 
     # ---- construction -----------------------------------------------------------------------------------------
+
+    def _rows_named(self, key: str | tuple[str, str]) -> NDArray[np.bool_]:
+        if isinstance(key, str):
+            return super()._rows_named(key)
+        _, alternative = self._checked_pair(key)
+        return self._alternative_of == list(self.alternatives).index(alternative)
+
+    def _averaged(self) -> tuple[NDArray[np.integer], dict[str | None, Any]]:
+        present, group = np.unique(self._alternative_of, return_inverse=True)
+        codes = list(self.alternatives.values())
+        constant = {self.individual: np.zeros(len(present)), self.weights: np.ones(len(present))}
+        own: dict[str | None, Any] = {
+            self.alternative: [codes[j] for j in present],
+            self.situation: np.zeros(len(present)),
+        }
+        return group, {**constant, **own}
 
     @property
     def situation_labels(self) -> pd.Index:
@@ -347,9 +368,7 @@ class LongDataset(Dataset):
         return {**super()._roles(), self.situation: "situation", self.alternative: "alternative"}
 
     def _shared_columns(self) -> list[str]:
-        at = self._situation_rows[self._situation_of]
-        values = {name: self._table.column(name).to_numpy() for name in self._table.columns}
-        return [name for name, x in values.items() if not differs(x, x[at])]
+        return [name for name in self._table.columns if not self.varies(name)]
 
     def _available(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
         own = cells(self._alternative_of, self._situation_of, len(self.alternatives)) >= 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.quantities import Quantities, Quantity
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.xla import compile_with_xla
+from pycmtensor.exceptions import ModelError
 from pycmtensor.models.base import Model
 
 __all__ = ["Program", "over_blocks"]
@@ -45,6 +47,22 @@ class Program:
     def chosen(self) -> int:
         """Which of the inputs is the chosen alternative."""
         return self.inputs.index(self._chosen)
+
+    def places_of(self, column: str) -> list[int]:
+        """Which of the inputs hold the numbers of a column, of all alternatives or of one.
+
+        Raises:
+            ModelError: None does.
+        """
+        keys = [symbol.tag.column for symbol in self.inputs]
+        names = [key[0] if isinstance(key, tuple) else key for key in keys]
+        places = [p for p, name in enumerate(names) if name == column]
+        if not places:
+            known = sorted({name for name in names if isinstance(name, str)})
+            near = get_close_matches(str(column), known, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It uses {', '.join(known)}."
+            raise ModelError(f"The model does not use a column {column!r}. {hint}")
+        return places
 
     def lowered(self, outputs: list[Any]) -> Callable[..., Any]:
         """Expressions as a function of parameters and inputs; with draws, the last argument numbers the individuals."""

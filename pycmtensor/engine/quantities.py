@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
@@ -63,6 +64,46 @@ class Quantities:
             return (P * jax.nn.softmax(logL, axis=-1)).sum(axis=-1)
 
         return Quantity("given choices", of, observed)
+
+    def slopes(self, column: str, alternatives: Sequence[str | None]) -> Quantity:
+        r"""Probabilities P_j (J), and with a column's values x_i the derivatives dP_j / dx_i and x_i dP_j / dx_i (I J).
+
+        A choice situation depends on its own columns only, so that one pass moves all of them at once.
+
+        Args:
+            column: Its name.
+            alternatives: In long data the alternatives i whose attribute moves, each by itself; None moves the column
+                of all alternatives together, and that of wide data.
+        """
+        moving = {p: self._directions(p, alternatives) for p in self._program.places_of(column)}
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            at = {p: columns[p] for p in moving}
+
+            def probabilities(x: Any) -> Any:
+                replaced = [x.get(p, own) for p, own in enumerate(columns)]
+                return self.probabilities.of(theta, fixed, replaced)
+
+            def along(direction: Any) -> Any:
+                direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in direction.items()}
+                proportional = {p: d * at[p] for p, d in direction.items()}
+                return [jax.jvp(probabilities, (at,), (d,))[1] for d in (direction, proportional)]
+
+            slopes = [slope.reshape(-1, *slope.shape[2:]) for slope in jax.lax.map(along, moving)]
+            return jnp.concatenate([probabilities(at), *slopes])
+
+        return Quantity(("slopes", column, tuple(alternatives)), of)
+
+    def _directions(self, place: int, alternatives: Sequence[str | None]) -> NDArray[Any]:
+        """Where an input moves with the column of each alternative, (I, [J,] 1, 1, 1)."""
+        symbol = self._program.inputs[place]
+        names = list(self._program.model.dataset.alternatives)
+        if symbol.ndim == 4:
+            moves: Any = [[i in (None, name) for name in names] for i in alternatives]
+        else:  # of wide data, or of one alternative of long data
+            key = symbol.tag.column
+            moves = [isinstance(key, str) or i in (None, key[1]) for i in alternatives]
+        return np.asarray(moves)[..., None, None, None]
 
     def _at_draws(self, theta: Any, fixed: Any, columns: Any) -> Any:
         """Choice probabilities at every draw, (J, T, B, R)."""
