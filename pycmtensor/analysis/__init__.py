@@ -3,5 +3,15 @@
 from pycmtensor.analysis.answers import Answers
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.scenario import Scenarios, scenario
 
-__all__ = ["Answers", "Prediction", "Responses", "elasticities", "marginal_effects", "predict"]
+__all__ = [
+    "Answers",
+    "Prediction",
+    "Responses",
+    "Scenarios",
+    "elasticities",
+    "marginal_effects",
+    "predict",
+    "scenario",
+]

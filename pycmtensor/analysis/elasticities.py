@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
+from pycmtensor.analysis.marginal import owners
 from pycmtensor.analysis.predict import engine_on, situation_weights
 from pycmtensor.checks import in_range
 from pycmtensor.engine import LocalEngine
@@ -171,10 +171,7 @@ def _asked(results: Estimated, column: str, at: str) -> _Asked:
 
 def _moved(engine: LocalEngine, column: str) -> dict[str, str | None]:
     """What moves, one after the other: its name in tables -> the alternative, or None for all together."""
-    model, ds = engine.model, engine.dataset
-    of_program = {engine.program.inputs[p] for p in engine.program.places_of(column)}
-    utilities = {"all": model.utility} if model.utility is not None else model.utilities
-    own = [name for name, V in utilities.items() if of_program & set(graph_inputs([V]))]
+    ds, own = engine.dataset, owners(engine, column)
     if not own:
         raise InferenceError(f"Column '{column}' is in no utility, only in availability. Compare scenarios instead.")
     if not ds.varies(column):

@@ -176,6 +176,11 @@ class Columns:
             )
         return by_situation[0]
 
+    @property
+    def situations(self) -> NDArray[np.integer]:
+        """Number of the choice situation, in the order of the frame, at each place of the axes (T, N)."""
+        return self._situations
+
     def of_situations(self, values: NDArray[Any]) -> NDArray[Any]:
         """Numbers on the axes (..., T, N) in the order of the choice situations of the frame, (..., S).
 

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.exceptions import ModelError
 
 if TYPE_CHECKING:
     from pycmtensor.engine.program import Program
 
-__all__ = ["Quantities", "Quantity"]
+__all__ = ["Quantities", "Quantity", "Term"]
 
 #: (theta, fixed values, columns) of a block -> an array with the axes Q, T, B or Q, T, B, R.
 OfBlock: TypeAlias = Callable[[Any, Any, Any], Any]
@@ -35,6 +40,19 @@ class Quantity:
     key: Hashable
     of: OfBlock
     columns: Sequence[NDArray[Any]] = ()
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number at every choice situation and draw, as a function of theta.
+
+    Attributes:
+        key: As in `Quantity`.
+        at_draws: (theta, fixed values, columns) of a block -> an array that broadcasts to (T, B, R).
+    """
+
+    key: Hashable
+    at_draws: OfBlock
 
 
 class Quantities:
@@ -104,6 +122,72 @@ class Quantities:
             key = symbol.tag.column
             moves = [isinstance(key, str) or i in (None, key[1]) for i in alternatives]
         return np.asarray(moves)[..., None, None, None]
+
+    def expression(self, symbol: Variable) -> Term:
+        """An expression of parameters, draws and columns that the model uses, (1 or T, 1 or B, 1 or R).
+
+        Raises:
+            ModelError: It depends on a column or on draws that the model does not use.
+        """
+        self._check_known(symbol)
+        function = self._program.lowered([pt.cast(symbol, pytensor.config.floatX)])
+
+        def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
+            (found,) = function(*self._program.unflatten(theta), *fixed, *columns)
+            return found if found.ndim == 3 else jnp.reshape(found, (1, 1, 1))
+
+        return Term(symbol, at_draws)
+
+    def marginal_utility(self, column: str, alternative: str) -> Term:
+        """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
+        model, program = self._program.model, self._program
+        j = model.alternatives.index(alternative)
+        V = program.lowered([model.V[j]])
+        moving = {p: self._directions(p, [alternative])[0] for p in program.places_of(column)}
+
+        def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
+            at = {p: columns[p] for p in moving}
+            direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in moving.items()}
+
+            def utility(x: Any) -> Any:
+                given = [x.get(p, own) for p, own in enumerate(columns)]
+                return V(*program.unflatten(theta), *fixed, *given)[0]
+
+            return jax.jvp(utility, (at,), (direction,))[1]
+
+        return Term(("marginal utility", column, alternative), at_draws)
+
+    def surplus(self, cost: Term, before: Sequence[NDArray[Any]]) -> Quantity:
+        r"""Expected maximum utility in money, and the share of draws at which that means nothing, (2, T, B).
+
+        .. math:: \frac{1}{R} \sum_r \frac{1}{- \beta_{cost}} E \max_j U_j
+
+        Args:
+            cost: The marginal utility of cost, which is negative.
+            before: The columns at which it is evaluated, as `LocalEngine.columns`.
+        """
+        model = self._program.model
+        maximum = self.expression(model.expected_maximum_utility(model.V))
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            utility = maximum.at_draws(theta, fixed, columns[: len(before)])
+            income = -cost.at_draws(theta, fixed, columns[len(before) :])
+            meaningless = jnp.broadcast_to(income <= 0, jnp.broadcast_shapes(income.shape, utility.shape))
+            money = utility / jnp.where(income > 0, income, 1.0)
+            shape = columns[self._program.chosen].shape[:2]
+            means = money.mean(axis=-1), meaningless.mean(axis=-1, dtype=money.dtype)
+            return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
+
+        return Quantity(("surplus", cost.key), of, before)
+
+    def _check_known(self, symbol: Variable) -> None:
+        for variable in graph_inputs([symbol]):
+            if hasattr(variable.tag, "column") and variable not in self._program.inputs:
+                key = variable.tag.column
+                column = key[0] if isinstance(key, tuple) else key
+                raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")
+            if hasattr(variable.tag, "draws") and variable.tag.draws not in self._program.model.draws:
+                raise ModelError(f"The expression depends on draws '{variable}', which the model does not use.")
 
     def _at_draws(self, theta: Any, fixed: Any, columns: Any) -> Any:
         """Choice probabilities at every draw, (J, T, B, R)."""

@@ -119,6 +119,10 @@ class Model:
         """Log-probability of the chosen alternative (T, N, R), given utilities in the form of `V`."""
         raise ModelError(f"{type(self).__name__} has no kernel. Use MNL, or write `log_probability` in a subclass.")
 
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Expected utility of the best available alternative up to a constant, (T, N, R), given utilities as `V`."""
+        raise ModelError(f"{type(self).__name__} does not say what the expected maximum utility is.")
+
     @property
     def free(self) -> list[Parameter]:
         """The parameters that are estimated."""
