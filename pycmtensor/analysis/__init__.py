@@ -4,14 +4,17 @@ from pycmtensor.analysis.answers import Answers
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
+from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 
 __all__ = [
     "Answers",
     "Prediction",
     "Responses",
     "Scenarios",
+    "WillingnessToPay",
     "elasticities",
     "marginal_effects",
     "predict",
     "scenario",
+    "wtp",
 ]

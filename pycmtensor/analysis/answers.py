@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,3 +73,22 @@ class Answers:
             kind: Kind of the covariance of the estimates.
         """
         return marginal_effects(self, column, at, alpha, kind)
+
+    def wtp(
+        self,
+        numerator: Expression,
+        denominator: Expression,
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        method: str = "delta",
+    ) -> WillingnessToPay:
+        """Willingness to pay, a ratio of marginal utilities; see `pycmtensor.analysis.wtp`.
+
+        Args:
+            numerator: A coefficient as text or symbols, which may be random, or a column ``ds["TRAIN_TT"]``.
+            denominator: Likewise, of cost.
+            alpha: One minus the coverage of the interval.
+            kind: Kind of the covariance of the estimates.
+            method: "delta" or "krinsky-robb".
+        """
+        return wtp(self, numerator, denominator, alpha, kind, method)

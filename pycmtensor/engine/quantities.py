@@ -157,6 +157,26 @@ class Quantities:
 
         return Term(("marginal utility", column, alternative), at_draws)
 
+    def ratio(self, above: Term, below: Term) -> Quantity:
+        """A ratio, which means nothing where its denominator is 0, and that, at every draw, (2, 1 or T, B, 1 or R)."""
+        return Quantity(("ratio", above.key, below.key), lambda *block: jnp.stack(self._divided(above, below, *block)))
+
+    def mean_ratio(self, above: Term, below: Term) -> Quantity:
+        """The sum of a ratio over the draws at which it is defined, and how many these are, both over R, (2, T, B)."""
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            ratio, denominator = self._divided(above, below, theta, fixed, columns)
+            means = jnp.where(denominator != 0, ratio, 0.0).mean(axis=-1), (denominator != 0).mean(axis=-1)
+            return jnp.stack([mean.astype(ratio.dtype) for mean in means])
+
+        return Quantity(("mean ratio", above.key, below.key), of)
+
+    def _divided(self, above: Term, below: Term, theta: Any, fixed: Any, columns: Any) -> tuple[Any, Any]:
+        numerator, denominator = (term.at_draws(theta, fixed, columns) for term in (above, below))
+        ratio = numerator / jnp.where(denominator != 0, denominator, 1.0)
+        shape = jnp.broadcast_shapes(ratio.shape, (1, columns[self._program.chosen].shape[1], 1))
+        return jnp.broadcast_to(ratio, shape), jnp.broadcast_to(denominator, shape)
+
     def surplus(self, cost: Term, before: Sequence[NDArray[Any]]) -> Quantity:
         r"""Expected maximum utility in money, and the share of draws at which that means nothing, (2, T, B).
 

@@ -207,4 +207,5 @@ def test_the_cost_of_one_alternative_in_long_data(canada: cmt.Results) -> None:
     by_column = cmt.scenario(canada, None, changes, cost=ds["cost", "air"]).surplus
     by_name = cmt.scenario(canada, None, changes, cost="cost").surplus
     assert by_column is not None
+    assert by_name is not None
     np.testing.assert_allclose(by_column, by_name, rtol=1e-10)
