@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
@@ -92,3 +94,14 @@ class Answers:
             method: "delta" or "krinsky-robb".
         """
         return wtp(self, numerator, denominator, alpha, kind, method)
+
+    def conditional_estimates(
+        self, coefficients: Mapping[str, Expression] | None = None, alpha: float = 0.05
+    ) -> ConditionalEstimates:
+        """Random coefficients of each individual given its choices; see `pycmtensor.analysis.conditional_estimates`.
+
+        Args:
+            coefficients: Name -> expression; None for all that `pycmtensor.coefficients` made.
+            alpha: One minus the coverage of the quantiles lower and upper.
+        """
+        return conditional_estimates(self, coefficients, alpha)

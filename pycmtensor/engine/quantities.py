@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import InferenceError, ModelError
 
 if TYPE_CHECKING:
     from pycmtensor.engine.program import Program
@@ -157,6 +157,32 @@ class Quantities:
 
         return Term(("marginal utility", column, alternative), at_draws)
 
+    def posterior(self, terms: Sequence[Term], quantiles: Sequence[float]) -> Quantity:
+        """Of each term the mean, standard deviation and quantiles given the choices, and its mean and mean square.
+
+        The axes are (terms * (4 + quantiles), 1, B). Raises an `InferenceError` when a term varies between situations.
+        """
+        at_draws = self._program.lowered([self._program.model.over_situations(self._program.model.V)])
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            (logL,) = at_draws(*self._program.unflatten(theta), *fixed, *columns)
+            w = jax.nn.softmax(logL, axis=-1)
+            rows = []
+            for term in terms:
+                found = term.at_draws(theta, fixed, columns)
+                if found.shape[0] > 1:
+                    raise InferenceError(
+                        f"The coefficient {term.key} varies between the choice situations of an individual, whose "
+                        "taste is one number. Ask for the coefficients that it is made of."
+                    )
+                beta = jnp.broadcast_to(found[0], w.shape)
+                mean = (w * beta).sum(axis=-1)
+                sd = jnp.sqrt((w * (beta - mean[:, None]) ** 2).sum(axis=-1))
+                rows += [mean, sd, *_quantiles(beta, w, quantiles), beta.mean(axis=-1), (beta**2).mean(axis=-1)]
+            return jnp.stack(rows)[:, None]
+
+        return Quantity(("posterior", tuple(term.key for term in terms), tuple(quantiles)), of)
+
     def ratio(self, above: Term, below: Term) -> Quantity:
         """A ratio, which means nothing where its denominator is 0, and that, at every draw, (2, 1 or T, B, 1 or R)."""
         return Quantity(("ratio", above.key, below.key), lambda *block: jnp.stack(self._divided(above, below, *block)))
@@ -235,3 +261,12 @@ class Quantities:
         given = self._program.model.choice_set
         one_by_one = given if isinstance(given, list) else [given]
         return self._program.lowered([pt.neq(pt.as_tensor_variable(1.0 if a is None else a), 0) for a in one_by_one])
+
+
+def _quantiles(values: Any, weights: Any, shares: Sequence[float]) -> list[Any]:
+    """The smallest of the values (B, R) up to which the weights (B, R) add up to each share, (B,)."""
+    order = jnp.argsort(values, axis=-1)
+    ordered = jnp.take_along_axis(values, order, axis=-1)
+    reached = jnp.cumsum(jnp.take_along_axis(weights, order, axis=-1), axis=-1)
+    places = [jnp.minimum((reached < share).sum(axis=-1), values.shape[-1] - 1) for share in shares]
+    return [jnp.take_along_axis(ordered, place[:, None], axis=-1)[:, 0] for place in places]
