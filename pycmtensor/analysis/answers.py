@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
+from pycmtensor.analysis.fit_measures import (
+    CrossValidation,
+    confusion,
+    cross_validate,
+    hit_rate,
+    llconstants,
+    shares_by,
+)
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.engine import LocalEngine
@@ -105,3 +113,32 @@ class Answers:
             alpha: One minus the coverage of the quantiles lower and upper.
         """
         return conditional_estimates(self, coefficients, alpha)
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the choice situations in which the most probable alternative was chosen."""
+        return hit_rate(self)
+
+    @property
+    def llconstants(self) -> float:
+        """Log-likelihood of a logit with constants only; see `pycmtensor.analysis.llconstants`."""
+        return llconstants(self)
+
+    @property
+    def rho2_constants(self) -> float:
+        """Rho-squared against constants only, 1 - LL / LL(constants)."""
+        return 1 - self.fit.llf / self.llconstants
+
+    def confusion(self) -> pd.DataFrame:
+        """Observed and most probable alternatives; see `pycmtensor.analysis.confusion`."""
+        return confusion(self)
+
+    def shares_by(self, segment: str, alpha: float = 0.05, kind: Kind = "classical") -> pd.DataFrame:
+        """Observed and predicted shares by the values of a column; see `pycmtensor.analysis.shares_by`."""
+        return shares_by(self, segment, alpha, kind)
+
+    def cross_validate(
+        self, folds: int = 5, seed: int = 0, by: str = "individual", alpha: float = 0.05
+    ) -> CrossValidation:
+        """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`."""
+        return cross_validate(self, folds, seed, by, alpha)
