@@ -46,7 +46,7 @@ def marginal_utility(engine: LocalEngine, of: Expression) -> tuple[Term, str]:
     """
     quantities, key = engine.program.quantities, column_of(of)
     if key is None:
-        return quantities.expression(in_parameters(of, engine.model.params)), text_of(of)
+        return quantities.expression(in_parameters(of, engine.model.params), key=of), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)
     found = owners(engine, column)
     if alternative is None and (len(found) != 1 or found == ["all"]):

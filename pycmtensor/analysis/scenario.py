@@ -37,7 +37,8 @@ class Scenarios:
     Attributes:
         shares: Market shares, of "before" and of each scenario.
         changes: Scenario minus before.
-        diversion: Where the demand goes that the alternative loses which loses most: the share of each other.
+        diversion: Of the alternative whose share moves most: which part of what it loses goes to each other one, or of
+            what it gains comes from there.
         surplus: Change in consumer surplus of a choice situation, on average, in the unit of cost; None without cost.
         gains: Change in consumer surplus of each choice situation, one column per scenario; None without cost.
         alpha: One minus the coverage of the intervals.
@@ -84,7 +85,7 @@ def scenario(
 
     .. math::
         S_j = \frac{\sum_n w_n P_{jn}}{\sum_n w_n}, \quad
-        D_{ij} = \frac{\Delta S_j}{-\Delta S_i}, \quad
+        D_j = \frac{\Delta S_j}{-\Delta S_i}, \quad i = \arg\max_j |\Delta S_j|, \quad
         \Delta CS = \frac{\sum_n w_n \operatorname{mean}_r [\Delta E \max_j U_{jnr} / \alpha_{nr}]}{\sum_n w_n}
 
     with the marginal utility of money :math:`\alpha = -\beta_{cost}`, that of before. Standard errors are those of the
@@ -198,14 +199,13 @@ def _gains(results: Estimated, states: Mapping[str, LocalEngine], quantity: Quan
 
 
 def _diverted(change: Dual) -> Dual:
-    """Change of each alternative over the loss of the one that loses most, (M, J); missing for that one."""
+    """Change of each alternative over the opposite change of the one that moves most, (M, J); missing for that one."""
     M, J = change.value.shape
-    loser = change.value.argmin(axis=1)
-    loss = change[np.arange(M), loser] * -1.0
-    is_loser = np.arange(J) == loser[:, None]
-    safe = Dual(np.where(loss.value > 0, loss.value, np.nan)[:, None], loss.slope[:, None])
-    ratio = change / safe
-    return Dual(np.where(is_loser, np.nan, ratio.value), ratio.slope)
+    most = np.abs(change.value).argmax(axis=1)
+    moved = change[np.arange(M), most]
+    moved = Dual(np.where(moved.value != 0, -moved.value, np.nan)[:, None], -moved.slope[:, None])
+    ratio = change / moved
+    return Dual(np.where(np.arange(J) == most[:, None], np.nan, ratio.value), ratio.slope)
 
 
 @dataclass(frozen=True)

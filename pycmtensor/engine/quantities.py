@@ -123,8 +123,12 @@ class Quantities:
             moves = [isinstance(key, str) or i in (None, key[1]) for i in alternatives]
         return np.asarray(moves)[..., None, None, None]
 
-    def expression(self, symbol: Variable) -> Term:
+    def expression(self, symbol: Variable, key: Hashable) -> Term:
         """An expression of parameters, draws and columns that the model uses, (1 or T, 1 or B, 1 or R).
+
+        Args:
+            symbol: The expression.
+            key: The same for the same expression.
 
         Raises:
             ModelError: It depends on a column or on draws that the model does not use.
@@ -136,7 +140,7 @@ class Quantities:
             (found,) = function(*self._program.unflatten(theta), *fixed, *columns)
             return found if found.ndim == 3 else jnp.reshape(found, (1, 1, 1))
 
-        return Term(symbol, at_draws)
+        return Term(key, at_draws)
 
     def marginal_utility(self, column: str, alternative: str) -> Term:
         """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
@@ -213,7 +217,7 @@ class Quantities:
             before: The columns at which it is evaluated, as `LocalEngine.columns`.
         """
         model = self._program.model
-        maximum = self.expression(model.expected_maximum_utility(model.V))
+        maximum = self.expression(model.expected_maximum_utility(model.V), "expected maximum utility")
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
             utility = maximum.at_draws(theta, fixed, columns[: len(before)])
