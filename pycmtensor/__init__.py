@@ -1,6 +1,7 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
 from pycmtensor import coefficients, datasets, exceptions
+from pycmtensor.analysis import scenario
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Starts, Stochastic
@@ -53,5 +54,6 @@ __all__ = [
     "identification",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "scenario",
     "vuong",
 ]

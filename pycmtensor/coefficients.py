@@ -36,7 +36,7 @@ def normal(name: str, mean: Expression, sd: Expression, within: bool = False) ->
         sd: Standard deviation, likewise.
         within: Whether it is drawn anew in every choice situation.
     """
-    return mean + sd * Draws(name, within=within)()
+    return _named(name, mean + sd * Draws(name, within=within)())
 
 
 def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within: bool = False) -> Variable:
@@ -50,19 +50,19 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
     """
     if sign not in (1, -1):
         raise ModelError(f"lognormal '{name}': sign is 1 or -1, found {sign!r}.")
-    return sign * pt.exp(normal(name, mean, sd, within))
+    return _named(name, sign * pt.exp(normal(name, mean, sd, within)))
 
 
 def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Uniform between centre - spread and centre + spread."""
-    return centre + spread * (2.0 * Draws(name, "uniform", within)() - 1.0)
+    return _named(name, centre + spread * (2.0 * Draws(name, "uniform", within)() - 1.0))
 
 
 def triangular(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Symmetric triangular between centre - spread and centre + spread."""
     u = Draws(name, "uniform", within)()
     t = pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u)))
-    return centre + spread * t
+    return _named(name, centre + spread * t)
 
 
 def truncated_normal(
@@ -78,7 +78,7 @@ def truncated_normal(
     low = _share_below((lower - mean) / sd) if np.isfinite(lower) else 0.0
     high = _share_below((upper - mean) / sd) if np.isfinite(upper) else 1.0
     u = low + (high - low) * Draws(name, "uniform", within)()
-    return mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0)
+    return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0))
 
 
 def johnson_sb(
@@ -87,7 +87,7 @@ def johnson_sb(
     """lower + (upper - lower) / (1 + exp(-(mean + sd z))): bounded, with one peak or two (Johnson 1949,
     doi:10.1093/biomet/36.1-2.149).
     """
-    return lower + (upper - lower) * pt.sigmoid(normal(name, mean, sd, within))
+    return _named(name, lower + (upper - lower) * pt.sigmoid(normal(name, mean, sd, within)))
 
 
 def student_t(name: str, centre: Expression, scale: Expression, df: float, within: bool = False) -> Variable:
@@ -102,7 +102,7 @@ def student_t(name: str, centre: Expression, scale: Expression, df: float, withi
     if not df > 0:
         raise ModelError(f"student_t '{name}': df must be positive, found {df!r}.")
     u, v = Draws(f"{name}.radius", "uniform", within)(), Draws(f"{name}.angle", "uniform", within)()
-    return centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v)
+    return _named(name, centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v))
 
 
 def correlated(
@@ -136,10 +136,10 @@ def correlated(
         for i in range(len(names))
         for k in range(i + 1)
     }
-    coefficients = {
-        name: means[name] + sum((C[i, k] * z[names[k]] for k in range(i + 1)), start=pt.as_tensor_variable(0.0))
-        for i, name in enumerate(names)
-    }
+    coefficients = {}
+    for i, name in enumerate(names):
+        deviation = sum((C[i, k] * z[names[k]] for k in range(i + 1)), start=pt.as_tensor_variable(0.0))
+        coefficients[name] = _named(name, means[name] + deviation)
 
     def covariance(i: int, j: int) -> Variable:
         return sum((C[i, k] * C[j, k]() for k in range(min(i, j) + 1)), start=pt.as_tensor_variable(0.0))
@@ -160,3 +160,9 @@ def correlated(
 def _share_below(x: Variable) -> Variable:
     """Phi(x)."""
     return 0.5 * pt.erfc(-x / np.sqrt(2.0))
+
+
+def _named(name: str, coefficient: Variable) -> Variable:
+    """The coefficient, which knows its name, for tables of individuals' tastes."""
+    coefficient.tag.coefficient = name
+    return coefficient

@@ -27,7 +27,7 @@ from pytensor.tensor.subtensor import Subtensor
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 
-__all__ = ["ParameterFunction", "Relation", "constraint", "matrix", "relations_of", "text_of"]
+__all__ = ["ParameterFunction", "Relation", "constraint", "in_parameters", "matrix", "relations_of", "text_of"]
 
 Array = NDArray[np.floating]
 #: Text such as "b_time / b_cost", a parameter, or a PyTensor expression of parameters.
@@ -207,6 +207,38 @@ def matrix(
 
 
 # ---- symbols --------------------------------------------------------------------------------------------------------
+
+
+def in_parameters(expression: Expression, parameters: Iterable[Parameter]) -> Variable:
+    """Text or symbols as an expression of these parameters, which are found by their names.
+
+    Args:
+        expression: As in `ParameterFunction.of`; symbols may depend on columns and draws too.
+        parameters: Those of a model.
+
+    Raises:
+        ModelError: The text cannot be read, or a name is unknown.
+
+    Examples:
+        >>> from pycmtensor.expressions import Beta
+        >>> time, cost = Beta("b_time", 3.0), Beta("b_cost", 2.0)
+        >>> float(in_parameters("b_time / b_cost", [time, cost]).eval())
+        1.5
+    """
+    symbols, text = _symbols(expression), text_of(expression)
+    known = {parameter.name: parameter() for parameter in parameters}
+    for parameter in parameters:
+        if parameter.shape:
+            indices = np.ndindex(*parameter.shape)
+            known |= dict(zip(parameter.labels(), (parameter[index] for index in indices), strict=True))
+    own: dict[Variable, Variable] = {}
+    for variable in graph_inputs([symbols]):
+        named = getattr(variable.tag, "parameter", None)
+        name = getattr(variable.tag, "label", None) if named is None else named.name
+        if name is not None:
+            _check_known(name, known, text)
+            own[variable] = known[name]
+    return clone_replace(symbols, own, rebuild_strict=False) if own else symbols
 
 
 def _symbols(expression: Expression) -> Variable:

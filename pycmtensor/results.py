@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.analysis import Answers
 from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
@@ -39,6 +40,7 @@ from pycmtensor.inference import (
 )
 from pycmtensor.inference.identification import of_fit
 from pycmtensor.inference.normal import two_sided
+from pycmtensor.inference.protocol import likelihood_of
 from pycmtensor.models import Model
 from pycmtensor.relations import Expression, Relation, text_of
 from pycmtensor.report import Summary
@@ -121,7 +123,7 @@ def estimate(
     return Results(fit, engine)
 
 
-class Results:
+class Results(Answers):
     """Estimates with their uncertainty and fit.
 
     Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:
@@ -454,9 +456,7 @@ class Results:
         return np.unique(labels, return_inverse=True)[1]
 
     def _likelihood(self, what: str) -> LocalEngine:
-        if self.engine is None:
-            raise PyCMTensorError(f"The model and the data, which {what} need, are not at hand. Estimate again.")
-        return self.engine
+        return likelihood_of(self, what)
 
     def _by_name(self) -> dict[str, float]:
         return dict(zip(self.fit.labels, self.fit.theta.tolist(), strict=True))

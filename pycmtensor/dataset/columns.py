@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor
@@ -17,6 +17,9 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import panel
 from pycmtensor.exceptions import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Columns", "Special"]
 
@@ -38,7 +41,7 @@ class Columns:
     """
 
     alternatives: dict[str, Hashable]
-    choice: str
+    choice: str | None
     individual: str | None
     weights: str | None
     n_alternatives: int
@@ -92,6 +95,16 @@ class Columns:
         """Whether an individual can have several choice situations."""
         return self.individual is not None
 
+    @property
+    def choices_known(self) -> bool:
+        """Whether there is a choice column; without one, the first alternative stands in place of the chosen one."""
+        return self.choice is not None
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Column -> unit, as far as the frame knows them: ``frame.attrs["units"]`` of pandas."""
+        return self._table.units
+
     # ---- numbers ----------------------------------------------------------------------------------------------
 
     def array(self, column: str | Variable) -> NDArray[Any]:
@@ -135,6 +148,7 @@ class Columns:
     @property
     def chosen_alternatives(self) -> NDArray[np.integer]:
         """Position of the chosen alternative in ``alternatives``, (T, N)."""
+        self._need_choices("The chosen alternatives")
         return self._chosen[self._situations]
 
     def groups(self, column: str) -> NDArray[np.integer]:
@@ -161,6 +175,50 @@ class Columns:
                 "hold whole individuals."
             )
         return by_situation[0]
+
+    @property
+    def situations(self) -> NDArray[np.integer]:
+        """Number of the choice situation, in the order of the frame, at each place of the axes (T, N)."""
+        return self._situations
+
+    def of_situations(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Numbers on the axes (..., T, N) in the order of the choice situations of the frame, (..., S).
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "who": [7, 3, 7]})
+            >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who")
+            >>> ds.of_situations(np.array([[1, 2], [3, 0]])).tolist()
+            [1, 2, 3]
+        """
+        ordered = np.empty((*values.shape[:-2], self.nobs), values.dtype)
+        ordered[..., self._situations[self._is_observed]] = values[..., self._is_observed]
+        return ordered
+
+    def situation_values(self, column: str) -> NDArray[Any]:
+        """The values of any column in the order of the choice situations, (S,).
+
+        Raises:
+            DatasetError: The column does not exist, misses values, or changes within a situation of long data.
+        """
+        return self._by_situation(column)
+
+    @property
+    def situation_labels(self) -> pd.Index:
+        """What choice situations are called in tables: the index of a pandas frame, or 0 to S - 1."""
+        import pandas as pd
+
+        index = self._table.index
+        return pd.RangeIndex(self.nobs) if index is None else index
+
+    @property
+    def individual_labels(self) -> pd.Index:
+        """Identifiers of the individuals on the axis N; those of the choice situations where each is one."""
+        import pandas as pd
+
+        if self.individual is None:
+            return self.situation_labels
+        return pd.Index(self._by_situation(self.individual)[self._situations[0]], name=self.individual)
 
     def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
         """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
@@ -231,6 +289,13 @@ class Columns:
         symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(*leading, T, None, 1))
         symbol.tag.column = key
         return symbol
+
+    def _need_choices(self, what: str) -> None:
+        if not self.choices_known:
+            raise DatasetError(
+                f"{what} cannot be told: the data set has no choice column. Add one to the frame and name it with "
+                "choice=..."
+            )
 
     def _is_named(self, alternative: str) -> None:
         if alternative not in self.alternatives:

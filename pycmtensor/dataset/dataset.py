@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.dataset.changes import changed, means
 from pycmtensor.dataset.columns import Columns
 from pycmtensor.dataset.describe import Description, alternatives_table, columns_table, remarks, repeated
 from pycmtensor.dataset.frames import Table
@@ -32,7 +33,8 @@ class Dataset(Columns):
     Args:
         frame: A pandas, polars or PyArrow table, a DuckDB relation, any other frame that narwhals supports, or the
             path of a Parquet or CSV file.
-        choice: The column that holds the code of the chosen alternative.
+        choice: The column that holds the code of the chosen alternative; None when the choices are not known, for data
+            to predict with.
         alternatives: Name of every alternative -> its code in the choice column. The order is the order of tables.
         individual: The column that identifies the decision maker: rows with one value are the choice situations of
             one individual (a panel), in the order of the rows. None when every row is an individual of its own.
@@ -62,7 +64,7 @@ class Dataset(Columns):
     def __init__(
         self,
         frame: Any,
-        choice: str,
+        choice: str | None,
         alternatives: Mapping[str, Hashable],
         individual: str | None = None,
         weights: str | None = None,
@@ -72,13 +74,16 @@ class Dataset(Columns):
         self.n_alternatives = len(self.alternatives)
         self.choice, self.individual, self.weights = choice, individual, weights
         self._situation_of = self._situation_rows = np.arange(len(self._table))
-        self._arrange(code_positions(self._table.complete(choice), self.alternatives, choice))
+        if choice is None:
+            self._arrange(np.zeros(len(self._table), dtype=int))
+        else:
+            self._arrange(code_positions(self._table.complete(choice), self.alternatives, choice))
 
     @staticmethod
     def from_long(
         frame: Any,
         *,
-        choice: str,
+        choice: str | None,
         alternative: str,
         situation: str,
         individual: str | None = None,
@@ -89,6 +94,63 @@ class Dataset(Columns):
         from pycmtensor.dataset.long import LongDataset
 
         return LongDataset(frame, choice, alternative, situation, individual, weights, alternatives)
+
+    def like(self, frame: Any) -> Dataset:
+        """A data set of another frame with the options of this one, to predict with a model that was made with it.
+
+        Args:
+            frame: As in `Dataset`, with the columns that this data set names. Without the choice column, its choices
+                are not known.
+
+        Raises:
+            DatasetError: As `Dataset`.
+
+        Examples:
+            >>> import pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2]}), choice="mode", alternatives={"car": 1, "bus": 2})
+            >>> new = ds.like(pd.DataFrame({"time": [10.0, 20, 30]}))
+            >>> new, new.choices_known
+            (Dataset(3 choice situations of 3 individuals; alternatives car, bus), False)
+        """
+        table = Table(frame)
+        choice = self.choice if self.choice in table.columns else None
+        return self._of_frame(table.frame, choice, self.alternatives)
+
+    def with_columns(self, changes: Mapping[Any, Any]) -> Dataset:
+        """This data set with other values in some columns; the frame stays as it is.
+
+        Args:
+            changes: Column -> a number, an array of one number per row, or a function of the old values. In long data
+                (column, alternative) changes the rows of one alternative.
+
+        Raises:
+            DatasetError: A column does not exist, holds no numbers or says who chooses what, or new values do not fit.
+
+        Examples:
+            >>> import pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2], "cost": [4.0, 8]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.with_columns({"cost": lambda cost: 1.5 * cost}).array("cost").ravel().tolist()
+            [6.0, 12.0]
+        """
+        for key in changes:
+            column = key[0] if isinstance(key, tuple) else key
+            if self._roles().get(column, "weights") != "weights":
+                raise DatasetError(f"Column '{column}' says who chooses what; only other columns can be changed.")
+        rows = [(key if isinstance(key, str) else key[0], self._rows_named(key), new) for key, new in changes.items()]
+        return self._of_frame(changed(self._table, rows), self.choice, self.alternatives)
+
+    def at_means(self) -> Dataset:
+        """One choice situation with the weighted means of all columns of numbers, of each alternative in long data."""
+        group, identifiers = self._averaged()
+        kept = {column: value for column, value in identifiers.items() if column is not None}
+        weights = self.of_situations(np.broadcast_to(self.individual_weights, self._situations.shape))
+        frame = means(self._table, group, weights[self._situation_of], kept)
+        return self._of_frame(frame, None, self.alternatives)
+
+    def varies(self, column: str) -> bool:
+        """Whether a column has a value for each alternative of a situation; in wide data every column has one value."""
+        self._table.column(column)
+        return False
 
     # ---- parts ------------------------------------------------------------------------------------------------
 
@@ -116,6 +178,7 @@ class Dataset(Columns):
             Dataset(2 choice situations of 2 individuals; alternatives car, tram)
         """
         self._is_named(alternative)
+        self._need_choices("Which situations are left")
         names = list(self.alternatives)
         if len(names) < 3:
             raise DatasetError(f"Without '{alternative}', one alternative is left: there is nothing to choose.")
@@ -192,6 +255,8 @@ class Dataset(Columns):
             2          1         car     0  20.0
             3          1         bus     1  12.0
         """
+        self._need_choices("A frame with one choice in each situation")
+        assert self.choice is not None
         return stacked(self._table, list(self.alternatives), self._chosen, self.choice, varying, availability or {})
 
     # ---- what it is -------------------------------------------------------------------------------------------
@@ -215,6 +280,7 @@ class Dataset(Columns):
             >>> report.columns.note["income"], int(report.columns.missing["income"])
             ('', 1)
         """
+        self._need_choices("Shares of alternatives")
         known = self._available(availability or {})
         alternatives = alternatives_table(list(self.alternatives), self._chosen, known)
         roles = self._roles()
@@ -251,7 +317,21 @@ class Dataset(Columns):
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         """The data set of some choice situations, in the order of the frame."""
         rows = self._table.rows(np.sort(situations))
-        return Dataset(rows, self.choice, alternatives or self.alternatives, self.individual, self.weights)
+        return self._of_frame(rows, self.choice, alternatives or self.alternatives)
+
+    def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> Dataset:
+        """A data set of this kind and with these options of another frame."""
+        return Dataset(frame, choice, alternatives, self.individual, self.weights)
+
+    def _rows_named(self, key: str | tuple[str, str]) -> NDArray[np.bool_]:
+        """The rows that a change of a column is about, (rows,)."""
+        if isinstance(key, tuple):
+            raise DatasetError(f"Wide data have a column for each alternative, found {key!r}. Name that column alone.")
+        return np.ones(len(self._table), dtype=bool)
+
+    def _averaged(self) -> tuple[NDArray[np.integer], dict[str | None, Any]]:
+        """Which rows are averaged together, (rows,), and what the identifiers of the averages are."""
+        return np.zeros(len(self._table), dtype=int), {self.individual: [0], self.weights: [1.0]}
 
     def _units(self, by: str) -> NDArray[np.integer]:
         """What is drawn: individuals, or groups of them, as numbers (N,)."""

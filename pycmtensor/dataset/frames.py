@@ -71,6 +71,16 @@ class Table:
         """Names of the columns."""
         return list(self.frame.columns)
 
+    @property
+    def units(self) -> dict[str, str]:
+        """Column -> unit, where a pandas frame has them as ``attrs["units"]``."""
+        return dict(getattr(self.frame.to_native(), "attrs", {}).get("units", {}))
+
+    @property
+    def index(self) -> Any:
+        """The index of a pandas frame, None for other kinds."""
+        return nw.maybe_get_index(self.frame)
+
     def __len__(self) -> int:
         return len(self.frame)
 

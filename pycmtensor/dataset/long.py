@@ -19,6 +19,8 @@ from pycmtensor.dataset.reshape import differs, unstacked
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pycmtensor.dataset.sampling import SampledDataset
 
 __all__ = ["LongDataset"]
@@ -34,7 +36,8 @@ class LongDataset(Dataset):
 
     Args:
         frame: As in `Dataset`.
-        choice: The column that is 1 (or True) in the row of the chosen alternative and 0 (or False) in others.
+        choice: The column that is 1 (or True) in the row of the chosen alternative and 0 (or False) in others; None
+            when the choices are not known.
         alternative: The column that says which alternative a row is.
         situation: The column that identifies the choice situation, over the whole frame.
         individual: As in `Dataset`; constant within a situation. None when every situation is an individual.
@@ -68,7 +71,7 @@ class LongDataset(Dataset):
     def __init__(
         self,
         frame: Any,
-        choice: str,
+        choice: str | None,
         alternative: str,
         situation: str,
         individual: str | None = None,
@@ -136,6 +139,11 @@ class LongDataset(Dataset):
         """
         return self._coefficients(values).dimshuffle(0, "x", "x", "x")
 
+    def varies(self, column: str) -> bool:
+        """Whether a column differs between the alternatives of a situation."""
+        values = self._table.column(column).to_numpy()
+        return differs(values, values[self._situation_rows[self._situation_of]])
+
     # ---- parts ------------------------------------------------------------------------------------------------
 
     def without(self, alternative: str) -> LongDataset:
@@ -175,18 +183,18 @@ class LongDataset(Dataset):
         """
         from pycmtensor.dataset.sampling import SampledDataset
 
+        self._need_choices("Samples with the chosen alternative")
         return SampledDataset.drawn_from(self, n, seed, weights)
 
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> LongDataset:
         names = list(self.alternatives)
         kept = np.isin(names, list(alternatives or names))
         rows = np.flatnonzero(np.isin(self._situation_of, situations) & kept[self._alternative_of])
-        return self._of_rows(rows, alternatives or self.alternatives)
+        return self._of_frame(self._table.rows(rows), self.choice, alternatives or self.alternatives)
 
-    def _of_rows(self, rows: NDArray[np.integer], alternatives: Mapping[str, Hashable]) -> LongDataset:
-        """A data set of this kind of some rows."""
-        given = self.choice, self.alternative, self.situation, self.individual, self.weights
-        return type(self)(self._table.rows(rows), *given, alternatives)
+    def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> LongDataset:
+        given = choice, self.alternative, self.situation, self.individual, self.weights
+        return LongDataset(frame, *given, alternatives)
 
     # ---- as frames --------------------------------------------------------------------------------------------
 
@@ -207,12 +215,37 @@ class LongDataset(Dataset):
                trip chosen  time_car  time_bus
             0     1    car         9        15
         """
+        self._need_choices("A frame with one choice in each situation")
+        assert self.choice is not None
         names = list(self.alternatives)
         at = cells(self._alternative_of, self._situation_of, len(names))
         labels = self.situation, self.choice, self.alternative
         return unstacked(self._table, at, self._situation_rows, names, self._chosen, labels)
 
     # ---- construction -----------------------------------------------------------------------------------------
+
+    def _rows_named(self, key: str | tuple[str, str]) -> NDArray[np.bool_]:
+        if isinstance(key, str):
+            return super()._rows_named(key)
+        _, alternative = self._checked_pair(key)
+        return self._alternative_of == list(self.alternatives).index(alternative)
+
+    def _averaged(self) -> tuple[NDArray[np.integer], dict[str | None, Any]]:
+        present, group = np.unique(self._alternative_of, return_inverse=True)
+        codes = list(self.alternatives.values())
+        constant = {self.individual: np.zeros(len(present)), self.weights: np.ones(len(present))}
+        own: dict[str | None, Any] = {
+            self.alternative: [codes[j] for j in present],
+            self.situation: np.zeros(len(present)),
+        }
+        return group, {**constant, **own}
+
+    @property
+    def situation_labels(self) -> pd.Index:
+        """What choice situations are called in tables: the values of the column that identifies them."""
+        import pandas as pd
+
+        return pd.Index(self._table.complete(self.situation)[self._situation_rows], name=self.situation)
 
     def _check_rows(self) -> None:
         """No situation has an alternative twice."""
@@ -228,7 +261,9 @@ class LongDataset(Dataset):
             )
 
     def _chosen_rows(self) -> NDArray[np.integer]:
-        """The row of the chosen alternative of each situation, (S,)."""
+        """The row of the chosen alternative of each situation, (S,); the first row when choices are not known."""
+        if self.choice is None:
+            return np.unique(self._situation_of, return_index=True)[1]
         flags = self._table.complete(self.choice)
         strange = np.flatnonzero(~np.isin(flags, [0, 1]))
         if len(strange):
@@ -333,9 +368,7 @@ class LongDataset(Dataset):
         return {**super()._roles(), self.situation: "situation", self.alternative: "alternative"}
 
     def _shared_columns(self) -> list[str]:
-        at = self._situation_rows[self._situation_of]
-        values = {name: self._table.column(name).to_numpy() for name in self._table.columns}
-        return [name for name, x in values.items() if not differs(x, x[at])]
+        return [name for name in self._table.columns if not self.varies(name)]
 
     def _available(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
         own = cells(self._alternative_of, self._situation_of, len(self.alternatives)) >= 0

@@ -69,9 +69,9 @@ class SampledDataset(LongDataset):
         """An error: the correction would be that of the last sample only."""
         raise DatasetError("The alternatives are a sample already. Draw from the data set that has them all.")
 
-    def _of_rows(self, rows: NDArray[np.integer], alternatives: Mapping[str, Hashable]) -> SampledDataset:
-        given = self.choice, self.alternative, self.situation, self.individual, self.weights
-        return SampledDataset(self.n, self._table.rows(rows), *given, alternatives)
+    def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> SampledDataset:
+        given = choice, self.alternative, self.situation, self.individual, self.weights
+        return SampledDataset(self.n, frame, *given, alternatives)
 
     def _places(self) -> tuple[NDArray[np.integer], int]:
         return _rank(self._alternative_of, self._situation_of), self.n

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.protocol import Array, FirstOrder, SecondOrder
+from pycmtensor.engine.quantities import Quantity
 from pycmtensor.models.base import Model
 
 __all__ = ["LocalEngine"]
@@ -48,19 +50,28 @@ class LocalEngine:
     def __init__(
         self, model: Model, data: Dataset | None = None, block: int | None = None, cores: int | None = None
     ) -> None:
-        data = data or model.dataset
         statuses = tuple(parameter.status for parameter in model.params)
         self.program: Program = model.compiled.get(statuses) or model.compiled.setdefault(statuses, Program(model))
         self.labels = tuple(label for p in self.program.free for label in p.labels())
-        self.model, self.dataset, self.n_individuals = model, data, data.n_individuals
+        self.model = model
         self.fixed = [p.get_value() for p in self.program.fixed]
         self.dtype = np.result_type(*(p.get_value() for p in self.program.free))
         self.cores = cores or (_usable_cores() if _on_cpu() else 1)
+        self._place(data or model.dataset, block, cores)
+
+    def _place(self, data: Dataset, block: int | None, cores: int | None) -> None:
+        self.dataset, self.n_individuals = data, data.n_individuals
         self._rows: list[Any] = []  # of the last evaluation, by part
         self._shape = self._divided(
             block, cores or min(self.cores, data.nobs * self.program.alternatives // ROWS_PER_CORE)
         )
-        self._placed = model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
+        self._placed = self.model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
+
+    def on(self, data: Dataset) -> LocalEngine:
+        """The same program, with the same values of fixed parameters, on other data."""
+        other = copy(self)
+        other._place(data, None, None)
+        return other
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy compiles anew and places its data anew; fixed parameters keep the values of this engine."""
@@ -79,10 +90,35 @@ class LocalEngine:
 
     def probabilities(self, theta: Array) -> Array:
         """Choice probabilities (J, T, N), 0 where an alternative is unavailable."""
-        _, parts = self._summed(self.program.probabilities, theta)
-        blocks = np.concatenate([np.moveaxis(np.asarray(P), 0, 2) for P in parts], axis=2)
-        P = blocks.reshape(*blocks.shape[:2], -1)[..., : self.n_individuals]
-        return np.where(self.model.available(self.dataset), P, 0.0)
+        return self.by_situation(self.program.quantities.probabilities, theta)
+
+    def by_situation(self, quantity: Quantity, theta: Array) -> Array:
+        """A quantity in every choice situation, (Q, T, N), or at every draw (Q, T, N, R)."""
+        _, found = self._summed(self.program.by_situation(quantity), theta, self._with(quantity.columns))
+        blocks = np.concatenate([np.moveaxis(np.asarray(q), 0, 2) for q in found], axis=2)
+        return blocks.reshape(*blocks.shape[:2], -1, *blocks.shape[4:])[:, :, : self.n_individuals]
+
+    def totals(self, quantity: Quantity, weights: Array, theta: Array) -> tuple[Array, Array]:
+        r"""Weighted sums of a quantity and their derivatives.
+
+        Args:
+            quantity: Of Q numbers in every choice situation, q_{qtn}.
+            weights: M weights of each situation, (M, T, N).
+            theta: Parameters (K,).
+
+        Returns:
+            :math:`\sum_{tn} w_{mtn} q_{qtn}`, (M, Q), and its derivatives with theta, (M, Q, K).
+        """
+        weights = np.asarray(weights, dtype=self.dtype)[..., None]
+        parts = self._with([*quantity.columns], weights)
+        return self._summed(self.program.totals(quantity), theta, parts)[0]
+
+    def _with(self, columns: Sequence[Array], weights: Array | None = None) -> list[tuple[Any, list[Any]]]:
+        """The parts with further columns, and with weights that are 0 where a part is filled up."""
+        further = [self._divide(column) for column in columns]
+        if weights is not None:
+            further.append(self._divide(weights, fill="constant"))
+        return [(w, [*own, *(x[i] for x in further)]) for i, (w, own) in enumerate(self.parts)]
 
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
@@ -99,7 +135,7 @@ class LocalEngine:
 
         A column (J, T, N, 1) becomes J columns.
         """
-        columns = [column[..., 0] for column in self._columns()]
+        columns = [column[..., 0] for column in self.columns()]
         rows = np.concatenate([column.reshape(-1, *column.shape[-2:]) for column in columns]).T
         return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
 
@@ -114,11 +150,11 @@ class LocalEngine:
         key = (self.program, self._shape)
         if key not in self._placed:
             weights = self._divide(self.dataset.individual_weights[None, :, None], fill="constant")
-            columns = zip(*(self._divide(column) for column in self._columns()), strict=True)
+            columns = zip(*(self._divide(column) for column in self.columns()), strict=True)
             self._placed[key] = [(w[:, 0, :, 0], list(c)) for w, c in zip(weights, columns, strict=True)]
         return self._placed[key]
 
-    def _columns(self) -> list[Array]:
+    def columns(self) -> list[Array]:
         """The columns that the program takes, and the numbers of the individuals if it makes draws."""
         columns = [self.dataset.array(symbol) for symbol in self.program.inputs]
         if self.program.draws is not None:
@@ -126,10 +162,12 @@ class LocalEngine:
             columns.append(np.broadcast_to(numbers, (self.dataset.n_situations, self.n_individuals, 1)))
         return columns
 
-    def _summed(self, function: Callable[..., Any], theta: Array) -> tuple[Any, list[Any]]:
+    def _summed(
+        self, function: Callable[..., Any], theta: Array, parts: list[tuple[Any, list[Any]]] | None = None
+    ) -> tuple[Any, list[Any]]:
         """Sums over all parts, and what each part says of its individuals."""
         theta = np.asarray(theta, dtype=self.dtype)
-        running = [function(theta, self.fixed, *part) for part in self.parts]
+        running = [function(theta, self.fixed, *part) for part in parts or self.parts]
         first, *others = (jax.tree.map(np.asarray, sums) for sums, _ in running)
         for sums in others:
             first = jax.tree.map(np.add, first, sums)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
+from pycmtensor.engine.likelihood import Differentiated, Likelihood
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.quantities import Quantities, Quantity
 from pycmtensor.engine.simulated import SimulatedLogit
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.xla import compile_with_xla
+from pycmtensor.exceptions import ModelError
 from pycmtensor.models.base import Model
 
 __all__ = ["Program", "over_blocks"]
@@ -30,27 +32,49 @@ class Program:
     """
 
     def __init__(self, model: Model) -> None:
-        self._chosen = model.dataset.chosen
+        self.model, self._chosen = model, model.dataset.chosen
         self.free, self.fixed = model.free, [p for p in model.params if p.status == 1]
         inputs = set(graph_inputs([model.logprob]))
         self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
         self.draws = Simulation(model) if model.sampling else None
         self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)  #: J of the largest array
         arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
-        self._model, self._arguments = model, arguments
+        self._arguments = arguments
+        self._compiled: dict[Any, Callable[..., Any]] = {}
         self.likelihood: Likelihood = (
             SimulatedLogit.of(model, arguments, self.draws)
             or LinearUtilities.of(model, arguments)
-            or Differentiated(self._lowered(arguments, [model.logprob]), self.free)
+            or Differentiated(self.lowered([model.logprob]), self.free)
         )
 
-    def _lowered(self, arguments: list[Any], outputs: list[Any]) -> Callable[..., Any]:
-        """A function of the arguments; with draws, the last argument numbers the individuals."""
+    @property
+    def chosen(self) -> int:
+        """Which of the inputs is the chosen alternative."""
+        return self.inputs.index(self._chosen)
+
+    def places_of(self, column: str) -> list[int]:
+        """Which of the inputs hold the numbers of a column, of all alternatives or of one.
+
+        Raises:
+            ModelError: None does.
+        """
+        keys = [symbol.tag.column for symbol in self.inputs]
+        names = [key[0] if isinstance(key, tuple) else key for key in keys]
+        places = [p for p, name in enumerate(names) if name == column]
+        if not places:
+            known = sorted({name for name in names if isinstance(name, str)})
+            near = get_close_matches(str(column), known, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It uses {', '.join(known)}."
+            raise ModelError(f"The model does not use a column {column!r}. {hint}")
+        return places
+
+    def lowered(self, outputs: list[Any]) -> Callable[..., Any]:
+        """Expressions as a function of parameters and inputs; with draws, the last argument numbers the individuals."""
         if self.draws is None:
-            return lower(arguments, outputs)
+            return lower(self._arguments, outputs)
         simulation = self.draws
-        simulated = lower([*arguments, *(draws() for draws in simulation.draws)], outputs)
-        observed = len(self.free) + len(self.fixed) + self.inputs.index(self._chosen)
+        simulated = lower([*self._arguments, *(draws() for draws in simulation.draws)], outputs)
+        observed = len(self.free) + len(self.fixed) + self.chosen
         return lambda *given: simulated(*given[:-1], *simulation.values(given[-1], len(given[observed])))
 
     @cached_property
@@ -83,21 +107,39 @@ class Program:
         return compile_with_xla(over_blocks(self.likelihood.second_order))
 
     @cached_property
-    def probabilities(self) -> Callable[..., Any]:
-        """By individual: choice probability of each alternative in each situation, if it is available, (J, T, B)."""
-        model, alternatives = self._model, np.arange(self._model.dataset.n_alternatives)
-        logP = self._lowered(self._arguments, [model.log_probability(model.V)])
-        chosen = self.inputs.index(self._chosen)
+    def quantities(self) -> Quantities:
+        """What the model says of choice situations besides the likelihood."""
+        return Quantities(self)
 
-        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-            def alternative(j: Any) -> Any:
-                as_if = [jnp.full_like(x, j) if i == chosen else x for i, x in enumerate(data)]
-                (found,) = logP(*unflattened(theta, self.free), *fixed, *as_if)
-                return jnp.broadcast_to(jnp.exp(found), (*as_if[chosen].shape[:2], found.shape[-1])).mean(axis=-1)
+    def by_situation(self, quantity: Quantity) -> Callable[..., Any]:
+        """By individual: a quantity, (Q, T, B) or (Q, T, B, R)."""
+        key = "by situation", quantity.key
+        if key not in self._compiled:
+            of = quantity.of
+            self._compiled[key] = compile_with_xla(
+                over_blocks(lambda theta, fixed, _, data: ((), of(theta, fixed, data)))
+            )
+        return self._compiled[key]
 
-            return (), jax.vmap(alternative)(jnp.asarray(alternatives))
+    def totals(self, quantity: Quantity) -> Callable[..., Any]:
+        """Sums of a quantity with weights w (M, T, B, 1), the last of the data, and their derivatives.
 
-        return compile_with_xla(over_blocks(block))
+        sum_tn w_mtn q_qtn (M, Q), and with theta (M, Q, K), forward over the block.
+        """
+        key = "totals", quantity.key
+        if key not in self._compiled:
+
+            def block(theta: Any, fixed: Any, _: Any, data: Any) -> Any:
+                *columns, w = data
+
+                def total(theta: Any) -> Any:
+                    q = quantity.of(theta, fixed, columns)
+                    return jnp.einsum("mtb,qtb->mq", w[..., 0], jnp.broadcast_to(q, (len(q), *w.shape[1:3])))
+
+                return (total(theta), jax.jacfwd(total)(theta)), ()
+
+            self._compiled[key] = compile_with_xla(over_blocks(block))
+        return self._compiled[key]
 
 
 def over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:

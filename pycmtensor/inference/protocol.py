@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.inference.resampling import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Estimated"]
+__all__ = ["Estimated", "likelihood_of"]
 
 
 class Estimated(Protocol):
@@ -22,3 +23,18 @@ class Estimated(Protocol):
 
     def cov_params(self, kind: Kind = "classical") -> pd.DataFrame:
         """Covariance of the estimates (K, K), NaN where it means nothing."""
+
+
+def likelihood_of(results: Estimated, what: str) -> LocalEngine:
+    """The likelihood that was maximised.
+
+    Args:
+        results: Results of an estimation.
+        what: What needs it, in the plural, for the error.
+
+    Raises:
+        PyCMTensorError: It is not at hand any more.
+    """
+    if results.engine is None:
+        raise PyCMTensorError(f"The model and the data, which {what} need, are not at hand. Estimate again.")
+    return results.engine

@@ -1,7 +1,15 @@
 """Kernels: utilities in, log-probabilities out. Symbolic on both sides; no data, no compiling."""
 
-from pycmtensor.kernels.cross_nested import cross_nested_logit
-from pycmtensor.kernels.logit import logit
-from pycmtensor.kernels.nested import Node, nested_logit
+from pycmtensor.kernels.cross_nested import cross_nested_logit, generating_log_sum
+from pycmtensor.kernels.logit import log_sum, logit
+from pycmtensor.kernels.nested import Node, inclusive_value, nested_logit
 
-__all__ = ["Node", "cross_nested_logit", "logit", "nested_logit"]
+__all__ = [
+    "Node",
+    "cross_nested_logit",
+    "generating_log_sum",
+    "inclusive_value",
+    "log_sum",
+    "logit",
+    "nested_logit",
+]

@@ -10,7 +10,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels.logsum import log_sum_exp, picked
 
-__all__ = ["cross_nested_logit"]
+__all__ = ["cross_nested_logit", "generating_log_sum"]
 
 
 def cross_nested_logit(
@@ -40,6 +40,33 @@ def cross_nested_logit(
         Bierlaire (2006), A theoretical analysis of the cross-nested logit model, doi:10.1007/s10479-006-0015-x; Wen &
         Koppelman (2001), doi:10.1016/S0191-2615(00)00045-X.
     """
+    _, logP = _walked(V, available, nests)
+    return picked(logP, chosen)
+
+
+def generating_log_sum(
+    V: Sequence[Variable],
+    available: Sequence[Variable | None],
+    nests: Sequence[tuple[Variable, Mapping[int, Variable]]],
+) -> Variable:
+    r"""Expected maximum utility of the cross-nested logit up to a constant, (T, N, R).
+
+    .. math:: \log G(\exp V), \quad G(y) = \sum_m \Big(\sum_j a_j \alpha_{jm}^{\mu_m} y_j^{\mu_m}\Big)^{1 / \mu_m}
+
+    Args:
+        V: As in `cross_nested_logit`.
+        available: As in `cross_nested_logit`; at least one alternative must be available.
+        nests: As in `cross_nested_logit`.
+    """
+    return _walked(V, available, nests)[0]
+
+
+def _walked(
+    V: Sequence[Variable],
+    available: Sequence[Variable | None],
+    nests: Sequence[tuple[Variable, Mapping[int, Variable]]],
+) -> tuple[Variable, list[Variable]]:
+    """The logarithm of the generating function, and the log-probability of each alternative."""
     logs: list[dict[int, Variable]] = []  # e, by alternative
     inside: list[dict[int, Variable | None]] = []  # whether the alternative is available in the nest
     for scale, allocation in nests:
@@ -55,4 +82,4 @@ def cross_nested_logit(
         ways = [m for m, e in enumerate(logs) if j in e]
         terms = [logs[m][j] - L[m] + top[m] - total for m in ways]
         logP.append(log_sum_exp(terms, [inside[m][j] for m in ways]))
-    return picked(logP, chosen)
+    return total, logP

@@ -11,7 +11,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels.alternatives import each, largest, numbers, total
 
-__all__ = ["LARGEST_EXPONENT", "logit"]
+__all__ = ["LARGEST_EXPONENT", "log_sum", "logit"]
 
 #: A difference of utilities beyond which the shift begins: exp(40) and its square fit into float32 as well.
 LARGEST_EXPONENT = 40.0
@@ -52,3 +52,29 @@ def logit(
     d = each(lambda V_j, a_j: V_j - V_y if a_j is None else pt.switch(a_j, V_j - V_y, -np.inf), V, available)
     s = disconnected_grad(pt.maximum(largest(d) - LARGEST_EXPONENT, 0.0))
     return -s - pt.log(total(each(lambda d_j: pt.exp(d_j - s), d)))
+
+
+def log_sum(V: Sequence[Variable] | Variable, available: Sequence[Variable | None] | Variable | None) -> Variable:
+    r"""Expected maximum utility of the logit, up to a constant.
+
+    .. math:: s + \log \sum_j a_j \exp(V_j - s), \quad s = \max_j V_j
+
+    Args:
+        V: As in `logit`.
+        available: As in `logit`; at least one alternative must be available.
+
+    Returns:
+        (T, N, R), in the unit of utility.
+
+    References:
+        Small & Rosen (1981), Applied welfare economics with discrete choice models, doi:10.2307/1911129.
+
+    Examples:
+        >>> import numpy as np, pytensor.tensor as pt
+        >>> V = [pt.as_tensor(np.log(3.0)), pt.as_tensor(0.0)]
+        >>> round(float(log_sum(V, [None, None]).eval()), 6)  # log(3 + 1)
+        1.386294
+    """
+    e = each(lambda V_j, a_j: V_j if a_j is None else pt.switch(a_j, V_j, -np.inf), V, available)
+    s = disconnected_grad(largest(e))
+    return s + pt.log(total(each(lambda e_j: pt.exp(e_j - s), e)))

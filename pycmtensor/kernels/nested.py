@@ -11,7 +11,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels.logsum import log_sum_exp, picked
 
-__all__ = ["Node", "nested_logit"]
+__all__ = ["Node", "inclusive_value", "nested_logit"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,25 @@ def nested_logit(
         McFadden (1978), Modelling the choice of residential location; Train (2009), Discrete Choice Methods with
         Simulation, doi:10.1017/CBO9780511805271, equations 4.2 to 4.5, with lambda = 1 / mu.
     """
+    _, logP = _walked(V, available, root, normalised)
+    return picked([logP[j] for j in range(len(V))], chosen)
+
+
+def inclusive_value(V: Sequence[Variable], available: Sequence[Variable | None], root: Node) -> Variable:
+    """Expected maximum utility of the nested logit up to a constant, the inclusive value of the root, (T, N, R).
+
+    Args:
+        V: As in `nested_logit`.
+        available: As in `nested_logit`; at least one alternative must be available.
+        root: The tree.
+    """
+    return _walked(V, available, root, normalised=True)[0]
+
+
+def _walked(
+    V: Sequence[Variable], available: Sequence[Variable | None], root: Node, normalised: bool
+) -> tuple[Variable, dict[int, Variable]]:
+    """The inclusive value of the root, and the log-probability of each alternative."""
     logP: dict[int, Variable] = {}
 
     def walked(node: Node) -> tuple[Variable, Variable | None, list[int]]:
@@ -67,5 +86,4 @@ def nested_logit(
         some = None if any(a is None for a in present) else reduce(pt.or_, (pt.neq(a, 0) for a in present))
         return L / node.scale, some, [j for _, _, below in branches for j in below]
 
-    walked(root)
-    return picked([logP[j] for j in range(len(V))], chosen)
+    return walked(root)[0], logP

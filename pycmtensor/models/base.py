@@ -119,6 +119,10 @@ class Model:
         """Log-probability of the chosen alternative (T, N, R), given utilities in the form of `V`."""
         raise ModelError(f"{type(self).__name__} has no kernel. Use MNL, or write `log_probability` in a subclass.")
 
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Expected utility of the best available alternative up to a constant, (T, N, R), given utilities as `V`."""
+        raise ModelError(f"{type(self).__name__} does not say what the expected maximum utility is.")
+
     @property
     def free(self) -> list[Parameter]:
         """The parameters that are estimated."""
@@ -164,7 +168,22 @@ class Model:
         return self._llnull[data]
 
     def check(self, data: Dataset) -> None:
-        """Raise a `DatasetError` when ``data`` cannot be used with this model."""
+        """Raise a `DatasetError` when this model cannot be estimated with ``data``."""
+        self.check_to_predict(data)
+        place = data.array(data.chosen)[None, ..., 0].astype(int)
+        unavailable = ~np.take_along_axis(self.available(data), place, axis=0)[0]
+        chosen = data.chosen_alternatives
+        rows = data.rows_of(unavailable)
+        if len(rows):
+            name = self.alternatives[chosen[unavailable][0]]
+            rows = data.rows_of(unavailable & (chosen == self.alternatives.index(name)))
+            raise DatasetError(
+                f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
+                "or drop these rows."
+            )
+
+    def check_to_predict(self, data: Dataset) -> None:
+        """Raise a `DatasetError` when this model cannot say what will be chosen in ``data``."""
         if not isinstance(data, Dataset):
             raise DatasetError(
                 f"data must be a Dataset, found {type(data).__name__}. Make one with the model's choice and "
@@ -190,17 +209,12 @@ class Model:
                 f"The model was made for samples of {self.dataset.n_alternatives} alternatives, those of the data set "
                 f"hold {data.n_alternatives}. Draw samples of the same size."
             )
-        self.arrays(data)
-        place = data.array(data.chosen)[None, ..., 0].astype(int)
-        unavailable = ~np.take_along_axis(self.available(data), place, axis=0)[0]
-        rows = data.rows_of(unavailable)
+        for symbol in self.inputs:
+            if hasattr(symbol.tag, "column"):
+                data.array(symbol)
+        rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
         if len(rows):
-            name = self.alternatives[data.chosen_alternatives[unavailable][0]]
-            rows = data.rows_of(unavailable & (data.chosen_alternatives == self.alternatives.index(name)))
-            raise DatasetError(
-                f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
-                "or drop these rows."
-            )
+            raise DatasetError(f"No alternative is available in {rows_text(rows)}. Correct the availability.")
 
     def without(self, alternative: str, data: Dataset | None = None) -> Model:
         """This model of the choices among the other alternatives; parameters of this one alone vanish.

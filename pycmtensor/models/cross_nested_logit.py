@@ -12,7 +12,7 @@ from pytensor.graph.basic import Variable
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
-from pycmtensor.kernels import cross_nested_logit
+from pycmtensor.kernels import cross_nested_logit, generating_log_sum
 from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.nested_logit import check_scale
 
@@ -117,13 +117,21 @@ class CrossNestedLogit(Model):
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The cross-nested logit kernel of the utilities."""
+        available = [self.availability.get(name) for name in self.alternatives]
+        return cross_nested_logit(list(V), available, self.dataset.chosen, self._scaled())
+
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """The logarithm of the generating function of the utilities."""
+        available = [self.availability.get(name) for name in self.alternatives]
+        return generating_log_sum(list(V), available, self._scaled())
+
+    def _scaled(self) -> list[tuple[Variable, dict[int, Variable]]]:
+        """The nests as the kernel sees them: scales, and allocations by position of the alternative."""
         position = {name: j for j, name in enumerate(self.alternatives)}
-        nests = [
+        return [
             (self.number(nest.scale), {position[name]: part for name, part in parts.items()})
             for nest, parts in zip(self.nests, self._parts(), strict=True)
         ]
-        available = [self.availability.get(name) for name in self.alternatives]
-        return cross_nested_logit(list(V), available, self.dataset.chosen, nests)
 
     def _parts(self) -> list[dict[str, Variable]]:
         """Per nest, name of an alternative -> its part, with what is left over filled in."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytensor.graph.basic import Variable
 
-from pycmtensor.kernels import logit
+from pycmtensor.kernels import log_sum, logit
 from pycmtensor.models.base import Model
 
 __all__ = ["MNL"]
@@ -43,3 +43,7 @@ class MNL(Model):
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The logit kernel of the utilities."""
         return logit(V, self.choice_set, self.dataset.chosen)
+
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """The log sum of the utilities."""
+        return log_sum(V, self.choice_set)

@@ -11,7 +11,7 @@ from pytensor.graph.basic import Constant, Variable
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
-from pycmtensor.kernels import Node, nested_logit
+from pycmtensor.kernels import Node, inclusive_value, nested_logit
 from pycmtensor.models.base import Expression, Model
 
 __all__ = ["Nest", "NestedLogit", "check_scale"]
@@ -152,14 +152,22 @@ class NestedLogit(Model):
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The nested logit kernel of the utilities."""
-        position = {name: j for j, name in enumerate(self.alternatives)}
-
-        def node(nest: Nest) -> Node:
-            members = tuple(node(m) if isinstance(m, Nest) else position[m] for m in nest.members)
-            return Node(members, self.number(nest.scale))
-
         available = [self.availability.get(name) for name in self.alternatives]
-        return nested_logit(list(V), available, self.dataset.chosen, node(self.root), self.normalised)
+        return nested_logit(list(V), available, self.dataset.chosen, self._node(self.root), self.normalised)
+
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """The inclusive value of the root."""
+        if not self.normalised:
+            raise ModelError(
+                "The form without normalisation follows from no maximisation of utility. Use normalised=True."
+            )
+        available = [self.availability.get(name) for name in self.alternatives]
+        return inclusive_value(list(V), available, self._node(self.root))
+
+    def _node(self, nest: Nest) -> Node:
+        """A nest as the kernel sees it."""
+        members = (self._node(m) if isinstance(m, Nest) else self.alternatives.index(m) for m in nest.members)
+        return Node(tuple(members), self.number(nest.scale))
 
     def _respecified(
         self,

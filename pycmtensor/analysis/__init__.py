@@ -1,0 +1,37 @@
+"""Answers after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
+
+from pycmtensor.analysis.answers import Answers
+from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
+from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
+from pycmtensor.analysis.fit_measures import (
+    CrossValidation,
+    confusion,
+    cross_validate,
+    hit_rate,
+    llconstants,
+    shares_by,
+)
+from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.scenario import Scenarios, scenario
+from pycmtensor.analysis.wtp import WillingnessToPay, wtp
+
+__all__ = [
+    "Answers",
+    "ConditionalEstimates",
+    "CrossValidation",
+    "Prediction",
+    "Responses",
+    "Scenarios",
+    "WillingnessToPay",
+    "conditional_estimates",
+    "confusion",
+    "cross_validate",
+    "elasticities",
+    "hit_rate",
+    "llconstants",
+    "marginal_effects",
+    "predict",
+    "scenario",
+    "shares_by",
+    "wtp",
+]

@@ -1,0 +1,144 @@
+"""The methods of results that answer questions after an estimation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
+from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
+from pycmtensor.analysis.fit_measures import (
+    CrossValidation,
+    confusion,
+    cross_validate,
+    hit_rate,
+    llconstants,
+    shares_by,
+)
+from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.wtp import WillingnessToPay, wtp
+from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation import Fit
+from pycmtensor.inference.resampling import Kind
+from pycmtensor.relations import Expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Answers"]
+
+
+class Answers:
+    """What `pycmtensor.Results` answers; each method hands itself to the function of its name."""
+
+    fit: Fit
+    engine: LocalEngine | None
+
+    if TYPE_CHECKING:
+
+        def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+            """Of the results."""
+
+    def predict(
+        self, data: Any = None, conditional: bool = False, alpha: float = 0.05, kind: Kind = "classical"
+    ) -> Prediction:
+        """Choice probabilities, most probable choices and shares; see `pycmtensor.analysis.predict`.
+
+        Args:
+            data: A frame, a path or a Dataset, also without choices; None for the data of the estimation.
+            conditional: On the choices that were observed of the same individuals; for random coefficients.
+            alpha: One minus the coverage of the intervals of shares.
+            kind: Kind of the covariance of the estimates.
+        """
+        return predict(self, data, conditional, alpha, kind)
+
+    def elasticities(
+        self,
+        column: str,
+        change: float | None = None,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+    ) -> Responses:
+        """Elasticities of choice probabilities, direct and cross; see `pycmtensor.analysis.elasticities`.
+
+        Args:
+            column: A column that utilities use.
+            change: None for point elasticities, 0.1 for arc elasticities of a rise by 10%.
+            at: "individuals", or "means" of all columns.
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+        """
+        return elasticities(self, column, change, at, alpha, kind)
+
+    def marginal_effects(
+        self, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+    ) -> Responses:
+        """Average derivatives of choice probabilities; see `pycmtensor.analysis.marginal_effects`.
+
+        Args:
+            column: A column that utilities use.
+            at: "individuals", or "means" of all columns.
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+        """
+        return marginal_effects(self, column, at, alpha, kind)
+
+    def wtp(
+        self,
+        numerator: Expression,
+        denominator: Expression,
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        method: str = "delta",
+    ) -> WillingnessToPay:
+        """Willingness to pay, a ratio of marginal utilities; see `pycmtensor.analysis.wtp`.
+
+        Args:
+            numerator: A coefficient as text or symbols, which may be random, or a column ``ds["TRAIN_TT"]``.
+            denominator: Likewise, of cost.
+            alpha: One minus the coverage of the interval.
+            kind: Kind of the covariance of the estimates.
+            method: "delta" or "krinsky-robb".
+        """
+        return wtp(self, numerator, denominator, alpha, kind, method)
+
+    def conditional_estimates(
+        self, coefficients: Mapping[str, Expression] | None = None, alpha: float = 0.05
+    ) -> ConditionalEstimates:
+        """Random coefficients of each individual given its choices; see `pycmtensor.analysis.conditional_estimates`.
+
+        Args:
+            coefficients: Name -> expression; None for all that `pycmtensor.coefficients` made.
+            alpha: One minus the coverage of the quantiles lower and upper.
+        """
+        return conditional_estimates(self, coefficients, alpha)
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the choice situations in which the most probable alternative was chosen."""
+        return hit_rate(self)
+
+    @property
+    def llconstants(self) -> float:
+        """Log-likelihood of a logit with constants only; see `pycmtensor.analysis.llconstants`."""
+        return llconstants(self)
+
+    @property
+    def rho2_constants(self) -> float:
+        """Rho-squared against constants only, 1 - LL / LL(constants)."""
+        return 1 - self.fit.llf / self.llconstants
+
+    def confusion(self) -> pd.DataFrame:
+        """Observed and most probable alternatives; see `pycmtensor.analysis.confusion`."""
+        return confusion(self)
+
+    def shares_by(self, segment: str, alpha: float = 0.05, kind: Kind = "classical") -> pd.DataFrame:
+        """Observed and predicted shares by the values of a column; see `pycmtensor.analysis.shares_by`."""
+        return shares_by(self, segment, alpha, kind)
+
+    def cross_validate(
+        self, folds: int = 5, seed: int = 0, by: str = "individual", alpha: float = 0.05
+    ) -> CrossValidation:
+        """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`."""
+        return cross_validate(self, folds, seed, by, alpha)

@@ -1,0 +1,136 @@
+"""Tastes of individuals: random coefficients given the choices that were observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pytensor.graph.basic import Variable
+
+from pycmtensor.analysis.marginal import marginal_utility
+from pycmtensor.checks import in_range
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.models import Model
+from pycmtensor.relations import Expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionalEstimates:
+    """The distributions of random coefficients given the choices of each individual.
+
+    Attributes:
+        table: One row per individual; for each coefficient the mean, the standard deviation, and the quantiles lower,
+            median and upper.
+        summary: By coefficient mean and standard deviation in the population, and mean and standard deviation of the
+            conditional means, weighted. The means of a well-specified model are alike; conditional means vary less.
+        alpha: One minus the coverage of lower to upper.
+    """
+
+    table: pd.DataFrame
+    summary: pd.DataFrame
+    alpha: float
+
+    @property
+    def means(self) -> pd.DataFrame:
+        """Conditional means, one row per individual, one column per coefficient."""
+        return self.table.loc[:, (slice(None), "mean")].droplevel(1, axis=1)
+
+    def __str__(self) -> str:
+        about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
+        return "\n".join([self.summary.to_string(), about])
+
+
+def conditional_estimates(
+    results: Estimated, coefficients: Mapping[str, Expression] | None = None, alpha: float = 0.05
+) -> ConditionalEstimates:
+    r"""Random coefficients of the individuals of the estimation, given what they chose.
+
+    .. math::
+        E[\beta_n | y_n] = \frac{\sum_r \beta_{nr} L_n(\beta_{nr})}{\sum_r L_n(\beta_{nr})}, \quad
+        L_n(\beta) = \prod_t P_{y_{nt}}(\beta)
+
+    Standard deviations and quantiles weigh the draws alike. They are of the individual's taste, with the estimates
+    taken as known.
+
+    Args:
+        results: The estimates of a model with random coefficients.
+        coefficients: Name -> expression, such as ``{"time": b_time, "value of time": b_time / b_cost}``; None for all
+            that `pycmtensor.coefficients` made.
+        alpha: One minus the coverage of the interval between the quantiles lower and upper, in (0, 1).
+
+    Raises:
+        InferenceError: The model has no random coefficients, none is found, or one varies between the choice situations
+            of an individual.
+        ModelError: An expression is not of the model.
+
+    References:
+        Revelt & Train (2000), Customer-specific taste parameters and mixed logit; Train (2009), Discrete Choice Methods
+        with Simulation, doi:10.1017/CBO9780511805271, equation 11.5.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2, 1, 2, 2, 2], "who": [1, 1, 1, 1, 2, 2, 2, 2]})
+        >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who")
+        >>> taste = cmt.coefficients.normal("car", cmt.Beta("mean"), 1.0)
+        >>> results = cmt.estimate(cmt.MixedLogit(ds, {"car": taste, "bus": 0}, draws=200))
+        >>> results.conditional_estimates().means.round(2).to_numpy().ravel().tolist()
+        [0.53, -0.53]
+    """
+    import pandas as pd
+
+    in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    engine = likelihood_of(results, "conditional estimates")
+    if not engine.model.draws:
+        raise InferenceError(f"{engine.model.name} has no random coefficients; everybody has the same.")
+    given: Mapping[str, Expression] = coefficients_of(engine.model) if coefficients is None else coefficients
+    if not given:
+        raise InferenceError("No coefficient is known by name. Give them, such as {'time': mean + sd * z}.")
+    terms = [marginal_utility(engine, expression)[0] for expression in given.values()]
+    quantiles = (alpha / 2, 0.5, 1 - alpha / 2)
+    found = engine.by_situation(engine.program.quantities.posterior(terms, quantiles), results.fit.theta)[:, 0]
+    conditional, population = found.reshape(len(terms), 7, -1)[:, :5], found.reshape(len(terms), 7, -1)[:, 5:]
+    columns = pd.MultiIndex.from_product([list(given), ["mean", "sd", "lower", "median", "upper"]])
+    table = pd.DataFrame(conditional.reshape(-1, engine.n_individuals).T, engine.dataset.individual_labels, columns)
+    weights = engine.dataset.individual_weights
+
+    def averages(of: Any) -> Any:
+        return np.average(of, axis=-1, weights=weights)
+
+    mean, means = averages(population[:, 0]), conditional[:, 0]
+    summary = pd.DataFrame(
+        {
+            "mean": mean,
+            "sd": np.sqrt(np.maximum(averages(population[:, 1]) - mean**2, 0)),
+            "mean of means": averages(means),
+            "sd of means": np.sqrt(averages((means - averages(means)[:, None]) ** 2)),
+        },
+        index=list(given),
+    )
+    return ConditionalEstimates(table, summary, alpha)
+
+
+def coefficients_of(model: Model) -> dict[str, Variable]:
+    """The random coefficients in the utilities that `pycmtensor.coefficients` made, by name."""
+    found: dict[str, Variable] = {}
+    seen: set[Variable] = set()
+
+    def search(symbols: Iterable[Variable]) -> None:
+        for symbol in symbols:
+            if symbol in seen:
+                continue
+            seen.add(symbol)
+            if hasattr(symbol.tag, "coefficient"):
+                found.setdefault(symbol.tag.coefficient, symbol)
+            elif symbol.owner is not None:
+                search(symbol.owner.inputs)
+
+    search(model.V if isinstance(model.V, list) else [model.V])
+    return dict(sorted(found.items()))

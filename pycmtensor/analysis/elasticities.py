@@ -1,0 +1,264 @@
+"""How choices respond to attributes: elasticities and marginal effects, of each situation and of the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.analysis.dual import Dual, intervals, note, stacked
+from pycmtensor.analysis.marginal import owners
+from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.checks import in_range
+from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.quantities import Quantity
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.resampling import Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Responses", "elasticities", "marginal_effects"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """Elasticities or marginal effects of choice probabilities with respect to a column.
+
+    Attributes:
+        title: What they are.
+        table: Of the sample, or at the means: estimate, standard error and confidence interval. Rows are named by the
+            alternative whose attribute changes and the alternative whose probability responds.
+        alpha: One minus the coverage of the intervals.
+        kind: Kind of the covariance of the estimates.
+        note: Why there are no standard errors, empty when there are.
+    """
+
+    title: str
+    table: pd.DataFrame
+    alpha: float
+    kind: str
+    note: str
+    _rows: Callable[[], pd.DataFrame] = field(repr=False)
+
+    @property
+    def matrix(self) -> pd.DataFrame:
+        """Estimates, one row per attribute that changes, one column per probability."""
+        return self.table["estimate"].unstack(sort=False)
+
+    @cached_property
+    def by_situation(self) -> pd.DataFrame:
+        """The responses of each choice situation; missing where an alternative is unavailable."""
+        return self._rows()
+
+    def __str__(self) -> str:
+        about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
+        return "\n".join([self.title, self.table.to_string(), about, *filter(None, [self.note])])
+
+
+def elasticities(
+    results: Estimated,
+    column: str,
+    change: float | None = None,
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+) -> Responses:
+    r"""Elasticities of choice probabilities with respect to a column: direct ones and cross elasticities.
+
+    .. math::
+        E_{jn} = \frac{\partial P_{jn}}{\partial x_n} \frac{x_n}{P_{jn}}, \quad
+        \bar E_j = \frac{\sum_n w_n P_{jn} E_{jn}}{\sum_n w_n P_{jn}}
+
+    by exact differentiation. The elasticity of the sample weighs those of choice situations with their probabilities,
+    which makes it the elasticity of the share. Probabilities are averages over draws. A column of long data that
+    differs between alternatives is changed for one alternative after the other; one that does not, such as an income,
+    for all at once, as in wide data, where a column belongs to all utilities that hold it.
+
+    Args:
+        results: The estimates.
+        column: A column that utilities use; where they use columns made of others, one of those made.
+        change: None for point elasticities; 0.1 for arc elasticities of a rise by 10%, with changes divided by the
+            middle of before and after.
+        at: "individuals", or "means" for one situation with the means of all columns and the draws of the first
+            individual.
+        alpha: One minus the coverage of the intervals, in (0, 1).
+        kind: Kind of the covariance of the estimates.
+
+    Raises:
+        ModelError: The model does not use the column.
+        InferenceError: The column is in no utility, or ``at`` is unknown.
+
+    References:
+        Ben-Akiva & Lerman (1985), Discrete Choice Analysis, section 5.3, for aggregation; Train (2009), Discrete Choice
+        Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.6.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2], "cost": [2.0, 2, 2, 2]})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("b_cost") * ds["cost"]}))
+        >>> print(results.elasticities("cost"))  # log(1 / 3) times 1 - P and P
+        Elasticities
+                                estimate   std_err     lower     upper
+        cost of probability of
+        bus     car             0.274653  0.050819  0.175050  0.374256
+                bus            -0.823959  1.103882 -2.987528  1.339610
+        0.95 intervals, classical covariance
+    """
+    asked = _asked(results, column, at)
+    if change is None:
+        P, _, relative = asked.totals()
+        return asked.responses("Elasticities", relative / P, asked.point, alpha, kind)
+    in_range("elasticities", "change", change, "(-1, inf)", "Write 0.1 for a rise by 10%.")
+    if change == 0:
+        raise InferenceError("A change by 0 has no arc elasticity. Write 0.1 for a rise by 10%.")
+    title = f"Arc elasticities of a change by {change:g}"
+    return asked.responses(title, asked.total_arc(change), partial(asked.arc, change), alpha, kind)
+
+
+def marginal_effects(
+    results: Estimated, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+) -> Responses:
+    r"""Derivatives of choice probabilities with respect to a column, averaged over the sample.
+
+    .. math:: \bar M_j = \frac{\sum_n w_n \partial P_{jn} / \partial x_n}{\sum_n w_n}
+
+    The change of the share of j when the column rises by one unit in all situations, as far as it is linear. For a
+    column of 0 and 1, compare `scenario` with both values.
+
+    Args:
+        results: As in `elasticities`.
+        column: As in `elasticities`.
+        at: As in `elasticities`.
+        alpha: As in `elasticities`.
+        kind: As in `elasticities`.
+
+    Raises:
+        ModelError: As `elasticities`.
+        InferenceError: As `elasticities`.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2], "cost": [2.0, 2, 2, 2]})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("b_cost") * ds["cost"]}))
+        >>> results.marginal_effects("cost").matrix.round(4)  # log(1 / 3) / 2 times P (1 - P)
+        probability of    car    bus
+        cost of
+        bus             0.103 -0.103
+    """
+    asked = _asked(results, column, at)
+    response = asked.totals()[1] / asked.weights.sum()
+    return asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
+
+
+def _asked(results: Estimated, column: str, at: str) -> _Asked:
+    """The question, after a look at whether it has an answer."""
+    if at not in ("individuals", "means"):
+        raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
+    engine = engine_on(results, None, "elasticities")
+    moved = _moved(engine, column)
+    return _Asked(results, engine if at == "individuals" else engine.on(engine.dataset.at_means()), column, moved, at)
+
+
+def _moved(engine: LocalEngine, column: str) -> dict[str, str | None]:
+    """What moves, one after the other: its name in tables -> the alternative, or None for all together."""
+    ds, own = engine.dataset, owners(engine, column)
+    if not own:
+        raise InferenceError(f"Column '{column}' is in no utility, only in availability. Compare scenarios instead.")
+    if not ds.varies(column):
+        return {", ".join(own): None}
+    return {name: name for name in (ds.alternatives if own == ["all"] else own)}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A column that changes for I alternatives, one after the other, and data that respond."""
+
+    results: Estimated
+    engine: LocalEngine
+    column: str
+    moved: dict[str, str | None]
+    at: str
+
+    @property
+    def weights(self) -> Array:
+        """Of the choice situations, (T, N)."""
+        return situation_weights(self.engine.dataset)
+
+    def totals(self) -> tuple[Dual, Dual, Dual]:
+        """Weighted sums of P, dP / dx and x dP / dx, each (I J)."""
+        return self._split(Dual(*self.engine.totals(self._quantity, self.weights[None], self.results.fit.theta))[0])
+
+    def slopes(self) -> Array:
+        """dP / dx of the choice situations, (I J, S)."""
+        P, slopes, _ = self._by_situation()
+        return np.where(P > 0, slopes, np.nan)
+
+    def point(self) -> Array:
+        """Elasticities of the choice situations, (I J, S)."""
+        P, _, relative = self._by_situation()
+        return np.divide(relative, P, out=np.full_like(P, np.nan), where=P > 0)
+
+    def total_arc(self, change: float) -> Dual:
+        """Arc elasticities of the shares, (I J)."""
+        P, theta = self.engine.program.quantities.probabilities, self.results.fit.theta
+        before, *after = (Dual(*engine.totals(P, self.weights[None], theta))[0] for engine in self._changed(change))
+        return stacked([_arc(before, moved, change) for moved in after])
+
+    def arc(self, change: float) -> Array:
+        """Arc elasticities of the choice situations, (I J, S)."""
+        before, *after = (
+            engine.dataset.of_situations(engine.probabilities(self.results.fit.theta))
+            for engine in self._changed(change)
+        )
+        with np.errstate(invalid="ignore"):  # 0 / 0 where an alternative is unavailable
+            return np.concatenate([_arc(before, moved, change) for moved in after])
+
+    def responses(self, title: str, of: Dual, rows: Callable[[], Array], alpha: float, kind: Kind) -> Responses:
+        """The answer."""
+        import pandas as pd
+
+        levels = [f"{self.column} of", "probability of"]
+        names = pd.MultiIndex.from_product([list(self.moved), self.engine.model.alternatives], names=levels)
+        table = intervals(self.results, of, names, alpha, kind)
+        title = title + " at the means of columns" * (self.at == "means")
+        labels = self.engine.dataset.situation_labels
+
+        def by_situation() -> pd.DataFrame:
+            return pd.DataFrame(rows().T, index=labels, columns=names)
+
+        return Responses(title, table, alpha, str(kind), note(self.results, of, kind), by_situation)
+
+    @property
+    def _quantity(self) -> Quantity:
+        return self.engine.program.quantities.slopes(self.column, list(self.moved.values()))
+
+    def _by_situation(self) -> tuple[Array, Array, Array]:
+        found = self.engine.by_situation(self._quantity, self.results.fit.theta)
+        return self._split(self.engine.dataset.of_situations(found))
+
+    def _split(self, stacked: Any) -> tuple[Any, Any, Any]:
+        """P, once for each of the I that move, dP / dx and x dP / dx, each (I J)."""
+        J, end = len(self.engine.model.alternatives), (1 + len(self.moved)) * len(self.engine.model.alternatives)
+        return stacked[np.tile(np.arange(J), len(self.moved))], stacked[J:end], stacked[end:]
+
+    def _changed(self, change: float) -> Iterator[LocalEngine]:
+        """The likelihood before, and after each of the I changes."""
+        yield self.engine
+        for alternative in self.moved.values():
+            key = self.column if alternative is None else (self.column, alternative)
+            yield self.engine.on(self.engine.dataset.with_columns({key: lambda x: (1 + change) * x}))
+
+
+def _arc(before: Any, after: Any, change: float) -> Any:
+    """(P1 - P0) / ((P1 + P0) / 2) divided by (x1 - x0) / ((x1 + x0) / 2)."""
+    return (after - before) / (after + before) * ((2 + change) / change)

@@ -1,0 +1,232 @@
+"""What changes when data change: market shares, where lost demand goes, and consumer surplus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.analysis.dual import Dual, intervals, note, stacked
+from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.welfare import surplus_quantity
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.quantities import Quantity
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.resampling import Kind
+from pycmtensor.relations import Expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Scenarios", "scenario", "segments"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Scenarios:
+    """Answers to what-if questions; every table has estimate, standard error and confidence interval.
+
+    Rows are named by scenario, by segment if there are any, and by alternative.
+
+    Attributes:
+        shares: Market shares, of "before" and of each scenario.
+        changes: Scenario minus before.
+        diversion: Of the alternative whose share moves most: which part of what it loses goes to each other one, or of
+            what it gains comes from there.
+        surplus: Change in consumer surplus of a choice situation, on average, in the unit of cost; None without cost.
+        gains: Change in consumer surplus of each choice situation, one column per scenario; None without cost.
+        alpha: One minus the coverage of the intervals.
+        kind: Kind of the covariance of the estimates.
+        note: Why there are no standard errors, empty when there are.
+    """
+
+    shares: pd.DataFrame
+    changes: pd.DataFrame
+    diversion: pd.DataFrame
+    surplus: pd.DataFrame | None
+    gains: pd.DataFrame | None
+    alpha: float
+    kind: str
+    note: str = ""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Shares, changes and diversion, one below the other."""
+        import pandas as pd
+
+        return pd.concat({"share": self.shares, "change": self.changes, "diversion": self.diversion}, names=["what"])
+
+    def __str__(self) -> str:
+        tables = {"Market shares": self.shares, "Changes": self.changes, "Diversion": self.diversion}
+        if self.surplus is not None:
+            tables["Change in consumer surplus"] = self.surplus
+        about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
+        lines = [line for title, table in tables.items() for line in (title, table.to_string())]
+        return "\n".join([*lines, about, *filter(None, [self.note])])
+
+
+def scenario(
+    results: Estimated,
+    data: Any,
+    changes: Mapping[Any, Any],
+    *,
+    segment: str | None = None,
+    cost: Expression | None = None,
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+) -> Scenarios:
+    r"""What happens when columns change: shares before and after, diversion, and consumer surplus.
+
+    .. math::
+        S_j = \frac{\sum_n w_n P_{jn}}{\sum_n w_n}, \quad
+        D_j = \frac{\Delta S_j}{-\Delta S_i}, \quad i = \arg\max_j |\Delta S_j|, \quad
+        \Delta CS = \frac{\sum_n w_n \operatorname{mean}_r [\Delta E \max_j U_{jnr} / \alpha_{nr}]}{\sum_n w_n}
+
+    with the marginal utility of money :math:`\alpha = -\beta_{cost}`, that of before. Standard errors are those of the
+    delta method for all of it, differences included, as draws and data are the same before and after.
+
+    Args:
+        results: The estimates.
+        data: A frame, a path or a `Dataset` as in `predict`; None for the data of the estimation.
+        changes: Column -> a number, an array of one number per row, or a function of the old values. In long data
+            (column, alternative) changes one alternative. Availability that is a column can change. Or several
+            scenarios, name -> such a dict.
+        segment: A column by whose values tables are given too.
+        cost: The coefficient of cost, as text or symbols, which may be random, or a column ``ds["TRAIN_COST"]`` for the
+            marginal utility of that cost. None when surplus is not asked for.
+        alpha: One minus the coverage of the intervals, in (0, 1).
+        kind: Kind of the covariance of the estimates.
+
+    Raises:
+        DatasetError: A column does not exist, a change does not fit, or nothing is available any more.
+        ModelError: ``cost`` is not of the model, or the model has no expected maximum utility.
+        InferenceError: The coefficient of cost is not negative everywhere.
+
+    References:
+        Small & Rosen (1981), Applied welfare economics with discrete choice models, doi:10.2307/1911129; Train (2009),
+        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.5; Conlon & Mortimer (2021),
+        Empirical properties of diversion ratios, doi:10.1111/1756-2171.12388.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2], "cost": [2.0, 1, 1, 2]})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("b_cost") * ds["cost"]}))
+        >>> fares = {"half": {"cost": lambda cost: cost / 2}, "free": {"cost": 0}}
+        >>> asked = cmt.scenario(results, None, fares, cost="b_cost")
+        >>> asked.shares["estimate"].xs("car", level="alternative").round(3).to_dict()
+        {'before': 0.651, 'half': 0.578, 'free': 0.5}
+        >>> asked.surplus.round(3)
+                  estimate  std_err  lower  upper
+        scenario
+        half         0.280    0.146 -0.006  0.565
+        free         0.622    0.198  0.235  1.009
+    """
+    before = engine_on(results, data, "scenarios")
+    states = {"before": before, **_after(before, changes)}
+    groups, weights = segments(before.dataset, segment)
+    answer = _Answer(results, groups, list(before.dataset.alternatives), alpha, kind)
+    weigh = weights / weights.sum(axis=(1, 2), keepdims=True)
+    shares = _totals(results, states, before.program.quantities.probabilities, weigh)
+    changes_of_shares = _differences(shares)
+    surplus, gains = None, None
+    if cost is not None:
+        quantity = surplus_quantity(results, before, cost)
+        money = {name: total[:, 0] for name, total in _totals(results, states, quantity, weigh).items()}
+        surplus, gains = answer.table(_differences(money)), _gains(results, states, quantity)
+    return Scenarios(
+        answer.table(shares),
+        answer.table(changes_of_shares),
+        answer.table({name: _diverted(change) for name, change in changes_of_shares.items()}).dropna(subset="estimate"),
+        surplus,
+        gains,
+        alpha,
+        str(kind),
+        note(results, shares["before"], kind),
+    )
+
+
+def _after(before: LocalEngine, changes: Mapping[Any, Any]) -> dict[str, LocalEngine]:
+    """The likelihood in each scenario, by name."""
+    several = bool(changes) and all(isinstance(change, Mapping) for change in changes.values())
+    named = changes if several else {"scenario": changes}
+    if "before" in named:
+        raise InferenceError("'before' is what all scenarios are compared with. Give that scenario another name.")
+    after = {}
+    for name, change in named.items():
+        ds = before.dataset.with_columns(change)
+        before.model.check_to_predict(ds)
+        after[name] = before.on(ds)
+    return after
+
+
+def segments(ds: Dataset, column: str | None) -> tuple[list[Any], Array]:
+    """Names of all choice situations together and of those of each value of a column, and their weights (M, T, N)."""
+    whole = situation_weights(ds)
+    if column is None:
+        return ["all"], whole[None]
+    values, number = np.unique(ds.situation_values(column), return_inverse=True)
+    group = number[ds.situations]
+    return ["all", *values.tolist()], np.stack([whole, *(whole * (group == m) for m in range(len(values)))])
+
+
+def _totals(
+    results: Estimated, states: Mapping[str, LocalEngine], quantity: Quantity, weights: Array
+) -> dict[str, Dual]:
+    """Weighted sums in each state, (M, Q)."""
+    return {name: Dual(*state.totals(quantity, weights, results.fit.theta)) for name, state in states.items()}
+
+
+def _differences(of: Mapping[str, Dual]) -> dict[str, Dual]:
+    """Each scenario minus before."""
+    return {name: total - of["before"] for name, total in of.items() if name != "before"}
+
+
+def _gains(results: Estimated, states: Mapping[str, LocalEngine], quantity: Quantity) -> pd.DataFrame:
+    """The change of each choice situation, one column per scenario."""
+    import pandas as pd
+
+    ds = states["before"].dataset
+    of = {n: ds.of_situations(e.by_situation(quantity, results.fit.theta)[0]) for n, e in states.items()}
+    changes = {name: level - of["before"] for name, level in of.items() if name != "before"}
+    return pd.DataFrame(changes, index=ds.situation_labels)
+
+
+def _diverted(change: Dual) -> Dual:
+    """Change of each alternative over the opposite change of the one that moves most, (M, J); missing for that one."""
+    M, J = change.value.shape
+    most = np.abs(change.value).argmax(axis=1)
+    moved = change[np.arange(M), most]
+    moved = Dual(np.where(moved.value != 0, -moved.value, np.nan)[:, None], -moved.slope[:, None])
+    ratio = change / moved
+    return Dual(np.where(np.arange(J) == most[:, None], np.nan, ratio.value), ratio.slope)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """How numbers of segments and alternatives become tables."""
+
+    results: Estimated
+    groups: list[Any]
+    alternatives: list[str]
+    alpha: float
+    kind: Kind
+
+    def table(self, named: Mapping[str, Dual]) -> pd.DataFrame:
+        """Numbers (M, J) or (M,) of each scenario as one table."""
+        import pandas as pd
+
+        levels: dict[str, list[Any]] = {"scenario": list(named), "segment": self.groups}
+        if next(iter(named.values())).value.ndim == 2:
+            levels["alternative"] = self.alternatives
+        numbers = stacked([Dual(d.value.ravel(), d.slope.reshape(-1, d.slope.shape[-1])) for d in named.values()])
+        index: Any = pd.MultiIndex.from_product(list(levels.values()), names=list(levels))
+        if len(self.groups) == 1:
+            index = index.droplevel("segment")
+        return intervals(self.results, numbers, index, self.alpha, self.kind)

@@ -1,0 +1,277 @@
+"""What a model says of choice situations besides the likelihood: probabilities, their slopes, expected utilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.engine.likelihood import unflattened
+from pycmtensor.exceptions import InferenceError, ModelError
+
+if TYPE_CHECKING:
+    from pycmtensor.engine.program import Program
+
+__all__ = ["Quantities", "Quantity", "Term"]
+
+#: (theta, fixed values, columns) of a block -> an array with the axes Q, T, B or Q, T, B, R.
+OfBlock: TypeAlias = Callable[[Any, Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Q numbers of each choice situation as a function of theta.
+
+    Attributes:
+        key: The same for the same quantity, whose compiled program is kept under it.
+        of: What makes it of a block.
+        columns: Arrays (..., T, N, 1) that ``of`` takes after those of the program.
+    """
+
+    key: Hashable
+    of: OfBlock
+    columns: Sequence[NDArray[Any]] = ()
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number at every choice situation and draw, as a function of theta.
+
+    Attributes:
+        key: As in `Quantity`.
+        at_draws: (theta, fixed values, columns) of a block -> an array that broadcasts to (T, B, R).
+    """
+
+    key: Hashable
+    at_draws: OfBlock
+
+
+class Quantities:
+    """The quantities of a model's program."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._logP = program.lowered([program.model.log_probability(program.model.V)])
+
+    @cached_property
+    def probabilities(self) -> Quantity:
+        """Choice probabilities, the average over draws, 0 where an alternative is unavailable, (J, T, B)."""
+        return Quantity("probabilities", lambda *block: self._at_draws(*block).mean(axis=-1))
+
+    def given_choices(self, observed: Sequence[NDArray[Any]]) -> Quantity:
+        """Choice probabilities given other choices of the same individuals, averaged with their likelihood, (J, T, B).
+
+        Args:
+            observed: The columns of those choices, as `LocalEngine.columns`, for the individuals in question.
+        """
+        at_draws = self._program.lowered([self._program.model.over_situations(self._program.model.V)])
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            own, seen = columns[: len(observed)], columns[len(observed) :]
+            (logL,) = at_draws(*unflattened(theta, self._program.free), *fixed, *seen)
+            P = self._at_draws(theta, fixed, [*own[:-1], seen[-1]])  # with the draws of the observed individual
+            return (P * jax.nn.softmax(logL, axis=-1)).sum(axis=-1)
+
+        return Quantity("given choices", of, observed)
+
+    def slopes(self, column: str, alternatives: Sequence[str | None]) -> Quantity:
+        r"""Probabilities P_j (J), and with a column's values x_i the derivatives dP_j / dx_i and x_i dP_j / dx_i (I J).
+
+        A choice situation depends on its own columns only, so that one pass moves all of them at once.
+
+        Args:
+            column: Its name.
+            alternatives: In long data the alternatives i whose attribute moves, each by itself; None moves the column
+                of all alternatives together, and that of wide data.
+        """
+        moving = {p: self._directions(p, alternatives) for p in self._program.places_of(column)}
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            at = {p: columns[p] for p in moving}
+
+            def probabilities(x: Any) -> Any:
+                replaced = [x.get(p, own) for p, own in enumerate(columns)]
+                return self.probabilities.of(theta, fixed, replaced)
+
+            def along(direction: Any) -> Any:
+                direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in direction.items()}
+                proportional = {p: d * at[p] for p, d in direction.items()}
+                return [jax.jvp(probabilities, (at,), (d,))[1] for d in (direction, proportional)]
+
+            slopes = [slope.reshape(-1, *slope.shape[2:]) for slope in jax.lax.map(along, moving)]
+            return jnp.concatenate([probabilities(at), *slopes])
+
+        return Quantity(("slopes", column, tuple(alternatives)), of)
+
+    def _directions(self, place: int, alternatives: Sequence[str | None]) -> NDArray[Any]:
+        """Where an input moves with the column of each alternative, (I, [J,] 1, 1, 1)."""
+        symbol = self._program.inputs[place]
+        names = list(self._program.model.dataset.alternatives)
+        if symbol.ndim == 4:
+            moves: Any = [[i in (None, name) for name in names] for i in alternatives]
+        else:  # of wide data, or of one alternative of long data
+            key = symbol.tag.column
+            moves = [isinstance(key, str) or i in (None, key[1]) for i in alternatives]
+        return np.asarray(moves)[..., None, None, None]
+
+    def expression(self, symbol: Variable, key: Hashable) -> Term:
+        """An expression of parameters, draws and columns that the model uses, (1 or T, 1 or B, 1 or R).
+
+        Args:
+            symbol: The expression.
+            key: The same for the same expression.
+
+        Raises:
+            ModelError: It depends on a column or on draws that the model does not use.
+        """
+        self._check_known(symbol)
+        function = self._program.lowered([pt.cast(symbol, pytensor.config.floatX)])
+
+        def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
+            (found,) = function(*unflattened(theta, self._program.free), *fixed, *columns)
+            return found if found.ndim == 3 else jnp.reshape(found, (1, 1, 1))
+
+        return Term(key, at_draws)
+
+    def marginal_utility(self, column: str, alternative: str) -> Term:
+        """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
+        model, program = self._program.model, self._program
+        j = model.alternatives.index(alternative)
+        V = program.lowered([model.V[j]])
+        moving = {p: self._directions(p, [alternative])[0] for p in program.places_of(column)}
+
+        def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
+            at = {p: columns[p] for p in moving}
+            direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in moving.items()}
+
+            def utility(x: Any) -> Any:
+                given = [x.get(p, own) for p, own in enumerate(columns)]
+                return V(*unflattened(theta, program.free), *fixed, *given)[0]
+
+            return jax.jvp(utility, (at,), (direction,))[1]
+
+        return Term(("marginal utility", column, alternative), at_draws)
+
+    def posterior(self, terms: Sequence[Term], quantiles: Sequence[float]) -> Quantity:
+        """Of each term the mean, standard deviation and quantiles given the choices, and its mean and mean square.
+
+        The axes are (terms * (4 + quantiles), 1, B). Raises an `InferenceError` when a term varies between situations.
+        """
+        at_draws = self._program.lowered([self._program.model.over_situations(self._program.model.V)])
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            (logL,) = at_draws(*unflattened(theta, self._program.free), *fixed, *columns)
+            w = jax.nn.softmax(logL, axis=-1)
+            rows = []
+            for term in terms:
+                found = term.at_draws(theta, fixed, columns)
+                if found.shape[0] > 1:
+                    raise InferenceError(
+                        f"The coefficient {term.key} varies between the choice situations of an individual, whose "
+                        "taste is one number. Ask for the coefficients that it is made of."
+                    )
+                beta = jnp.broadcast_to(found[0], w.shape)
+                mean = (w * beta).sum(axis=-1)
+                sd = jnp.sqrt((w * (beta - mean[:, None]) ** 2).sum(axis=-1))
+                rows += [mean, sd, *_quantiles(beta, w, quantiles), beta.mean(axis=-1), (beta**2).mean(axis=-1)]
+            return jnp.stack(rows)[:, None]
+
+        return Quantity(("posterior", tuple(term.key for term in terms), tuple(quantiles)), of)
+
+    def ratio(self, above: Term, below: Term) -> Quantity:
+        """A ratio, which means nothing where its denominator is 0, and that, at every draw, (2, 1 or T, B, 1 or R)."""
+        return Quantity(("ratio", above.key, below.key), lambda *block: jnp.stack(self._divided(above, below, *block)))
+
+    def mean_ratio(self, above: Term, below: Term) -> Quantity:
+        """The sum of a ratio over the draws at which it is defined, and how many these are, both over R, (2, T, B)."""
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            ratio, denominator = self._divided(above, below, theta, fixed, columns)
+            means = jnp.where(denominator != 0, ratio, 0.0).mean(axis=-1), (denominator != 0).mean(axis=-1)
+            return jnp.stack([mean.astype(ratio.dtype) for mean in means])
+
+        return Quantity(("mean ratio", above.key, below.key), of)
+
+    def _divided(self, above: Term, below: Term, theta: Any, fixed: Any, columns: Any) -> tuple[Any, Any]:
+        numerator, denominator = (term.at_draws(theta, fixed, columns) for term in (above, below))
+        ratio = numerator / jnp.where(denominator != 0, denominator, 1.0)
+        shape = jnp.broadcast_shapes(ratio.shape, (1, columns[self._program.chosen].shape[1], 1))
+        return jnp.broadcast_to(ratio, shape), jnp.broadcast_to(denominator, shape)
+
+    def surplus(self, cost: Term, before: Sequence[NDArray[Any]]) -> Quantity:
+        r"""Expected maximum utility in money, and the share of draws at which that means nothing, (2, T, B).
+
+        .. math:: \frac{1}{R} \sum_r \frac{1}{- \beta_{cost}} E \max_j U_j
+
+        Args:
+            cost: The marginal utility of cost, which is negative.
+            before: The columns at which it is evaluated, as `LocalEngine.columns`.
+        """
+        model = self._program.model
+        maximum = self.expression(model.expected_maximum_utility(model.V), "expected maximum utility")
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            utility = maximum.at_draws(theta, fixed, columns[: len(before)])
+            income = -cost.at_draws(theta, fixed, columns[len(before) :])
+            meaningless = jnp.broadcast_to(income <= 0, jnp.broadcast_shapes(income.shape, utility.shape))
+            money = utility / jnp.where(income > 0, income, 1.0)
+            shape = columns[self._program.chosen].shape[:2]
+            means = money.mean(axis=-1), meaningless.mean(axis=-1, dtype=money.dtype)
+            return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
+
+        return Quantity(("surplus", cost.key), of, before)
+
+    def _check_known(self, symbol: Variable) -> None:
+        for variable in graph_inputs([symbol]):
+            if hasattr(variable.tag, "column") and variable not in self._program.inputs:
+                key = variable.tag.column
+                column = key[0] if isinstance(key, tuple) else key
+                raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")
+            if hasattr(variable.tag, "draws") and variable.tag.draws not in self._program.model.draws:
+                raise ModelError(f"The expression depends on draws '{variable}', which the model does not use.")
+
+    def _at_draws(self, theta: Any, fixed: Any, columns: Any) -> Any:
+        """Choice probabilities at every draw, (J, T, B, R)."""
+        available, chosen = self._available(theta, fixed, columns), self._program.chosen
+        first = jnp.argmax(available, axis=0)
+
+        def alternative(j: Any, is_available: Any) -> Any:
+            y = jnp.where(is_available, j, first)[..., None]  # no likelihood of what cannot be chosen
+            as_if = [y.astype(x.dtype) if i == chosen else x for i, x in enumerate(columns)]
+            (found,) = self._logP(*unflattened(theta, self._program.free), *fixed, *as_if)
+            return jnp.where(is_available[..., None], jnp.exp(found), 0.0)
+
+        return jax.vmap(alternative)(jnp.arange(len(available)), available)
+
+    def _available(self, theta: Any, fixed: Any, columns: Any) -> Any:
+        """Which alternatives can be chosen, (J, T, B)."""
+        found = self._choice_set(*unflattened(theta, self._program.free), *fixed, *columns)
+        shape = *columns[self._program.chosen].shape[:2], 1
+        if len(found) == 1:  # one expression for all
+            return jnp.broadcast_to(found[0], (self._program.model.dataset.n_alternatives, *shape))[..., 0]
+        return jnp.stack([jnp.broadcast_to(a, shape)[..., 0] for a in found])
+
+    @cached_property
+    def _choice_set(self) -> Callable[..., Any]:
+        given = self._program.model.choice_set
+        one_by_one = given if isinstance(given, list) else [given]
+        return self._program.lowered([pt.neq(pt.as_tensor_variable(1.0 if a is None else a), 0) for a in one_by_one])
+
+
+def _quantiles(values: Any, weights: Any, shares: Sequence[float]) -> list[Any]:
+    """The smallest of the values (B, R) up to which the weights (B, R) add up to each share, (B,)."""
+    order = jnp.argsort(values, axis=-1)
+    ordered = jnp.take_along_axis(values, order, axis=-1)
+    reached = jnp.cumsum(jnp.take_along_axis(weights, order, axis=-1), axis=-1)
+    places = [jnp.minimum((reached < share).sum(axis=-1), values.shape[-1] - 1) for share in shares]
+    return [jnp.take_along_axis(ordered, place[:, None], axis=-1)[:, 0] for place in places]
