@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import platform
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -17,7 +19,7 @@ from pycmtensor.analysis import Answers
 from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
-from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, maximise
+from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
 from pycmtensor.exceptions import NotConvergedWarning, PyCMTensorError
 from pycmtensor.inference import (
     Bootstrap,
@@ -134,10 +136,14 @@ class Results(Answers):
         fit: What an estimation left behind.
         engine: The log-likelihood that was maximised, for answers that need to evaluate it again; None when it is
             not at hand any more.
+        provenance: Where loaded results came from.
     """
 
-    def __init__(self, fit: Fit, engine: LocalEngine | None = None) -> None:
+    def __init__(
+        self, fit: Fit, engine: LocalEngine | None = None, provenance: Mapping[str, str] | None = None
+    ) -> None:
         self.fit, self.engine = fit, engine
+        self._provenance = provenance
         self._resampled: dict[str, Replicates] = {}
 
     # ---- estimates --------------------------------------------------------------------------------------------
@@ -341,6 +347,66 @@ class Results(Answers):
         import pandas as pd
 
         return pd.DataFrame(self.fit.history)
+
+    # ---- files ------------------------------------------------------------------------------------------------
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What an audit asks for: versions of the libraries, the draws, and the SHA-256 of the data."""
+        if self._provenance is not None:
+            return dict(self._provenance)
+        engine, versions = self._likelihood("provenance"), {"Python": platform.python_version()}
+        versions |= {name: version(name) for name in ("pycmtensor", "pytensor", "jax", "numpy")}
+        draws = {"draws": str(engine.model.sampling)} if engine.model.sampling else {}
+        return versions | draws | {"data (SHA-256)": engine.data_hash()}
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the results to a file that `load` reads; no pickle. What evaluates the likelihood again is left out.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Returns:
+            The path of the file.
+        """
+        save_fit(Path(path), self.fit, self.provenance)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], model: Model | None = None, data: Dataset | None = None) -> Results:
+        """Results that `save` wrote.
+
+        Args:
+            path: The file.
+            model: The model that was estimated; with it the results answer everything again.
+            data: Its data, when they are not those that the model was made with.
+
+        Raises:
+            PyCMTensorError: The file is foreign, of another version, damaged or changed, or of another model or data.
+
+        Examples:
+            >>> import tempfile, pathlib, pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+            >>> path = results.save(pathlib.Path(tempfile.mkdtemp()) / "logit.cmt")
+            >>> cmt.Results.load(path).llf == results.llf
+            True
+        """
+        fit, provenance = load_fit(Path(path))
+        if model is None:
+            return cls(fit, provenance=provenance)
+        engine = LocalEngine(model, data)
+        if engine.labels != fit.labels:
+            raise PyCMTensorError(
+                f"{path} holds estimates of {', '.join(fit.labels)}; the model's parameters are "
+                f"{', '.join(engine.labels)}. Give the model that was estimated."
+            )
+        if engine.data_hash() != provenance["data (SHA-256)"]:
+            raise PyCMTensorError(
+                f"{path} holds estimates from other data or fixed values than those of the model. Give the data with "
+                "data=..., or load without a model."
+            )
+        return cls(fit, engine, provenance)
 
     # ---- tables and pictures ----------------------------------------------------------------------------------
 

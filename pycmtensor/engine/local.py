@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -138,6 +139,15 @@ class LocalEngine:
         columns = [column[..., 0] for column in self.columns()]
         rows = np.concatenate([column.reshape(-1, *column.shape[-2:]) for column in columns]).T
         return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
+
+    def data_hash(self) -> str:
+        """SHA-256 of the numbers that the likelihood is computed from: columns, weights, fixed parameters."""
+        digest = hashlib.sha256()
+        for symbol in self.program.inputs:
+            digest.update(np.ascontiguousarray(self.dataset.array(symbol)).data)
+        digest.update(np.ascontiguousarray(self.dataset.individual_weights).data)
+        digest.update(repr([value.tolist() for value in self.fixed]).encode())
+        return digest.hexdigest()
 
     @property
     def block(self) -> int:

@@ -2,7 +2,8 @@
 
 from pycmtensor.estimation.fit import Fit, Outcome
 from pycmtensor.estimation.maximise import Options, maximise
+from pycmtensor.estimation.saved import load_fit, save_fit
 from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
 
-__all__ = ["Fit", "Options", "Outcome", "Starts", "Stochastic", "maximise"]
+__all__ = ["Fit", "Options", "Outcome", "Starts", "Stochastic", "load_fit", "maximise", "save_fit"]

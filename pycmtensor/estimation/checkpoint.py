@@ -1,29 +1,24 @@
 """Checkpoints of a run: written whole or not at all, and read only when they are whole and of this run.
 
-A file is a line with name and version, a line with the SHA-256 of the rest, and the rest: a NumPy archive without
-pickled objects. The checkpoint before the newest is kept beside it, with the ending ``.previous``.
+The checkpoint before the newest is kept beside it, with the ending ``.previous``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.archive import ArchiveError, packed, unpacked
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
-NAME = b"PyCMTensor checkpoint"
-VERSION = 1
+KIND, VERSION = "checkpoint", 2
 
 
 def save_checkpoint(path: Path, run: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -34,13 +29,9 @@ def save_checkpoint(path: Path, run: Mapping[str, str], arrays: Mapping[str, NDA
         run: What makes the run what it is; a later run must have the same.
         arrays: Numbers by name.
     """
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **{"run": np.array(json.dumps(dict(run))), **arrays})
-    body = stream.getvalue()
-    head = NAME + b" %d\n" % VERSION + hashlib.sha256(body).hexdigest().encode() + b"\n"
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
-        file.write(head + body)
+        file.write(packed(KIND, VERSION, run, arrays))
         file.flush()
         os.fsync(file.fileno())
     if path.exists():
@@ -66,33 +57,17 @@ def load_checkpoint(path: Path, run: Mapping[str, str]) -> dict[str, NDArray[Any
     faults = []
     for file in files:
         try:
-            arrays = _read(file)
-        except CheckpointError as error:
+            found, arrays = unpacked(file, KIND, VERSION)
+        except ArchiveError as error:
             faults.append(str(error))
             continue
         if faults:
             warnings.warn(f"{faults[0]} {file} is used instead.", CheckpointWarning, stacklevel=2)
-        _check_run(file, json.loads(str(arrays.pop("run"))), run)
+        _check_run(file, found, run)
         return arrays
     if faults:
         raise CheckpointError(f"{' '.join(faults)} Delete the file to start the run anew, or name another.")
     return None
-
-
-def _read(file: Path) -> dict[str, NDArray[Any]]:
-    head, _, rest = file.read_bytes().partition(b"\n")
-    if not head.startswith(NAME):
-        raise CheckpointError(f"{file} is not a checkpoint of PyCMTensor.")
-    if head != NAME + b" %d" % VERSION:
-        raise CheckpointError(
-            f"{file} is a checkpoint of version {head[len(NAME) :].decode(errors='replace').strip()}, this library "
-            f"reads version {VERSION}."
-        )
-    digest, _, body = rest.partition(b"\n")
-    if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise CheckpointError(f"{file} is truncated or damaged: its checksum does not fit.")
-    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-        return dict(archive)
 
 
 def _check_run(file: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
@@ -133,8 +132,8 @@ class Run:
         settings = {name: value for name, value in vars(self.training.optimizer).items() if not name.startswith("_")}
         return {
             "parameters": ", ".join(self.engine.labels),
-            "data": _digest(self.engine),
-            "validation": _digest(self.validation) if self.validation else "none",
+            "data": self.engine.data_hash(),
+            "validation": self.validation.data_hash() if self.validation else "none",
             "optimizer": f"{self.training.optimizer.name} {sorted(settings.items(), key=str)}",
             "state": ", ".join(self.training.names),
             "rate": f"{self.method.rate!r} {_text(self.method.schedule)}",
@@ -168,16 +167,6 @@ class Run:
             p.lr.set_value(arrays["plateau"][3])
             self.rate = float(arrays["plateau"][3])
         return True
-
-
-def _digest(engine: LocalEngine) -> str:
-    """A hash of the numbers that a likelihood is computed from."""
-    digest = hashlib.sha256()
-    for symbol in engine.program.inputs:
-        digest.update(np.ascontiguousarray(engine.dataset.array(symbol)).data)
-    digest.update(np.ascontiguousarray(engine.dataset.individual_weights).data)
-    digest.update(repr([value.tolist() for value in engine.fixed]).encode())
-    return digest.hexdigest()
 
 
 def _text(schedule: Any) -> str:
