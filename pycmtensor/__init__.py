@@ -19,6 +19,7 @@ from pycmtensor.inference import (
     vuong,
 )
 from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit
+from pycmtensor.output import compare
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
@@ -46,6 +47,7 @@ __all__ = [
     "Weights",
     "ben_akiva_swait",
     "coefficients",
+    "compare",
     "constraint",
     "datasets",
     "estimate",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import platform
 import warnings
@@ -44,12 +43,11 @@ from pycmtensor.inference.identification import of_fit
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import likelihood_of
 from pycmtensor.models import Model
+from pycmtensor.output import Output
 from pycmtensor.relations import Expression, Relation, text_of
-from pycmtensor.report import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from pytensor.graph.basic import Variable
 
 __all__ = ["Results", "estimate"]
@@ -125,7 +123,7 @@ def estimate(
     return Results(fit, engine)
 
 
-class Results(Answers):
+class Results(Answers, Output):
     """Estimates with their uncertainty and fit.
 
     Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:
@@ -408,64 +406,6 @@ class Results(Answers):
             )
         return cls(fit, engine, provenance)
 
-    # ---- tables and pictures ----------------------------------------------------------------------------------
-
-    def summary(self) -> Summary:
-        """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
-        fit = self.fit
-        sample = (
-            ("Choice situations", f"{self.nobs:,}"),
-            ("Individuals", f"{self.n_individuals:,}"),
-            ("Parameters", f"{fit.n_parameters}"),
-            ("Time", f"{fit.seconds:.2f} s"),
-        )
-        quality = (
-            ("LL(0)", f"{self.llnull:.6f}"),
-            ("LL", f"{self.llf:.6f}"),
-            ("Rho-squared", f"{self.rho2:.6f}"),
-            ("Adjusted rho-squared", f"{self.rho2_adjusted:.6f}"),
-            ("AIC", f"{self.aic:.3f}"),
-            ("BIC", f"{self.bic:.3f}"),
-        )
-        columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
-        classical, robust = self._errors("classical"), self._errors("robust")
-        rows: list[tuple[str, ...]] = [
-            (label, f"{value:.6f}", *_inference_cells(value, se), *_inference_cells(value, robust_se))
-            for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
-        ]
-        rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
-        notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
-            fit.outcome.evidence
-        )
-        return Summary(fit.model, sample, quality, columns, tuple(rows), tuple(notes))
-
-    def plot_convergence(self, ax: Axes | None = None) -> Axes:
-        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""
-        from pycmtensor.plots import convergence
-
-        return convergence(self.fit.history, ax)
-
-    def to_html(self, path: str | PathLike[str]) -> Path:
-        """Write the summary and the convergence plot as one HTML file that needs no other.
-
-        Args:
-            path: The file; its folder must exist.
-
-        Returns:
-            The path of the file.
-        """
-        from matplotlib.figure import Figure
-
-        from pycmtensor.report.html import page
-
-        picture = io.BytesIO()
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
-        self.plot_convergence(figure.add_subplot())
-        figure.savefig(picture, format="png", dpi=150)
-        target = Path(path)
-        target.write_text(page(self.summary(), {"Convergence": picture.getvalue()}), encoding="utf-8")
-        return target
-
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
@@ -531,12 +471,3 @@ class Results(Answers):
         import pandas as pd
 
         return pd.Series(values, index=list(self.fit.labels), name=name)
-
-
-def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
-    if np.isnan(se):
-        return "-", "-", "-"
-    if se == 0:  # a constraint determines it
-        return "0", "-", "-"
-    t = value / se
-    return f"{se:.6f}", f"{t:.2f}", f"{two_sided(t):.4f}"

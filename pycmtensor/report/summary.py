@@ -32,6 +32,18 @@ class Summary:
 
         return to_text(self)
 
+    def to_latex(self) -> str:
+        """A table with the rules of the LaTeX package booktabs."""
+        from pycmtensor.report.markup import to_latex
+
+        return to_latex(self)
+
+    def to_markdown(self) -> str:
+        """Headings and pipe tables."""
+        from pycmtensor.report.markup import to_markdown
+
+        return to_markdown(self)
+
     def _repr_html_(self) -> str:
         from pycmtensor.report.html import to_html
 

@@ -1,0 +1,242 @@
+"""Results as tables, pictures and files that other programs read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.inference.normal import two_sided
+from pycmtensor.inference.resampling import Kind
+from pycmtensor.report import Summary
+from pycmtensor.report.compare import compared
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Output", "compare"]
+
+
+class Output:
+    """How `pycmtensor.Results` is shown and written."""
+
+    fit: Fit
+
+    if TYPE_CHECKING:
+
+        @property
+        def llf(self) -> float:
+            """Of the results."""
+
+        @property
+        def llnull(self) -> float:
+            """Of the results."""
+
+        @property
+        def rho2(self) -> float:
+            """Of the results."""
+
+        @property
+        def rho2_adjusted(self) -> float:
+            """Of the results."""
+
+        @property
+        def aic(self) -> float:
+            """Of the results."""
+
+        @property
+        def bic(self) -> float:
+            """Of the results."""
+
+        @property
+        def nobs(self) -> int:
+            """Of the results."""
+
+        @property
+        def n_individuals(self) -> int:
+            """Of the results."""
+
+        @property
+        def params(self) -> pd.Series:
+            """Of the results."""
+
+        @property
+        def history(self) -> pd.DataFrame:
+            """Of the results."""
+
+        def standard_errors(self, kind: Kind = "classical", groups: Any = None) -> pd.Series:
+            """Of the results."""
+
+        def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+            """Of the results."""
+
+        def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
+            """Of the results."""
+
+    def summary(self) -> Summary:
+        """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
+        fit = self.fit
+        sample = (
+            ("Choice situations", f"{self.nobs:,}"),
+            ("Individuals", f"{self.n_individuals:,}"),
+            ("Parameters", f"{fit.n_parameters}"),
+            ("Time", f"{fit.seconds:.2f} s"),
+        )
+        quality = (
+            ("LL(0)", f"{self.llnull:.6f}"),
+            ("LL", f"{self.llf:.6f}"),
+            ("Rho-squared", f"{self.rho2:.6f}"),
+            ("Adjusted rho-squared", f"{self.rho2_adjusted:.6f}"),
+            ("AIC", f"{self.aic:.3f}"),
+            ("BIC", f"{self.bic:.3f}"),
+        )
+        columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
+        classical, robust = (self.standard_errors(kind).to_numpy() for kind in ("classical", "robust"))
+        rows: list[tuple[str, ...]] = [
+            (label, f"{value:.6f}", *_inference_cells(value, se), *_inference_cells(value, robust_se))
+            for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
+        ]
+        rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
+        notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
+            fit.outcome.evidence
+        )
+        return Summary(fit.model, sample, quality, columns, tuple(rows), tuple(notes))
+
+    def plot_convergence(self, ax: Axes | None = None) -> Axes:
+        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""
+        from pycmtensor.plots import convergence
+
+        return convergence(self.fit.history, ax)
+
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the summary and the convergence plot as one HTML file that needs no other.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Returns:
+            The path of the file.
+        """
+        from matplotlib.figure import Figure
+
+        from pycmtensor.report.html import page
+
+        picture = io.BytesIO()
+        figure = Figure(figsize=(7, 3.6), layout="constrained")
+        self.plot_convergence(figure.add_subplot())
+        figure.savefig(picture, format="png", dpi=150)
+        target = Path(path)
+        target.write_text(page(self.summary(), {"Convergence": picture.getvalue()}), encoding="utf-8")
+        return target
+
+    def to_latex(self) -> str:
+        """The summary as a table with the rules of the LaTeX package booktabs."""
+        return self.summary().to_latex()
+
+    def to_markdown(self) -> str:
+        """The summary in Markdown, with pipe tables."""
+        return self.summary().to_markdown()
+
+    def to_excel(self, path: str | PathLike[str]) -> Path:
+        """Write estimates, fit, covariances, correlations and history as a workbook, one sheet each.
+
+        Args:
+            path: The file, ending in .xlsx; its folder must exist.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            PyCMTensorError: The package openpyxl is missing.
+        """
+        import pandas as pd
+
+        from pycmtensor.report.excel import to_excel
+
+        kinds: tuple[Kind, ...] = ("classical", "robust")
+        errors = {f"{kind} std err": self.standard_errors(kind) for kind in kinds}
+        fit = {"choice situations": self.nobs, "individuals": self.n_individuals, "parameters": self.fit.n_parameters}
+        fit |= {name: getattr(self, name) for name in ("llnull", "llf", "rho2", "rho2_adjusted", "aic", "bic")}
+        sheets = {"estimates": pd.DataFrame({"value": self.params, **errors})}
+        sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
+        sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
+        sheets |= {"correlations": self.correlation(), "history": self.history}
+        to_excel(Path(path), sheets)
+        return Path(path)
+
+    def to_alogit(self, path: str | PathLike[str], kind: Kind = "classical") -> Path:
+        """Write estimates, standard errors and correlations in ALOGIT's F12 format; names are cut to ten characters.
+
+        Args:
+            path: The file; its folder must exist.
+            kind: Kind of the standard errors.
+
+        Returns:
+            The path of the file.
+        """
+        from pycmtensor.report.alogit import to_f12
+
+        fit = self.fit
+        errors, held = self.standard_errors(kind).to_numpy(), fit.at_bound.tolist()
+        coefficients = list(zip(fit.labels, fit.theta.tolist(), errors.tolist(), held, strict=True))
+        coefficients += [(name, value, 0.0, True) for name, value in fit.fixed.items()]
+        K, correlations = len(fit.theta), np.zeros((len(coefficients), len(coefficients)))
+        correlations[:K, :K] = self.correlation(kind).to_numpy()
+        text = to_f12(fit.model, coefficients, (np.nan, self.llnull, self.llf), self.nobs, correlations)
+        Path(path).write_text(text, encoding="utf-8")
+        return Path(path)
+
+
+def compare(results: Sequence[Output] | Mapping[str, Output], kind: Kind = "classical") -> Summary:
+    """Several results side by side: estimates with stars, standard errors in brackets, and how they fit.
+
+    Args:
+        results: A list, or a dict with their names.
+        kind: Kind of the standard errors.
+
+    Returns:
+        A table that prints, shows in a notebook, and has ``to_latex()`` and ``to_markdown()``.
+
+    Raises:
+        PyCMTensorError: There is nothing to compare, or the results are of different choice situations.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1] * 30 + [2] * 10, "old": [1] * 10 + [0] * 30})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
+        >>> asc, b_old = cmt.Beta("asc_car"), cmt.Beta("b_old", 0.5, status=1)
+        >>> V = {"A": asc, "B": asc + b_old * ds["old"]}
+        >>> table = compare({name: cmt.estimate(cmt.MNL(ds, {"car": V[name], "bus": 0})) for name in V})
+        >>> print(table.rows[0])
+        ('asc_car', '1.0986***', '0.9855***')
+    """
+    named = dict(results) if isinstance(results, Mapping) else {f"({i})": r for i, r in enumerate(results, 1)}
+    if not named:
+        raise PyCMTensorError("compare needs at least one result, found none.")
+    sizes = {name: r.nobs for name, r in named.items()}
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{name}: {nobs:,}" for name, nobs in sizes.items())
+        raise PyCMTensorError(f"Log-likelihoods of different choice situations cannot be compared, found {found}.")
+    estimates = []
+    for r in named.values():
+        errors = r.standard_errors(kind)
+        cells = zip(r.fit.labels, r.fit.theta.tolist(), errors.tolist(), strict=True)
+        own = {name: (value, se, two_sided(value / se) if se > 0 else np.nan) for name, value, se in cells}
+        estimates.append(own | {name: (value, np.nan, np.nan) for name, value in r.fit.fixed.items()})
+    return compared(named, estimates, str(kind))
+
+
+def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
+    if np.isnan(se):
+        return "-", "-", "-"
+    if se == 0:  # a constraint determines it
+        return "0", "-", "-"
+    t = value / se
+    return f"{se:.6f}", f"{t:.2f}", f"{two_sided(t):.4f}"

@@ -1,0 +1,98 @@
+"""Tables for papers and other programs, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pycmtensor as cmt
+from pycmtensor.report import Summary
+
+ODD = Summary(
+    "A_model & more", (("Rows", "10"),), (("LL", "-5.5"),), ("Name", "Value"), (("b_1|x", "-1.5"),), ("50% < 1",)
+)
+
+
+def test_latex_escapes_what_it_would_take_for_commands() -> None:
+    assert ODD.to_latex().splitlines() == [
+        r"\begin{table}",
+        r"\caption{A\_model \& more}",
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"Name & Value \\",
+        r"\midrule",
+        r"b\_1|x & $-$1.5 \\",
+        r"\midrule",
+        r"Rows & 10 \\",
+        r"LL & $-$5.5 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\par\footnotesize 50\% $<$ 1",
+        r"\end{table}",
+    ]
+
+
+def test_markdown_keeps_bars_within_cells() -> None:
+    lines = ODD.to_markdown().splitlines()
+    assert lines[0] == r"## A\_model & more"
+    assert lines[-3] == r"| b\_1\|x | -1.5 |"
+    assert {line.replace(r"\|", "").count("|") for line in lines if line.startswith("|")} == {3}
+
+
+def test_tables_of_results_hold_the_estimates(swissmetro_results: cmt.Results) -> None:
+    for text in (swissmetro_results.to_latex().replace("$-$", "-"), swissmetro_results.to_markdown()):
+        for value in (*swissmetro_results.params, swissmetro_results.llf):
+            assert f"{value:.6f}" in text
+
+
+def test_a_workbook_holds_numbers(swissmetro_results: cmt.Results, tmp_path: Path) -> None:
+    path = swissmetro_results.to_excel(tmp_path / "logit.xlsx")
+    sheets = pd.read_excel(path, sheet_name=None, index_col=0)
+    np.testing.assert_allclose(sheets["estimates"]["value"], swissmetro_results.params, rtol=1e-14)
+    np.testing.assert_allclose(sheets["robust covariance"], swissmetro_results.cov_params("robust"), rtol=1e-14)
+    assert sheets["fit"]["value"]["llf"] == pytest.approx(swissmetro_results.llf, rel=1e-14)
+    assert len(sheets["history"]) == len(swissmetro_results.history)
+
+
+def test_a_file_for_alogit_has_its_columns(swissmetro_results: cmt.Results, tmp_path: Path) -> None:
+    """Names in columns 6 to 15, values in 19 to 38, errors in 39 to 58; correlations in seventh columns, x 100,000."""
+    results, lines = swissmetro_results, swissmetro_results.to_alogit(tmp_path / "logit.F12").read_text().splitlines()
+    assert lines[0].strip() == "Multinomial logit"
+    assert lines[2] == "END"
+    for line, (name, value) in zip(lines[3:7], results.params.items(), strict=True):
+        assert line[:5] == "   0 "
+        assert line[5:15].strip() == str(name)[:10]
+        assert line[15:18].strip() == "F"
+        assert float(line[18:38]) == pytest.approx(value, rel=1e-12)
+        assert float(line[38:58]) == pytest.approx(results.bse[str(name)], rel=1e-12)
+    assert lines[7] == "  -1"
+    assert int(lines[8][:8]) == results.nobs
+    assert float(lines[8][27:47]) == pytest.approx(results.llnull, rel=1e-11)
+    assert float(lines[8][47:67]) == pytest.approx(results.llf, rel=1e-11)
+    correlation = results.correlation().to_numpy()
+    expected = [int(1e5 * correlation[i, j]) for i in range(4) for j in range(i)]
+    assert [int(lines[10][7 * k : 7 * k + 7]) for k in range(6)] == expected
+
+
+def test_results_side_by_side(modechoice: cmt.LongDataset, modechoice_results: cmt.Results) -> None:
+    ds, names = modechoice, ("air", "train", "bus")
+    V = ds.per_alternative({name: cmt.Beta(name) for name in names}) + cmt.Beta("gc", 0.0, status=1) * ds["gc"]
+    simple = cmt.estimate(cmt.MNL(ds, V))
+    table = cmt.compare({"constants": simple, "Greene": modechoice_results})
+    rows = {row[0]: row[1:] for row in table.rows if row[0]}
+    assert rows["gc"] == ("0.0000", "-0.0155***")  # -0.015502 with the error 0.004408
+    assert rows["LL"] == (f"{simple.llf:.3f}", "-199.128")
+    assert table.rows[table.rows.index(("gc", *rows["gc"])) + 1] == ("", "(-)", "(0.0044)")
+    assert rows["income_air"] == ("", "0.0133")
+    assert "In brackets classical" in str(table)
+    assert [row[0] for row in cmt.compare([simple]).rows][-1] == "BIC"
+
+
+def test_what_cannot_be_compared(modechoice_results: cmt.Results, swissmetro_results: cmt.Results) -> None:
+    with pytest.raises(cmt.PyCMTensorError, match=r"different choice situations.*\(1\): 210, \(2\): 6,768"):
+        cmt.compare([modechoice_results, swissmetro_results])
+    with pytest.raises(cmt.PyCMTensorError, match="at least one result"):
+        cmt.compare([])
