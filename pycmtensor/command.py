@@ -1,0 +1,117 @@
+"""The command line: estimate, predict and describe without writing Python."""
+
+from __future__ import annotations
+
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pycmtensor.exceptions import PyCMTensorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["main"]
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def said(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, with errors of the library as a line of text and the exit status 1."""
+
+    @wraps(function)
+    def command(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except PyCMTensorError as error:
+            raise click.ClickException(str(error)) from None
+
+    return command
+
+
+@click.group()
+@click.version_option(package_name="pycmtensor")
+def main() -> None:
+    """Discrete choice models: estimate them, predict with them, look at data."""
+
+
+@main.command()
+@click.argument("model", type=FILE)
+@click.option("--data", required=True, type=FILE, help="A Parquet or CSV file.")
+@click.option("--out", required=True, type=FOLDER, help="Folder for the report; made when it is missing.")
+@said
+def estimate(model: Path, data: Path, out: Path) -> None:
+    """Estimate the model of a TOML file and write tables, report and results to a folder."""
+    import pycmtensor as cmt
+    from pycmtensor.specification import Specification
+
+    specification = Specification(model)
+    results = cmt.estimate(specification.model(specification.dataset(data)), **specification.estimation)
+    click.echo(str(results.summary()))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "summary.txt").write_text(f"{results.summary()}\n", encoding="utf-8")
+    (out / "summary.md").write_text(results.to_markdown(), encoding="utf-8")
+    (out / "summary.tex").write_text(results.to_latex(), encoding="utf-8")
+    results.to_html(out / "report.html")
+    results.save(out / "results.cmt")
+    click.echo(f"\nWritten to {out}: report.html, summary.txt, summary.md, summary.tex, results.cmt")
+
+
+@main.command()
+@click.argument("model", type=FILE)
+@click.option("--results", required=True, type=FILE, help="results.cmt, as `estimate` wrote it.")
+@click.option("--data", required=True, type=FILE, help="The file that the model was estimated with.")
+@click.option("--new", required=True, type=FILE, help="The file to predict for; it needs no choices.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A CSV file to write.")
+@said
+def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> None:
+    """Write the choice probabilities of every row of a file."""
+    import pycmtensor as cmt
+    from pycmtensor.specification import Specification
+
+    specification = Specification(model)
+    loaded = cmt.Results.load(results, specification.model(specification.dataset(data)))
+    prediction = loaded.predict(specification.frame(new))
+    prediction.probabilities.to_csv(out)
+    click.echo(f"{prediction}\n\nWritten: {out}")
+
+
+@main.command()
+@click.argument("data", type=FILE)
+@click.option("--model", type=FILE, help="A TOML file that says what the choices and alternatives are.")
+@said
+def describe(data: Path, model: Path | None) -> None:
+    """Tell of a file what is there; with a model also what is missing and what looks odd."""
+    from pycmtensor.dataset.frames import Table
+    from pycmtensor.specification import Specification
+
+    if model is None:
+        frame = Table(data).frame.to_pandas()
+        click.echo(f"{len(frame):,} rows\n{frame.describe(include='all').T.to_string()}")
+    else:
+        click.echo(str(Specification(model).dataset(data).describe()))
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A CSV file to write the data set to.")
+@said
+def datasets(name: str | None, out: Path | None) -> None:
+    """List the packaged data sets, or tell of one and write it."""
+    import pycmtensor as cmt
+
+    if name is None:
+        for known in cmt.datasets.available():
+            click.echo(f"{known:<14} {cmt.datasets.load(known).attrs['source']}")
+        return
+    frame = cmt.datasets.load(name)
+    for fact in ("source", "licence"):
+        click.echo(f"{fact}: {frame.attrs[fact]}")
+    for column, unit in frame.attrs["units"].items():
+        click.echo(f"  {column:<14} {unit}")
+    if out is not None:
+        frame.to_csv(out, index=False)
+        click.echo(f"Written: {out}")

@@ -1,0 +1,231 @@
+"""A model in a TOML file: data options, parameters, utilities as formulas, the model and how it is estimated."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytensor.tensor as pt
+
+from pycmtensor import coefficients
+from pycmtensor.dataset import Dataset, LongDataset
+from pycmtensor.dataset.frames import Table
+from pycmtensor.draws import Sampling
+from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.expressions import Beta
+from pycmtensor.formulas import NUMBERS, SYMBOLS, Formula
+from pycmtensor.models import MNL, MixedLogit, Model, Nest, NestedLogit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Specification", "SpecificationError"]
+
+#: Sections and what may stand in them; None where the names are the user's.
+SECTIONS: dict[str, tuple[str, ...] | None] = {
+    "data": ("choice", "alternatives", "individual", "weights", "filter", "situation", "alternative"),
+    "variables": None,
+    "parameters": None,
+    "random": None,
+    "utilities": None,
+    "availability": None,
+    "model": ("kind", "draws", "seed", "nests", "normalised"),
+    "estimation": ("method", "starts", "constraints", "max_iterations"),
+}
+KINDS = ("MNL", "NestedLogit", "MixedLogit")
+#: Distributions of random coefficients -> names of their two parameters.
+DISTRIBUTIONS = {
+    "normal": ("mean", "sd"),
+    "lognormal": ("mean", "sd"),
+    "uniform": ("centre", "spread"),
+    "triangular": ("centre", "spread"),
+}
+
+
+class SpecificationError(PyCMTensorError):
+    """A file that describes a model cannot be used; the message names the line and what to write."""
+
+
+class Specification:
+    """The file, read and checked; `dataset` and `model` make of it what they are called.
+
+    Args:
+        path: A TOML file. `examples/swissmetro_mnl.toml` is one.
+
+    Raises:
+        SpecificationError: The file cannot be read, a section or an entry is unknown or missing.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._lines = self.path.read_text(encoding="utf-8").splitlines()
+            self._given = tomllib.loads("\n".join(self._lines))
+        except OSError as error:
+            raise SpecificationError(f"{self.path} cannot be read: {error.strerror}.") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SpecificationError(f"{self.path} is no TOML: {error}. Texts stand in quotes.") from None
+        self._check()
+
+    def frame(self, data: Any) -> pd.DataFrame:
+        """The rows of a frame or file that the filter keeps, with the new variables."""
+        frame = Table(data).frame.to_pandas()
+        columns: dict[str, Any] = {str(name): frame[name] for name in frame}
+        for name, text in self._section("variables").items():
+            with self._at("variables", name):
+                columns[name] = Formula(str(text)).value(columns, NUMBERS)
+        frame = frame.assign(**{name: columns[name] for name in self._section("variables")})
+        if "filter" in self._given["data"]:
+            with self._at("data", "filter"):
+                frame = frame[Formula(self._given["data"]["filter"]).value(columns, NUMBERS)]
+        return frame
+
+    def dataset(self, data: Any) -> Dataset | LongDataset:
+        """The data set of a frame or file; long when the file names the columns ``situation`` and ``alternative``."""
+        options = {name: value for name, value in self._given["data"].items() if name != "filter"}
+        frame = self.frame(data)
+        with self._at("data"):
+            return Dataset.from_long(frame, **options) if "situation" in options else Dataset(frame, **options)
+
+    def model(self, dataset: Dataset | LongDataset) -> Model:
+        """The model of a data set."""
+        parameters = self._parameters()
+        for name, given in self._section("random").items():
+            with self._at("random", name):
+                parameters[name] = self._random(name, given, parameters)
+        used = [name for name in self._used() if name in dataset.columns]
+
+        def columns(alternative: str) -> dict[str, Any]:
+            return {
+                name: dataset[name, alternative] if isinstance(dataset, LongDataset) else dataset[name] for name in used
+            }
+
+        V = {name: self._symbol("utilities", name, columns(name) | parameters) for name in self._section("utilities")}
+        available = {name: self._symbol("availability", name, columns(name)) for name in self._section("availability")}
+        options = self._section("model")
+        with self._at("model"):
+            if self.kind == "NestedLogit":
+                nests = [self._nest(nest, parameters) for nest in options.get("nests", [])]
+                named = {name for nest in nests for name in nest.alternatives()}
+                alone = [name for name in dataset.alternatives if name not in named]
+                normalised = options.get("normalised", True)
+                return NestedLogit(dataset, V, available, nests=[*nests, *alone], normalised=normalised)
+            if self.kind == "MixedLogit":
+                sampling = Sampling(options.get("draws", 500), seed=options.get("seed", 0))
+                return MixedLogit(dataset, V, available, draws=sampling)
+            return MNL(dataset, V, available)
+
+    @property
+    def kind(self) -> str:
+        """The name of the model's class."""
+        return str(self._section("model").get("kind", "MNL"))
+
+    @property
+    def estimation(self) -> dict[str, Any]:
+        """Arguments of `pycmtensor.estimate`."""
+        return dict(self._section("estimation"))
+
+    def _section(self, name: str) -> dict[str, Any]:
+        return self._given.get(name, {})
+
+    def _parameters(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, given in self._section("parameters").items():
+            with self._at("parameters", name):
+                options = dict(given) if isinstance(given, dict) else {"start": given}
+                known = {"start", "lower", "upper", "fixed"}
+                self._check_names(options, known, "a parameter has")
+                if "fixed" in options and len(options) > 1:
+                    raise SpecificationError(f"'{name}' is fixed, so that it has no start or bounds.")
+                value = options.get("fixed", options.get("start", 0.0))
+                bounds = options.get("lower"), options.get("upper")
+                found[name] = Beta(name, value, *bounds, status=int("fixed" in options))
+        return found
+
+    def _random(self, name: str, given: Any, names: Mapping[str, Any]) -> Any:
+        options = dict(given) if isinstance(given, dict) else {}
+        distribution = options.get("distribution")
+        if distribution not in DISTRIBUTIONS:
+            raise SpecificationError(f"distribution is one of {', '.join(DISTRIBUTIONS)}, found {distribution!r}.")
+        arguments = DISTRIBUTIONS[distribution]
+        extras = {"sign"} if distribution == "lognormal" else set()
+        self._check_names(options, {"distribution", "within", *arguments, *extras}, f"a {distribution} coefficient has")
+        missing = [argument for argument in arguments if argument not in options]
+        if missing:
+            raise SpecificationError(f"a {distribution} coefficient lacks {' and '.join(missing)}; name a parameter.")
+        make: Callable[..., Any] = getattr(coefficients, distribution)
+        own = [Formula(str(options[argument])).value(names, SYMBOLS) for argument in arguments]
+        more = {key: options[key] for key in ("sign", "within") if key in options}
+        return make(name, *own, **more)
+
+    def _nest(self, given: Mapping[str, Any], names: Mapping[str, Any]) -> Nest:
+        self._check_names(given, {"name", "members", "scale"}, "a nest has")
+        scale = Formula(str(given.get("scale", 1.0))).value(names, SYMBOLS)
+        return Nest(str(given.get("name", "nest")), list(given.get("members", [])), scale)
+
+    def _symbol(self, section: str, name: str, names: Mapping[str, Any]) -> Any:
+        with self._at(section, name):
+            return pt.as_tensor_variable(Formula(str(self._section(section)[name])).value(names, SYMBOLS))
+
+    def _used(self) -> list[str]:
+        """Names in the formulas of utilities and availability."""
+        found = []
+        for section in ("utilities", "availability"):
+            for name, text in self._section(section).items():
+                with self._at(section, name):
+                    found += Formula(str(text)).names
+        return list(dict.fromkeys(found))
+
+    def _check(self) -> None:
+        for name, content in self._given.items():
+            with self._at(name):
+                self._check_names({name: content}, SECTIONS, "the sections are")
+                if not isinstance(content, dict):
+                    raise SpecificationError(f"'{name}' is a section. Write [{name}] on a line of its own.")
+            for entry in content:
+                with self._at(name, entry):
+                    known = SECTIONS[name]
+                    if known is not None:
+                        self._check_names({entry: None}, known, f"[{name}] has")
+        for section, entry in (("data", "choice"), ("data", "alternatives"), ("utilities", None)):
+            if section not in self._given or (entry and entry not in self._given[section]):
+                lacking = f"the section [{section}]" if entry is None else f"'{entry} = ...' in [{section}]"
+                raise SpecificationError(f"{self.path} lacks {lacking}.")
+        with self._at("model", "kind"):
+            if self.kind not in KINDS:
+                raise SpecificationError(f"kind is one of {', '.join(KINDS)}, found '{self.kind}'.")
+
+    def _check_names(self, given: Mapping[str, Any], known: Any, what: str) -> None:
+        for name in given:
+            if name not in known:
+                near = get_close_matches(name, list(known), n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                raise SpecificationError(f"'{name}' is unknown; {what} {', '.join(sorted(known))}.{hint}")
+
+    @contextmanager
+    def _at(self, section: str, entry: str | None = None) -> Iterator[None]:
+        """Say of an error which line it is about."""
+        try:
+            yield
+        except PyCMTensorError as error:
+            if str(error).startswith(str(self.path)):
+                raise
+            raise SpecificationError(f"{self.path}, line {self._line(section, entry)}: {error}") from None
+
+    def _line(self, section: str, entry: str | None) -> int:
+        """The line of an entry, or of its section's head; 1 when the file has neither."""
+        here, head = "", 0
+        for number, line in enumerate(self._lines, 1):
+            if opened := re.match(r"\s*\[+\s*([\w.]+)", line):
+                here = opened[1]
+                head = head or number * (here.split(".")[0] == section)
+                if here == f"{section}.{entry}":
+                    return number
+            elif here == section and entry and re.match(rf"\s*[\"']?{re.escape(entry)}[\"']?\s*=", line):
+                return number
+        return head or 1

@@ -1,0 +1,161 @@
+"""The command line, as somebody types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import pycmtensor as cmt
+from pycmtensor.command import main
+from pycmtensor.engine import LocalEngine
+from pycmtensor.specification import Specification, SpecificationError
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "swissmetro_mnl.toml"
+
+
+def run(*arguments: object) -> str:
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "swissmetro.csv"
+    assert "licence:" in run("datasets", "swissmetro", "--out", path)
+    return path
+
+
+def test_the_example_gives_the_numbers_of_the_script(
+    survey: Path, tmp_path: Path, swissmetro_results: cmt.Results
+) -> None:
+    out = tmp_path / "report"
+    printed = run("estimate", EXAMPLE, "--data", survey, "--out", out)
+    assert "-5331.252007" in printed
+    assert {p.name for p in out.iterdir()} == {"report.html", "summary.txt", "summary.md", "summary.tex", "results.cmt"}
+    loaded = cmt.Results.load(out / "results.cmt")
+    pd.testing.assert_series_equal(loaded.params, swissmetro_results.params, rtol=1e-9)
+    new, csv = tmp_path / "new.csv", tmp_path / "P.csv"
+    pd.read_csv(survey).head(300).to_csv(new, index=False)
+    run("predict", EXAMPLE, "--results", out / "results.cmt", "--data", survey, "--new", new, "--out", csv)
+    P = pd.read_csv(csv, index_col=0)
+    np.testing.assert_allclose(P, swissmetro_results.predict().probabilities.head(len(P)), rtol=1e-8)
+
+
+def test_data_are_described(survey: Path) -> None:
+    assert "10,728 rows" in run("describe", survey)
+    assert "6,768" in run("describe", survey, "--model", EXAMPLE)
+    assert set(cmt.datasets.available()) <= set(run("datasets").split())
+
+
+NESTED = """
+[data]
+choice = "CHOICE"
+alternatives = {train = 1, sm = 2, car = 3}
+filter = "PURPOSE in [1, 3] and CHOICE != 0"
+[parameters]
+ASC = 0.1
+B = {start = -1, upper = 0}
+MU = {start = 1.5, lower = 1}
+FIXED = {fixed = 0.5}
+[utilities]
+train = "B * TRAIN_TT / 100 + FIXED"
+sm = "B * SM_TT / 100"
+car = "ASC + B * CAR_TT / 100"
+[model]
+kind = "NestedLogit"
+[[model.nests]]
+name = "existing"
+members = ["train", "car"]
+scale = "MU"
+"""
+
+
+def test_a_nested_logit_is_the_same_as_in_python(tmp_path: Path) -> None:
+    path = tmp_path / "nested.toml"
+    path.write_text(NESTED)
+    frame = cmt.datasets.load("swissmetro")
+    specification = Specification(path)
+    written = specification.model(specification.dataset(frame))
+    ds = cmt.Dataset(frame[frame.PURPOSE.isin([1, 3]) & (frame.CHOICE != 0)], "CHOICE", {"train": 1, "sm": 2, "car": 3})
+    asc, b, mu = cmt.Beta("ASC", 0.1), cmt.Beta("B", -1.0, ub=0.0), cmt.Beta("MU", 1.5, lb=1.0)
+    V = {"train": b * ds["TRAIN_TT"] / 100 + 0.5, "sm": b * ds["SM_TT"] / 100, "car": asc + b * ds["CAR_TT"] / 100}
+    model = cmt.NestedLogit(ds, V, nests=[cmt.Nest("existing", ["train", "car"], mu), "sm"])
+    assert {p.name: (p.lb, p.ub) for p in written.free} == {p.name: (p.lb, p.ub) for p in model.free}
+    engine, own = LocalEngine(model), LocalEngine(written)
+    values = {"ASC": 0.1, "B": -1.0, "MU": 1.5}
+    likelihoods = [e.value(np.array([values[label] for label in e.labels])) for e in (engine, own)]
+    assert likelihoods[0] == pytest.approx(likelihoods[1], rel=1e-14)
+
+
+def test_a_mixed_logit_of_long_data(tmp_path: Path, modechoice: cmt.LongDataset) -> None:
+    path = tmp_path / "mixed.toml"
+    path.write_text(
+        """
+[data]
+choice = "choice"
+situation = "individual"
+alternative = "mode"
+alternatives = {air = 1, train = 2, bus = 3, car = 4}
+[parameters]
+M = -0.01
+S = 0.02
+[random]
+gc_taste = {distribution = "normal", mean = "M", sd = "S"}
+[utilities]
+air = "gc_taste * gc"
+train = "gc_taste * gc"
+bus = "gc_taste * gc"
+car = "gc_taste * gc"
+[model]
+kind = "MixedLogit"
+draws = 64
+"""
+    )
+    specification = Specification(path)
+    written = specification.model(specification.dataset(cmt.datasets.load("modechoice")))
+    taste = cmt.coefficients.normal("gc_taste", cmt.Beta("M"), cmt.Beta("S"))
+    V = {name: taste * modechoice["gc", name] for name in modechoice.alternatives}
+    engines = [LocalEngine(model) for model in (written, cmt.MixedLogit(modechoice, V, draws=64))]
+    theta = np.array([-0.01, 0.02])
+    assert engines[0].value(theta) == pytest.approx(engines[1].value(theta), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('choice = "CHOICE"', 'choise = "CHOICE"', r"line 3: 'choise' is unknown.*Did you mean 'choice'"),
+        ("[utilities]", "[utilitys]", r"line 11: 'utilitys' is unknown; the sections are.*Did you mean 'utilities'"),
+        ('sm = "B *', 'sm = "BETA *', r"line 13: .* uses 'BETA', which is unknown. Known are"),
+        ('car = "ASC + B', 'bus = "ASC + B', r"line 1.*bus"),
+        ("upper = 0}", "upper = 0, lwoer = -1}", r"line 8: 'lwoer' is unknown; a parameter has .*'lower'"),
+        ("FIXED = {fixed = 0.5}", "FIXED = {fixed = 0.5, start = 1}", r"line 10: 'FIXED' is fixed"),
+        ('kind = "NestedLogit"', 'kind = "Nested"', r"line 16: kind is one of MNL.*found 'Nested'"),
+        ('"PURPOSE in [1, 3] and CHOICE != 0"', '"PURPOSE in"', r"line 5: 'PURPOSE in' cannot be read"),
+        ('choice = "CHOICE"', "choice = CHOICE", r"is no TOML.*Texts stand in quotes"),
+        ('choice = "CHOICE"\n', "", r"lacks 'choice = \.\.\.' in \[data\]"),
+        ('members = ["train", "car"]', 'members = ["train", "bus"]', r"line 15: The nests name bus"),
+    ],
+)
+def test_errors_name_the_line_and_what_to_write(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text(NESTED.replace(old, new))
+
+    def model() -> cmt.models.Model:
+        specification = Specification(path)
+        return specification.model(specification.dataset(cmt.datasets.load("swissmetro")))
+
+    with pytest.raises(SpecificationError, match=message):
+        model()
+
+
+def test_an_error_is_a_line_and_a_status(tmp_path: Path, survey: Path) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text("[data]\n")
+    done = CliRunner().invoke(main, ["estimate", str(path), "--data", str(survey), "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {path} lacks")
