@@ -16,9 +16,10 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
-from pycmtensor.draws import Sampling, draws_of, values_of
+from pycmtensor.draws import Draws, Sampling, draws_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
+from pycmtensor.kernels.mixture import log_mean_exp
 
 __all__ = ["Model"]
 
@@ -61,6 +62,7 @@ class Model:
     name: ClassVar[str] = "Choice model"
     sampling: Sampling | None = None  #: how draws are made, in models that have them
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
+    takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
 
     def __init__(
         self,
@@ -86,9 +88,7 @@ class Model:
         else:
             self._specify_one_by_one(utilities, availability)
         self.params = self._parameters(params)
-        self.draws = draws_of(self._utilities())
-        if self.draws and self.sampling is None:
-            raise ModelError(f"{type(self).__name__} has random coefficients, {self.draws[0]}. Use MixedLogit.")
+        self.draws = self._random_variables()
         self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
@@ -272,8 +272,9 @@ class Model:
         return type(self)(dataset, utilities, availability)
 
     def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
-        """Log-likelihood of each individual (N,), given utilities."""
-        return self.over_situations(V)[:, 0]
+        """Log-likelihood of each individual (N,), given utilities: with draws, of the average over them."""
+        logL = self.over_situations(V)
+        return logL[:, 0] if self.sampling is None else log_mean_exp(logL)
 
     def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual at each draw (N, R): a sum over situations, padding counts nothing."""
@@ -388,6 +389,19 @@ class Model:
         if not any(p.status == 0 for p in used):
             raise ModelError("No utility holds a parameter that is free to be estimated.")
         return used
+
+    def _random_variables(self) -> list[Draws]:
+        """The draws in the utilities, of which there are some just when ``draws`` says how many."""
+        draws = draws_of(self._utilities())
+        if draws and self.sampling is None:
+            remedy = "Say how many draws to take: draws=500." if self.takes_draws else "Use MixedLogit."
+            raise ModelError(f"{type(self).__name__} has random coefficients, {draws[0]}. {remedy}")
+        if self.sampling is not None and not draws:
+            raise ModelError(
+                f"No utility of the {type(self).__name__} holds draws. Write a random coefficient, such as "
+                "normal('b', mean, sd) of pycmtensor.coefficients, or use a model without draws."
+            )
+        return draws
 
     def _inputs(self) -> list[Variable]:
         inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]
