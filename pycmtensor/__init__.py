@@ -17,7 +17,7 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit
+from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, LatentClass, MixedLogit, Nest, NestedLogit
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
@@ -32,6 +32,7 @@ __all__ = [
     "CrossNestedLogit",
     "Dataset",
     "Jackknife",
+    "LatentClass",
     "LongDataset",
     "MixedLogit",
     "Nest",

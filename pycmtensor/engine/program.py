@@ -15,6 +15,7 @@ from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.xla import compile_with_xla
+from pycmtensor.models import LatentClass
 from pycmtensor.models.base import Model
 
 __all__ = ["Program", "over_blocks"]
@@ -107,6 +108,19 @@ class Program:
                 return jnp.broadcast_to(jnp.exp(found), (*as_if[chosen].shape[:2], found.shape[-1])).mean(axis=-1)
 
             return (), jax.vmap(alternative)(jnp.asarray(alternatives))
+
+        return compile_with_xla(over_blocks(block))
+
+    @cached_property
+    def membership(self) -> Callable[..., Any]:
+        """By individual, of a latent class model: log-probability of each class, and with all choices, (C, B) each."""
+        model = self._model
+        assert isinstance(model, LatentClass)
+        lowered = self._lowered(self._arguments, [model.log_membership, model.log_joint])
+
+        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+            prior, joint = lowered(*self.unflatten(theta), *fixed, *data)
+            return (), (jnp.broadcast_to(prior, joint.shape).T, joint.T)
 
         return compile_with_xla(over_blocks(block))
 

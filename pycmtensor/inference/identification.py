@@ -126,7 +126,7 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
 
 
 def _sizes_of_columns(model: Model, data: Dataset) -> Array:
-    """The norm of what multiplies each parameter in the utilities, (K,), as random signs see it."""
+    """The norm of what multiplies each parameter in utilities and structure, (K,), as random signs see it."""
     shape, V = data.array(data.chosen).shape, model.V
     signs = np.random.default_rng(0).choice(
         [-1.0, 1.0], shape if model.utility is None else (data.n_alternatives, *shape)
@@ -134,8 +134,9 @@ def _sizes_of_columns(model: Model, data: Dataset) -> Array:
     one_draw = values_of(model.draws, Sampling(1), data.n_individuals, data.n_situations)
     drawn = dict(zip((draws() for draws in model.draws), map(pt.constant, one_draw), strict=True))
     free, squares = [parameter() for parameter in model.free], np.zeros(len(model.labels))
-    for utility in graph_replace(V if isinstance(V, list) else [V], drawn, strict=False):
-        slopes = pytensor.grad(pt.sum(utility * signs), free, disconnected_inputs="ignore")
+    expressions = [*(V if isinstance(V, list) else [V]), *model.structure()]
+    for expression in graph_replace(expressions, drawn, strict=False):
+        slopes = pytensor.grad(pt.sum(expression * signs), free, disconnected_inputs="ignore")
         squares = squares + np.concatenate([data.evaluate(slope).ravel() for slope in slopes]) ** 2
     return np.sqrt(squares)
 
