@@ -7,6 +7,7 @@ from pycmtensor.inference.identification import Identification, identification
 from pycmtensor.inference.iia import hausman_mcfadden
 from pycmtensor.inference.krinsky_robb import SimulatedQuantity, krinsky_robb
 from pycmtensor.inference.lagrange_multiplier import lagrange_multiplier
+from pycmtensor.inference.latent_classes import class_shares, membership
 from pycmtensor.inference.likelihood_ratio import likelihood_ratio
 from pycmtensor.inference.nonnested import ben_akiva_swait, vuong
 from pycmtensor.inference.profile import profile_intervals
@@ -27,6 +28,7 @@ __all__ = [
     "SimulatedQuantity",
     "ben_akiva_swait",
     "bootstrap",
+    "class_shares",
     "covariance",
     "delta",
     "hausman_mcfadden",
@@ -35,6 +37,7 @@ __all__ = [
     "krinsky_robb",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "membership",
     "profile_intervals",
     "vuong",
     "wald",
