@@ -29,6 +29,7 @@ from pycmtensor.inference import (
     Kind,
     Replicates,
     SimulatedQuantity,
+    SimulationNoise,
     bootstrap,
     class_shares,
     covariance,
@@ -37,6 +38,7 @@ from pycmtensor.inference import (
     krinsky_robb,
     membership,
     profile_intervals,
+    simulation_noise,
     wald,
 )
 from pycmtensor.inference.identification import of_fit
@@ -228,6 +230,10 @@ class Results:
     def identification(self) -> Identification:
         """What the data told of the parameters: rank, flat and weak directions, sizes; prints as text."""
         return of_fit(self.fit)
+
+    def simulation_noise(self, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
+        """How far other draws move the estimates; see `pycmtensor.inference.simulation_noise`."""
+        return simulation_noise(self, draws, seed)
 
     # ---- classes ----------------------------------------------------------------------------------------------
 

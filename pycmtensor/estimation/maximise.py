@@ -188,7 +188,8 @@ def _where_not_finite(model: Model, data: Dataset) -> str:
     if data is not model.dataset:
         return ""
     chosen = data.array(data.chosen)
-    for name, utility in model.named_utilities.items():
+    utilities = model.at_one_draw(list(model.named_utilities.values()), data)
+    for name, utility in zip(model.named_utilities, utilities, strict=True):
         values, _ = np.broadcast_arrays(data.evaluate(utility), chosen)
         bad = ~np.isfinite(values).reshape(-1, *chosen.shape[:2])
         rows = data.rows_of(bad.any(axis=0))

@@ -12,6 +12,7 @@ from pycmtensor.inference.likelihood_ratio import likelihood_ratio
 from pycmtensor.inference.nonnested import ben_akiva_swait, vuong
 from pycmtensor.inference.profile import profile_intervals
 from pycmtensor.inference.resampling import Bootstrap, Jackknife, Kind, Replicates, bootstrap, jackknife
+from pycmtensor.inference.simulation_noise import SimulationNoise, simulation_noise
 from pycmtensor.inference.wald import wald
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Kind",
     "Replicates",
     "SimulatedQuantity",
+    "SimulationNoise",
     "ben_akiva_swait",
     "bootstrap",
     "class_shares",
@@ -39,6 +41,7 @@ __all__ = [
     "likelihood_ratio",
     "membership",
     "profile_intervals",
+    "simulation_noise",
     "vuong",
     "wald",
 ]

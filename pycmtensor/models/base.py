@@ -148,6 +148,12 @@ class Model:
             return columns
         return columns + values_of(self.draws, self.sampling, data.n_individuals, data.n_situations)
 
+    def at_one_draw(self, expressions: Sequence[Variable], data: Dataset) -> list[Variable]:
+        """Expressions of columns and draws, each with one number for each individual in place of the draws."""
+        numbers = values_of(self.draws, Sampling(1), data.n_individuals, data.n_situations)
+        drawn = dict(zip((draws() for draws in self.draws), map(pt.constant, numbers), strict=True))
+        return graph_replace(list(expressions), drawn, strict=False)
+
     def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
         """Which alternatives can be chosen, (J, T, N)."""
         data = data or self.dataset
