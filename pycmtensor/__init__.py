@@ -20,6 +20,7 @@ from pycmtensor.inference import (
 from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, LatentClass, MixedLogit, Nest, NestedLogit
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
+from pycmtensor.utilities import by_segment, scaled
 
 __version__ = "0.1.0"
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Weight",
     "Weights",
     "ben_akiva_swait",
+    "by_segment",
     "coefficients",
     "constraint",
     "datasets",
@@ -54,5 +56,6 @@ __all__ = [
     "identification",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "scaled",
     "vuong",
 ]

@@ -21,6 +21,7 @@ from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
+from pycmtensor.utilities import check_segments
 
 __all__ = ["Model"]
 
@@ -204,6 +205,7 @@ class Model:
                 f"hold {data.n_alternatives}. Draw samples of the same size."
             )
         self.arrays(data)
+        check_segments([*self._utilities(), *self.structure()], data)
         place = data.array(data.chosen)[None, ..., 0].astype(int)
         unavailable = ~np.take_along_axis(self.available(data), place, axis=0)[0]
         rows = data.rows_of(unavailable)
