@@ -69,19 +69,9 @@ def maximise(
         raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
     search = Search(engine, theta, bounds, options.max_iterations, report=IterationLines(options.progress))
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
-    table: dict[str, Array] = {}
     in_classes = isinstance(model, LatentClass) and len(model.classes) > 1
-    if in_classes and not isinstance(method, Stochastic):
-        highest, table = expectation_maximisation(engine, starts, theta, bounds)
-        search = replace(search, start=highest)
-    elif starts.number > 1:
-        highest, table = from_many(engine, starts, theta, bounds)
-        search = replace(search, start=highest)
-    elif in_classes and are_alike(engine, theta):
-        raise OptimizerError(
-            "Classes are alike at the start values, and all gradients keep them so. Give their parameters other start "
-            "values, start={...}, or ask for starts=20."
-        )
+    by_em = in_classes and constraints is None and not isinstance(method, Stochastic)
+    search, table = _from_highest(search, engine, starts, by_em)
     best: Optimum
     if isinstance(method, Stochastic):
         name, best = method.describe(), train(engine, search.start, bounds, method, validation, options.progress)
@@ -89,7 +79,7 @@ def maximise(
             best = replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
     else:
         name, best = _second_order(search, method, constraints, partial(_where_not_finite, model, data))
-        name = f"expectation-maximisation and {name}" if in_classes else name
+        name = f"expectation-maximisation and {name}" if by_em else name
     if best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic)):
         best = replace(best, outcome=check_maximum(best, engine, bounds, partial(_who, data)))
     fit = Fit(
@@ -117,6 +107,22 @@ def maximise(
         seconds=perf_counter() - began,
     )
     return fit, engine
+
+
+def _from_highest(search: Search, engine: LocalEngine, starts: Starts, by_em: bool) -> tuple[Search, dict[str, Array]]:
+    """The search from where the highest of several starts leads, and a table of them if there are several."""
+    if by_em:
+        highest, table = expectation_maximisation(engine, starts, search.start, search.bounds)
+    elif starts.number > 1:
+        highest, table = from_many(engine, starts, search.start, search.bounds)
+    elif isinstance(engine.model, LatentClass) and are_alike(engine, search.start):
+        raise OptimizerError(
+            "Classes are alike at the start values, and Stochastic methods and constraints are not preceded by the EM "
+            "algorithm, which tells them apart. Give other start values, for example earlier results: start=results."
+        )
+    else:
+        return search, {}
+    return replace(search, start=highest), table
 
 
 def _second_order(

@@ -37,8 +37,8 @@ class LatentClass(Model):
     by its functional form at best.
 
     Classes are known up to their order only: exchanging the parameters of two of them changes nothing. `estimate`
-    starts with the EM algorithm when it is asked for a maximum; see
-    `pycmtensor.estimation.expectation_maximisation`.
+    begins with the EM algorithm; see `pycmtensor.estimation.expectation_maximisation`. Under constraints, which say
+    something of one class, and by `Stochastic` methods it begins at the start values, where classes must differ.
 
     Args:
         dataset: As in `Model`.

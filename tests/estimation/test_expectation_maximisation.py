@@ -131,15 +131,22 @@ def test_classes_with_random_tastes_contain_those_without() -> None:
     assert LocalEngine(mixed).value(results.fit.theta) == pytest.approx(results.llf, rel=1e-12)
 
 
-def test_first_order_methods_do_not_begin_between_classes() -> None:
+def test_other_methods_do_not_begin_between_classes(found: tuple[cmt.Results, NDArray]) -> None:
+    """They begin where somebody knows which class is which, as constraints need that say something of one of them."""
     from pycmtensor.optimizers import Adam
 
-    ds, _, _, _ = choices(2, N=30)
-    model = latent(ds, 2)
-    with pytest.raises(OptimizerError, match="Classes are alike at the start values.*starts=20"):
-        cmt.estimate(model, method=cmt.Stochastic(Adam, epochs=2, seed=1))
-    trained = cmt.estimate(model, method=cmt.Stochastic(Adam, lr=0.01, epochs=2, seed=1), start={"x_0": -1.0})
-    assert trained.llf > LocalEngine(model).value(np.zeros(5))
+    results, _ = found
+    assert results.engine is not None
+    model, adam = results.engine.model, cmt.Stochastic(Adam, lr=0.01, epochs=2, seed=1)
+    for given in ({"method": adam}, {"constraints": "x_0 = x_1"}):
+        with pytest.raises(OptimizerError, match="Classes are alike at the start values.*start=results"):
+            cmt.estimate(model, **given)
+    trained = cmt.estimate(model, method=adam, start={"x_0": -1.0, "x_1": 1.0})
+    assert trained.llf > LocalEngine(model).value(np.zeros(8))
+    value = round(float(results.params["x_0"]) + float(results.bse["x_0"]), 4)
+    held = cmt.estimate(model, constraints=f"x_0 = {value}", start=results)
+    assert held.params["x_0"] == pytest.approx(value, abs=1e-9)
+    assert 0 < results.llf - held.llf < 1  # a likelihood ratio of 1 standard error is about 1 / 2
 
 
 def test_only_classes_have_members(swissmetro_results: cmt.Results) -> None:
