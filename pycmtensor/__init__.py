@@ -18,10 +18,11 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit
+from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, LatentClass, MixedLogit, Nest, NestedLogit
 from pycmtensor.output import compare
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
+from pycmtensor.utilities import by_segment, scaled
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "CrossNestedLogit",
     "Dataset",
     "Jackknife",
+    "LatentClass",
     "LongDataset",
     "MixedLogit",
     "Nest",
@@ -46,6 +48,7 @@ __all__ = [
     "Weight",
     "Weights",
     "ben_akiva_swait",
+    "by_segment",
     "coefficients",
     "compare",
     "constraint",
@@ -56,6 +59,7 @@ __all__ = [
     "identification",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "scaled",
     "scenario",
     "vuong",
 ]

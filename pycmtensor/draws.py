@@ -18,7 +18,7 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.checks import whole
 from pycmtensor.exceptions import ModelError, OptimizerError
 
-__all__ = ["KINDS", "Draws", "Sampling", "draws_of", "mixed_bits", "uniforms", "values_of"]
+__all__ = ["KINDS", "Draws", "Sampling", "draws_of", "mixed_bits", "sampling_of", "uniforms", "values_of"]
 
 #: How draws are made. All are numbers of 32 bits, base points shared by all individuals and a shift of each individual.
 KINDS = ("sobol", "halton", "mlhs", "pseudo")
@@ -84,6 +84,11 @@ class Sampling:
         else:
             return np.broadcast_to(np.arange(self.points, dtype=np.uint32), (dimensions, self.points))
         return np.minimum(unit.T * 2.0**32, 2.0**32 - 1).astype(np.uint32)
+
+
+def sampling_of(draws: int | Sampling | None) -> Sampling | None:
+    """What the argument ``draws`` of a model stands for: a number of draws, or how they are made."""
+    return draws if draws is None or isinstance(draws, Sampling) else Sampling(draws)
 
 
 def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp: Any = np) -> Any:

@@ -31,12 +31,16 @@ from pycmtensor.inference import (
     Kind,
     Replicates,
     SimulatedQuantity,
+    SimulationNoise,
     bootstrap,
+    class_shares,
     covariance,
     delta,
     jackknife,
     krinsky_robb,
+    membership,
     profile_intervals,
+    simulation_noise,
     wald,
 )
 from pycmtensor.inference.identification import of_fit
@@ -84,7 +88,8 @@ def estimate(
         start: Start values by name, as a dict or the ``params`` of earlier results, or these results themselves, of
             which the names are used that match; other parameters start at their own values.
         starts: How many start values to try, the given one and others drawn around it, or ``Starts(...)``; the highest
-            log-likelihood is kept, and ``results.starts`` tells of all.
+            log-likelihood is kept, and ``results.starts`` tells of all. A `LatentClass` whose classes are alike at the
+            start takes 30 by itself.
         constraints: Linear relations between parameters, as text ("b_bus <= b_train, asc_car = 0") or symbols
             (``b_bus <= b_train``), or a list of both.
         progress: Show the iterations on standard error; None shows them when that is a terminal.
@@ -231,6 +236,20 @@ class Results(Answers, Output):
     def identification(self) -> Identification:
         """What the data told of the parameters: rank, flat and weak directions, sizes; prints as text."""
         return of_fit(self.fit)
+
+    def simulation_noise(self, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
+        """How far other draws move the estimates; see `pycmtensor.inference.simulation_noise`."""
+        return simulation_noise(self, draws, seed)
+
+    # ---- classes ----------------------------------------------------------------------------------------------
+
+    def membership(self) -> pd.DataFrame:
+        """Probabilities of the classes given all choices of an individual; see `pycmtensor.inference.membership`."""
+        return membership(self)
+
+    def class_shares(self) -> pd.Series:
+        """Shares of the classes in the sample; see `pycmtensor.inference.class_shares`."""
+        return class_shares(self)
 
     # ---- functions of estimates, and hypotheses ---------------------------------------------------------------
 

@@ -146,6 +146,13 @@ class Columns:
         return self._arrays[Special.WEIGHT][0, :, 0]
 
     @property
+    def individuals(self) -> NDArray[Any]:
+        """What the column ``individual`` calls each individual, (N,); without a panel the numbers from 0."""
+        if self.individual is None:
+            return np.arange(self.n_individuals)
+        return self._by_situation(self.individual)[self._situations[0]]
+
+    @property
     def chosen_alternatives(self) -> NDArray[np.integer]:
         """Position of the chosen alternative in ``alternatives``, (T, N)."""
         self._need_choices("The chosen alternatives")

@@ -126,6 +126,8 @@ class LinearUtilities(Likelihood):
         one = model.dataset.chosen.type
         if model.utility is None:
             utilities = list(model.utilities.values())
+            if any(utility.ndim == 4 for utility in utilities):  # one of all alternatives for each class
+                return None
             J, V = len(utilities), [one(f"V_{name}") for name in model.utilities]
             given = model.logprob_given(V)
         else:

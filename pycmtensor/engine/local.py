@@ -121,6 +121,17 @@ class LocalEngine:
             further.append(self._divide(weights, fill="constant"))
         return [(w, [*own, *(x[i] for x in further)]) for i, (w, own) in enumerate(self.parts)]
 
+    def membership(self, theta: Array) -> tuple[Array, Array]:
+        """Log-probabilities of the classes of a latent class model (N, C): by themselves, and with all choices."""
+        _, parts = self._summed(self.program.membership, theta)
+        prior, joint = (
+            np.concatenate(
+                [np.moveaxis(np.asarray(rows), 1, 0).reshape(rows.shape[1], -1) for rows in of_parts], axis=1
+            )
+            for of_parts in zip(*parts, strict=True)
+        )
+        return prior.T[: self.n_individuals], joint.T[: self.n_individuals]
+
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
         (value, grad, outer_product), individuals = self._with_individuals(self.program.first_order, theta)

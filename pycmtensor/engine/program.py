@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.engine.likelihood import Differentiated, Likelihood
+from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.quantities import Quantities, Quantity
@@ -19,6 +19,7 @@ from pycmtensor.engine.simulated import SimulatedLogit
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.xla import compile_with_xla
 from pycmtensor.exceptions import ModelError
+from pycmtensor.models import LatentClass
 from pycmtensor.models.base import Model
 
 __all__ = ["Program", "over_blocks"]
@@ -110,6 +111,18 @@ class Program:
     def quantities(self) -> Quantities:
         """What the model says of choice situations besides the likelihood."""
         return Quantities(self)
+
+    @cached_property
+    def membership(self) -> Callable[..., Any]:
+        """By individual, of a latent class model: log-probability of each class, and with all choices, (C, B) each."""
+        assert isinstance(self.model, LatentClass)
+        lowered = self.lowered([self.model.log_membership, self.model.log_joint])
+
+        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+            prior, joint = lowered(*unflattened(theta, self.free), *fixed, *data)
+            return (), (jnp.broadcast_to(prior, joint.shape).T, joint.T)
+
+        return compile_with_xla(over_blocks(block))
 
     def by_situation(self, quantity: Quantity) -> Callable[..., Any]:
         """By individual: a quantity, (Q, T, B) or (Q, T, B, R)."""

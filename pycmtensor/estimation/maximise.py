@@ -16,6 +16,7 @@ from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation.constrained import Constraints, constraints_of, trust_constr
+from pycmtensor.estimation.expectation_maximisation import are_alike, expectation_maximisation
 from pycmtensor.estimation.fit import Fit, Optimum
 from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
@@ -25,7 +26,7 @@ from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Parameter
-from pycmtensor.models.base import Model
+from pycmtensor.models import LatentClass, Model
 from pycmtensor.relations import Relation
 
 if TYPE_CHECKING:
@@ -68,10 +69,9 @@ def maximise(
         raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
     search = Search(engine, theta, bounds, options.max_iterations, report=IterationLines(options.progress))
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
-    table: dict[str, Array] = {}
-    if starts.number > 1:
-        highest, table = from_many(engine, starts, theta, bounds)
-        search = replace(search, start=highest)
+    in_classes = isinstance(model, LatentClass) and len(model.classes) > 1
+    by_em = in_classes and constraints is None and not isinstance(method, Stochastic)
+    search, table = _from_highest(search, engine, starts, by_em)
     best: Optimum
     if isinstance(method, Stochastic):
         name, best = method.describe(), train(engine, search.start, bounds, method, validation, options.progress)
@@ -79,6 +79,7 @@ def maximise(
             best = replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
     else:
         name, best = _second_order(search, method, constraints, partial(_where_not_finite, model, data))
+        name = f"expectation-maximisation and {name}" if by_em else name
     if best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic)):
         best = replace(best, outcome=check_maximum(best, engine, bounds, partial(_who, data)))
     fit = Fit(
@@ -106,6 +107,22 @@ def maximise(
         seconds=perf_counter() - began,
     )
     return fit, engine
+
+
+def _from_highest(search: Search, engine: LocalEngine, starts: Starts, by_em: bool) -> tuple[Search, dict[str, Array]]:
+    """The search from where the highest of several starts leads, and a table of them if there are several."""
+    if by_em:
+        highest, table = expectation_maximisation(engine, starts, search.start, search.bounds)
+    elif starts.number > 1:
+        highest, table = from_many(engine, starts, search.start, search.bounds)
+    elif isinstance(engine.model, LatentClass) and are_alike(engine, search.start):
+        raise OptimizerError(
+            "Classes are alike at the start values, and Stochastic methods and constraints are not preceded by the EM "
+            "algorithm, which tells them apart. Give other start values, for example earlier results: start=results."
+        )
+    else:
+        return search, {}
+    return replace(search, start=highest), table
 
 
 def _second_order(
@@ -177,8 +194,8 @@ def _where_not_finite(model: Model, data: Dataset) -> str:
     if data is not model.dataset:
         return ""
     chosen = data.array(data.chosen)
-    utilities = model.utilities if model.utility is None else {"all alternatives": model.utility}
-    for name, utility in utilities.items():
+    utilities = model.at_one_draw(list(model.named_utilities.values()), data)
+    for name, utility in zip(model.named_utilities, utilities, strict=True):
         values, _ = np.broadcast_arrays(data.evaluate(utility), chosen)
         bad = ~np.isfinite(values).reshape(-1, *chosen.shape[:2])
         rows = data.rows_of(bad.any(axis=0))

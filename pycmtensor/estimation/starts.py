@@ -61,14 +61,32 @@ class Starts:
         return draws
 
 
-def from_many(engine: LocalEngine, starts: Starts, start: Array, bounds: Bounds) -> tuple[Array, dict[str, Array]]:
+def from_many(
+    engine: LocalEngine, starts: Starts, start: Array, bounds: Bounds, curved: LocalEngine | None = None
+) -> tuple[Array, dict[str, Array]]:
     """The end of the ascent that came highest (K,), and a table of all.
+
+    Args:
+        engine: The log-likelihood.
+        starts: How the starts are drawn.
+        start: Start values (K,).
+        bounds: Lower and upper bounds, each (K,).
+        curved: The log-likelihood with another Hessian, from which ascents are to learn the information; None to climb
+            with the exact one.
 
     Raises:
         OptimizerError: The log-likelihood is finite at none of the starts.
     """
-    drawn = starts.drawn(engine, start, bounds)
-    ends: Ascents = ascents(engine, drawn, bounds)
+    drawn = starts.drawn(curved or engine, start, bounds)
+    known = None
+    if curved is not None:
+        at = [curved.second_order(theta) for theta in drawn]
+        known = (
+            np.array([here.value for here in at]),
+            np.array([here.gradient for here in at]),
+            np.array([-here.hessian for here in at]),
+        )
+    ends: Ascents = ascents(engine, drawn, bounds, known=known)
     llf = np.where(np.isfinite(ends.llf) & np.isfinite(ends.theta).all(axis=1), ends.llf, -np.inf)
     if not np.isfinite(llf).any():
         raise OptimizerError(

@@ -7,10 +7,12 @@ from pycmtensor.inference.identification import Identification, identification
 from pycmtensor.inference.iia import hausman_mcfadden
 from pycmtensor.inference.krinsky_robb import SimulatedQuantity, krinsky_robb
 from pycmtensor.inference.lagrange_multiplier import lagrange_multiplier
+from pycmtensor.inference.latent_classes import class_shares, membership
 from pycmtensor.inference.likelihood_ratio import likelihood_ratio
 from pycmtensor.inference.nonnested import ben_akiva_swait, vuong
 from pycmtensor.inference.profile import profile_intervals
 from pycmtensor.inference.resampling import Bootstrap, Jackknife, Kind, Replicates, bootstrap, jackknife
+from pycmtensor.inference.simulation_noise import SimulationNoise, simulation_noise
 from pycmtensor.inference.wald import wald
 
 __all__ = [
@@ -25,8 +27,10 @@ __all__ = [
     "Kind",
     "Replicates",
     "SimulatedQuantity",
+    "SimulationNoise",
     "ben_akiva_swait",
     "bootstrap",
+    "class_shares",
     "covariance",
     "delta",
     "hausman_mcfadden",
@@ -35,7 +39,9 @@ __all__ = [
     "krinsky_robb",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "membership",
     "profile_intervals",
+    "simulation_noise",
     "vuong",
     "wald",
 ]

@@ -8,10 +8,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.replace import graph_replace
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.draws import Sampling, values_of
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
@@ -126,16 +124,15 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
 
 
 def _sizes_of_columns(model: Model, data: Dataset) -> Array:
-    """The norm of what multiplies each parameter in the utilities, (K,), as random signs see it."""
+    """The norm of what multiplies each parameter in utilities and structure, (K,), as random signs see it."""
     shape, V = data.array(data.chosen).shape, model.V
     signs = np.random.default_rng(0).choice(
         [-1.0, 1.0], shape if model.utility is None else (data.n_alternatives, *shape)
     )
-    one_draw = values_of(model.draws, Sampling(1), data.n_individuals, data.n_situations)
-    drawn = dict(zip((draws() for draws in model.draws), map(pt.constant, one_draw), strict=True))
     free, squares = [parameter() for parameter in model.free], np.zeros(len(model.labels))
-    for utility in graph_replace(V if isinstance(V, list) else [V], drawn, strict=False):
-        slopes = pytensor.grad(pt.sum(utility * signs), free, disconnected_inputs="ignore")
+    expressions = [*(V if isinstance(V, list) else [V]), *model.structure()]
+    for expression in model.at_one_draw(expressions, data):
+        slopes = pytensor.grad(pt.sum(expression * signs), free, disconnected_inputs="ignore")
         squares = squares + np.concatenate([data.evaluate(slope).ravel() for slope in slopes]) ** 2
     return np.sqrt(squares)
 

@@ -2,8 +2,9 @@
 
 from pycmtensor.models.base import Model
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
+from pycmtensor.models.latent_class import LatentClass
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
 
-__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "MixedLogit", "Model", "Nest", "NestedLogit"]
+__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "LatentClass", "MixedLogit", "Model", "Nest", "NestedLogit"]

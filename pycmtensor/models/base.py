@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
@@ -16,9 +17,11 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
-from pycmtensor.draws import Sampling, draws_of, values_of
+from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
+from pycmtensor.kernels.mixture import log_mean_exp
+from pycmtensor.utilities import check_segments
 
 __all__ = ["Model"]
 
@@ -61,6 +64,7 @@ class Model:
     name: ClassVar[str] = "Choice model"
     sampling: Sampling | None = None  #: how draws are made, in models that have them
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
+    takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
 
     def __init__(
         self,
@@ -87,8 +91,7 @@ class Model:
             self._specify_one_by_one(utilities, availability)
         self.params = self._parameters(params)
         self.draws = draws_of(self._utilities())
-        if self.draws and self.sampling is None:
-            raise ModelError(f"{type(self).__name__} has random coefficients, {self.draws[0]}. Use MixedLogit.")
+        self._check_unknowns()
         self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
@@ -105,8 +108,13 @@ class Model:
         """Utilities as kernels take them: one for each alternative in their order, or one array (J, T, N, R)."""
         return list(self.utilities.values()) if self.utility is None else self.utility
 
+    @property
+    def named_utilities(self) -> dict[str, Variable]:
+        """The utilities by what they are called in messages: their alternative, or "all alternatives"."""
+        return self.utilities if self.utility is None else {"all alternatives": self.utility}
+
     def _utilities(self) -> list[Variable]:
-        return list(self.utilities.values()) if self.utility is None else [self.utility]
+        return list(self.named_utilities.values())
 
     @property
     def choice_set(self) -> list[Variable | None] | Variable | None:
@@ -144,6 +152,12 @@ class Model:
         if self.sampling is None:
             return columns
         return columns + values_of(self.draws, self.sampling, data.n_individuals, data.n_situations)
+
+    def at_one_draw(self, expressions: Sequence[Variable], data: Dataset) -> list[Variable]:
+        """Expressions of columns and draws, each with one number for each individual in place of the draws."""
+        numbers = values_of(self.draws, Sampling(1), data.n_individuals, data.n_situations)
+        drawn = dict(zip((draws() for draws in self.draws), map(pt.constant, numbers), strict=True))
+        return graph_replace(list(expressions), drawn, strict=False)
 
     def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
         """Which alternatives can be chosen, (J, T, N)."""
@@ -212,6 +226,7 @@ class Model:
         for symbol in self.inputs:
             if hasattr(symbol.tag, "column"):
                 data.array(symbol)
+        check_segments([*self._utilities(), *self.structure()], data)
         rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
         if len(rows):
             raise DatasetError(f"No alternative is available in {rows_text(rows)}. Correct the availability.")
@@ -234,7 +249,7 @@ class Model:
             >>> model.without("bus")
             MNL(car, tram; asc_car)
         """
-        if self.utility is not None:
+        if any(V.ndim == 4 for V in self._utilities()):
             raise ModelError(
                 f"'{alternative}' cannot be taken out of one utility for all alternatives, which share its parameters. "
                 "Write the utilities one by one, {'car': b_cost * ds['cost', 'car'], ...}."
@@ -276,6 +291,28 @@ class Model:
         replaced = dict(zip(self.utilities, utilities, strict=True))
         return self._respecified(self.dataset, replaced, self._given_availability)
 
+    def with_draws(self, draws: int | Sampling) -> Model:
+        """This model with other draws; parameters stay as they are.
+
+        Args:
+            draws: How many draws, or `Sampling` to say which.
+
+        Raises:
+            ModelError: The model has no random coefficients.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 1]}), "mode", {"car": 1, "bus": 2})
+            >>> taste = cmt.coefficients.normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 1.0))
+            >>> cmt.MixedLogit(ds, {"car": taste, "bus": 0}, draws=100).with_draws(200).sampling
+            Sampling(number=200, kind='sobol', seed=0, antithetic=False)
+        """
+        if self.sampling is None:
+            raise ModelError(f"The {type(self).__name__} has no draws to be changed: no coefficient is random.")
+        other = copy(self)
+        other.sampling = sampling_of(draws)
+        return other
+
     def _respecified(
         self,
         dataset: Dataset,
@@ -286,8 +323,12 @@ class Model:
         return type(self)(dataset, utilities, availability)
 
     def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
-        """Log-likelihood of each individual (N,), given utilities."""
-        return self.over_situations(V)[:, 0]
+        """Log-likelihood of each individual (N,), given utilities; with draws, of the average over them."""
+        return self.averaged(self.over_situations(V))
+
+    def averaged(self, logL: Variable) -> Variable:
+        """Logarithm of the average over draws of likelihoods that are given as logarithms, (N, R) -> (N,)."""
+        return logL[:, 0] if self.sampling is None else log_mean_exp(logL)
 
     def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual at each draw (N, R): a sum over situations, padding counts nothing."""
@@ -399,9 +440,20 @@ class Model:
             unlisted = [p.name for p in used if p not in listed]
             if unlisted:
                 raise ModelError(f"The utilities use {', '.join(unlisted)}, which params does not list.")
-        if not any(p.status == 0 for p in used):
-            raise ModelError("No utility holds a parameter that is free to be estimated.")
         return used
+
+    def _check_unknowns(self) -> None:
+        """Raise a `ModelError` when nothing is left to estimate, or when draws and ``draws`` are not there together."""
+        if not self.free:
+            raise ModelError("No utility holds a parameter that is free to be estimated.")
+        if self.draws and self.sampling is None:
+            remedy = "Say how many draws to take: draws=500." if self.takes_draws else "Use MixedLogit."
+            raise ModelError(f"{type(self).__name__} has random coefficients, {self.draws[0]}. {remedy}")
+        if self.sampling is not None and not self.draws:
+            raise ModelError(
+                f"No utility of the {type(self).__name__} holds draws. Write a random coefficient, such as "
+                "normal('b', mean, sd) of pycmtensor.coefficients, or use a model without draws."
+            )
 
     def _inputs(self) -> list[Variable]:
         inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]

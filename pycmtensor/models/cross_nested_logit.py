@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.draws import Sampling, sampling_of
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit, generating_log_sum
@@ -80,6 +81,8 @@ class CrossNestedLogit(Model):
         utilities: As in `Model`.
         availability: As in `Model`.
         nests: The nests.
+        draws: Of random coefficients, how many, or `Sampling` to say which; None when all coefficients are the same
+            for everybody. The likelihood is then averaged over them as in `MixedLogit`.
         params: As in `Model`.
 
     Raises:
@@ -91,6 +94,7 @@ class CrossNestedLogit(Model):
     """
 
     name = "Cross-nested logit"
+    takes_draws = True
 
     def __init__(
         self,
@@ -99,6 +103,7 @@ class CrossNestedLogit(Model):
         availability: Mapping[str, Expression] | None = None,
         *,
         nests: Sequence[CrossNest],
+        draws: int | Sampling | None = None,
         params: Sequence[Parameter] | None = None,
     ) -> None:
         strangers = [nests] if isinstance(nests, CrossNest) else [n for n in nests if not isinstance(n, CrossNest)]
@@ -108,6 +113,7 @@ class CrossNestedLogit(Model):
                 "nest of its own: CrossNest('alone', {'sm': 1})."
             )
         self.nests = tuple(nests)
+        self.sampling = sampling_of(draws)
         super().__init__(dataset, utilities, availability, params)
 
     def structure(self) -> list[Variable]:
@@ -179,4 +185,4 @@ class CrossNestedLogit(Model):
             for nest in self.nests
             if any(name in utilities for name in nest.allocations)
         ]
-        return CrossNestedLogit(dataset, utilities, availability, nests=kept)
+        return CrossNestedLogit(dataset, utilities, availability, nests=kept, draws=self.sampling)

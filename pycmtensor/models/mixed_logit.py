@@ -8,9 +8,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.draws import Sampling
-from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
-from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.base import Expression
 from pycmtensor.models.mnl import MNL
 
@@ -26,7 +24,8 @@ class MixedLogit(MNL):
 
     The average is over draws of the product over an individual's choice situations: tastes that stay the same in a
     panel are drawn once for each individual. Random coefficients are expressions of `Draws`; `pycmtensor.coefficients`
-    has the usual distributions. The scale of the logit errors is normalised to 1.
+    has the usual distributions. The scale of the logit errors is normalised to 1. `NestedLogit` and
+    `CrossNestedLogit` take draws too.
 
     Args:
         dataset: As in `Model`.
@@ -53,7 +52,7 @@ class MixedLogit(MNL):
     """
 
     name = "Mixed logit"
-    takes_one_utility = False
+    takes_draws = True
 
     def __init__(
         self,
@@ -66,15 +65,6 @@ class MixedLogit(MNL):
     ) -> None:
         self.sampling: Sampling = draws if isinstance(draws, Sampling) else Sampling(draws)
         super().__init__(dataset, utilities, availability, params)
-        if not self.draws:
-            raise ModelError(
-                "No utility of the MixedLogit holds draws. Write a random coefficient, such as normal('b', mean, sd) "
-                "of pycmtensor.coefficients, or use MNL."
-            )
-
-    def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
-        """Log-likelihood of each individual (N,): the average over draws of the product over situations."""
-        return log_mean_exp(self.over_situations(V))
 
     def _respecified(
         self,

@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.draws import Sampling, sampling_of
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
@@ -94,6 +95,8 @@ class NestedLogit(Model):
         nests: Nests, and names of alternatives that stand alone: each alternative once.
         normalised: False leaves the utilities within nests unscaled, exp(W) in place of exp(mu W): the older
             non-normalised form, which depends on the unit of utility unless all scales are equal.
+        draws: Of random coefficients, how many, or `Sampling` to say which; None when all coefficients are the same
+            for everybody. The likelihood is then averaged over them as in `MixedLogit`.
         params: As in `Model`.
 
     Raises:
@@ -113,6 +116,7 @@ class NestedLogit(Model):
     """
 
     name = "Nested logit"
+    takes_draws = True
 
     def __init__(
         self,
@@ -122,11 +126,13 @@ class NestedLogit(Model):
         *,
         nests: Sequence[Nest | str],
         normalised: bool = True,
+        draws: int | Sampling | None = None,
         params: Sequence[Parameter] | None = None,
     ) -> None:
         if isinstance(nests, (str, Nest)):
             raise ModelError(f"nests is a list of nests and of names that stand alone, found {nests!r}. Write [...].")
         self.root, self.normalised = Nest("root", list(nests), 1.0), normalised
+        self.sampling = sampling_of(draws)
         super().__init__(dataset, utilities, availability, params)
 
     def structure(self) -> list[Variable]:
@@ -180,4 +186,5 @@ class NestedLogit(Model):
             if root is not None and name not in utilities:
                 root = root.without(name)
         nests = root.members if root is not None else []
-        return NestedLogit(dataset, utilities, availability, nests=nests, normalised=self.normalised)
+        normalised, draws = self.normalised, self.sampling
+        return NestedLogit(dataset, utilities, availability, nests=nests, normalised=normalised, draws=draws)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 from numpy.typing import NDArray
 
@@ -12,7 +13,7 @@ from examples import swissmetro_mnl
 from pycmtensor.coefficients import correlated, lognormal, normal
 from pycmtensor.draws import Draws
 from pycmtensor.engine import LocalEngine
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
 from tests.engine.test_local import differences
@@ -176,3 +177,10 @@ def test_what_is_no_mixed_logit(trips: pd.DataFrame) -> None:
         cmt.MixedLogit(ds, {"car": Beta("b") * ds["t_car"], "bus": 0})
     with pytest.raises(ModelError, match="MNL has random coefficients, .*Use MixedLogit"):
         cmt.MNL(ds, {"car": normal("b", Beta("m"), 1.0) * ds["t_car"], "bus": 0})
+
+
+def test_the_utility_that_is_not_finite_is_named_with_draws_too() -> None:
+    ds = cmt.Dataset(pd.DataFrame({"y": [1, 2, 1], "x": [1.0, 0, 2]}), "y", {"a": 1, "b": 2})
+    taste = normal("taste", Beta("m", 1.0), Beta("sd", 1.0))
+    with pytest.raises(OptimizerError, match="The utility of 'a' is not finite in row 1"):
+        cmt.estimate(cmt.MixedLogit(ds, {"a": taste * pt.log(ds["x"]), "b": 0}, draws=10))

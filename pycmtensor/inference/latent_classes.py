@@ -1,0 +1,72 @@
+"""To which class of a latent class model individuals belong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycmtensor.engine import LocalEngine
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import Estimated
+from pycmtensor.models import LatentClass
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["class_shares", "membership"]
+
+
+def membership(results: Estimated) -> pd.DataFrame:
+    r"""The probability of each class given all choices of an individual, at the estimates.
+
+    .. math:: P(c | y_n) = \frac{\pi_{nc} L_{nc}}{\sum_d \pi_{nd} L_{nd}}
+
+    Args:
+        results: Results of a latent class model, with the likelihood at hand.
+
+    Returns:
+        One row per individual, under the name that the column ``individual`` gives it, and one column per class.
+
+    Raises:
+        InferenceError: The model has no classes, or is not at hand.
+
+    References:
+        Greene & Hensher (2003), doi:10.1016/S0191-2615(02)00046-2.
+    """
+    import pandas as pd
+
+    engine, model = _of_classes(results)
+    _, joint = engine.membership(results.fit.theta)
+    h = np.exp(joint - joint.max(axis=1, keepdims=True))
+    index = pd.Index(engine.dataset.individuals, name=engine.dataset.individual)
+    return pd.DataFrame(h / h.sum(axis=1, keepdims=True), index=index, columns=list(model.classes))
+
+
+def class_shares(results: Estimated) -> pd.Series:
+    """The share of each class: probabilities before any choice is seen, averaged over individuals by weight.
+
+    Args:
+        results: As in `membership`.
+
+    Raises:
+        InferenceError: As `membership`.
+    """
+    import pandas as pd
+
+    engine, model = _of_classes(results)
+    prior, _ = engine.membership(results.fit.theta)
+    shares = np.average(np.exp(prior), axis=0, weights=results.fit.weights)
+    return pd.Series(shares, index=list(model.classes), name="share")
+
+
+def _of_classes(results: Estimated) -> tuple[LocalEngine, LatentClass]:
+    """The likelihood and its model."""
+    if results.engine is None:
+        raise InferenceError("The likelihood of these results is not at hand. Estimate the model again.")
+    model = results.engine.model
+    if not isinstance(model, LatentClass):
+        raise InferenceError(f"A {type(model).__name__} has no classes. Give the results of a LatentClass.")
+    if model.labels != results.fit.labels:
+        raise InferenceError("Parameters of the model were fixed or freed since. Estimate it again.")
+    return results.engine, model

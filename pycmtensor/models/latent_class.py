@@ -1,0 +1,275 @@
+"""The latent class model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.draws import Sampling, draws_of, sampling_of
+from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.expressions import Beta, Parameter
+from pycmtensor.kernels.logsum import log_sum_exp
+from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.mnl import MNL
+
+__all__ = ["LatentClass"]
+
+#: What says how a class chooses: utilities by alternative, one for all of them, or a model.
+Class: TypeAlias = Mapping[str, Expression] | Variable | Model
+
+
+class LatentClass(Model):
+    r"""Latent classes: each individual belongs to one of a few classes, and nobody sees to which.
+
+    .. math::
+        L_n = \sum_c \pi_{nc} \prod_t P_c(y_{nt}), \quad \pi_{nc} = \frac{\exp W_{nc}}{\sum_d \exp W_{nd}}
+
+    with the choice probabilities P_c of a class, which are logits unless the class is given as a model, and its utility
+    of membership W_c. With draws, L_n is averaged over them. It is the mixed logit with a distribution of tastes that
+    has C points. Without a panel, one choice has to tell the class as well as the tastes: the model is then identified
+    by its functional form at best.
+
+    Classes are known up to their order only: exchanging the parameters of two of them changes nothing. `estimate`
+    begins with the EM algorithm; see `pycmtensor.estimation.expectation_maximisation`. Under constraints, which say
+    something of one class, and by `Stochastic` methods it begins at the start values, where classes must differ.
+
+    Args:
+        dataset: As in `Model`.
+        utilities: Name of every class -> its utilities as in `Model`, or a model of the same data set such as
+            ``NestedLogit(ds, V, nests=...)``. Classes share the parameters that their utilities share.
+        availability: As in `Model`, the same for all classes that are not models.
+        membership: Name of a class -> its utility of membership, a scalar expression or one of columns that stay the
+            same for an individual. Classes that are not named, of which there must be one, have 0. None gives each
+            class but the first a constant, ``Beta("class_<name>")``.
+        draws: As in `NestedLogit`.
+        params: As in `Model`.
+
+    Attributes:
+        classes: Name -> model of the choices of a class.
+        membership: Name -> utility of membership, as it was given.
+        utilities: Name such as "car of hurried" -> utility.
+
+    Raises:
+        ModelError: As `Model`; also when there is no class, all classes have a utility of membership, this has draws,
+            or a class that is given as a model has other data or draws.
+        DatasetError: As `Model`; also when a column of the membership changes within an individual, or the classes
+            differ in availability.
+
+    References:
+        Kamakura & Russell (1989), doi:10.1177/002224378902600401; Bhat (1997), doi:10.1287/trsc.31.1.34; Greene &
+        Hensher (2003), doi:10.1016/S0191-2615(02)00046-2.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 2, 2, 1], "t_car": [10.0, 20, 30, 25], "who": [1, 1, 2, 2]})
+        >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2}, individual="who")
+        >>> hurried = {"car": cmt.Beta("b_time") * ds["t_car"], "bus": 0}
+        >>> cmt.LatentClass(ds, {"loyal": {"car": cmt.Beta("asc_car"), "bus": 0}, "hurried": hurried})
+        LatentClass(car, bus; b_time, asc_car, class_hurried)
+    """
+
+    name = "Latent class"
+    takes_draws = True
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Class],
+        availability: Mapping[str, Expression] | Variable | None = None,
+        *,
+        membership: Mapping[str, Expression] | None = None,
+        draws: int | Sampling | None = None,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        if not isinstance(utilities, Mapping) or not utilities:
+            raise ModelError(
+                "The utilities of a LatentClass map names of classes to utilities, {'patient': {...}, 'hurried': "
+                f"{{...}}}}, found {utilities!r}."
+            )
+        self.sampling = sampling_of(draws)
+        self.classes: dict[str, Model] = {}
+        if membership is None:
+            membership = {name: Beta(f"class_{name}") for name in list(utilities)[1:]}
+        self.membership = dict(membership)
+        super().__init__(dataset, utilities, availability, params)
+
+    def structure(self) -> list[Variable]:
+        """The utilities of membership, and the structure of the classes."""
+        return [*self._membership(), *(part for model in self.classes.values() for part in model.structure())]
+
+    @property
+    def choice_set(self) -> list[Variable | None] | Variable | None:
+        """That of every class."""
+        return self._first.choice_set
+
+    def available(self, data: Dataset | None = None) -> Any:
+        """Which alternatives can be chosen, (J, T, N)."""
+        return self._first.available(data)
+
+    @property
+    def log_membership(self) -> Variable:
+        """Log-probability of each class before any choice is seen, (N, C), or (1, C) when it is that of everybody."""
+        return pt.concatenate(self._log_membership(), axis=1)
+
+    @property
+    def log_joint(self) -> Variable:
+        """Log-probability of each class together with all choices of an individual, (N, C)."""
+        return pt.stack(self.log_joint_given(list(self.utilities.values())), axis=1)
+
+    def log_joint_given(self, V: Sequence[Variable]) -> list[Variable]:
+        """log pi_c + log L_c of each individual (N,), by class, given utilities."""
+        return [self.averaged(log_pi + model.over_situations(V_c)) for log_pi, model, V_c in self._by_class(V)]
+
+    def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-likelihood of each individual at each draw (N, R): products over situations, averaged over classes."""
+        joint = [log_pi + model.over_situations(V_c) for log_pi, model, V_c in self._by_class(list(V))]
+        return log_sum_exp(joint, [None] * len(joint))
+
+    def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-probability of the chosen alternative (T, N, R) of somebody of whom nothing else is known."""
+        joint = [log_pi + model.log_probability(V_c) for log_pi, model, V_c in self._by_class(list(V))]
+        return log_sum_exp(joint, [None] * len(joint))
+
+    def check(self, data: Dataset) -> None:
+        """Raise a `DatasetError` when ``data`` cannot be used with this model."""
+        super().check(data)
+        for name, model in self.classes.items():
+            if not np.array_equal(model.available(data), self.available(data)):
+                raise DatasetError(
+                    f"Class '{name}' has another availability than class '{next(iter(self.classes))}'. Classes choose "
+                    "from the same alternatives: make their models with the same availability."
+                )
+        for name, W in self.membership.items():
+            for column in graph_inputs([pt.as_tensor_variable(W)]):
+                if hasattr(column.tag, "column"):
+                    self._check_constant(name, column, data)
+
+    def _check_constant(self, name: str, column: Variable, data: Dataset) -> None:
+        """Raise a `DatasetError` when a column of the membership of a class changes within an individual."""
+        values = data.array(column)[..., 0]
+        changes = (values != values[..., :1, :]).reshape(-1, *values.shape[-2:]).any(axis=0)
+        rows = data.rows_of(changes)
+        if len(rows):
+            raise DatasetError(
+                f"The membership of class '{name}' depends on '{column}', which changes within an individual of "
+                f"'{data.individual}' at {rows_text(rows)}. Take a column that stays the same, such as its mean over "
+                "the situations of each individual."
+            )
+
+    def with_draws(self, draws: int | Sampling) -> LatentClass:
+        """This model with other draws."""
+        other = super().with_draws(draws)
+        assert isinstance(other, LatentClass)
+        other.classes = {n: m if m.sampling is None else m.with_draws(draws) for n, m in self.classes.items()}
+        return other
+
+    @property
+    def _first(self) -> Model:
+        return next(iter(self.classes.values()))
+
+    def _by_class(self, V: Sequence[Variable]) -> Iterator[tuple[Variable, Model, Sequence[Variable] | Variable]]:
+        """The classes with their log-probabilities (1 or N, 1) and their utilities, as their kernels take them."""
+        rest = iter(V)
+        for log_pi, model in zip(self._log_membership(), self.classes.values(), strict=True):
+            own = list(islice(rest, len(model.named_utilities)))
+            yield log_pi, model, own if model.utility is None else own[0]
+
+    def _membership(self) -> list[Variable]:
+        """The utility of membership of each class, (N, 1) or (1, 1)."""
+        given = [self.number(self.membership.get(name, 0.0)) for name in self.classes]
+        return [W[0] if W.ndim else W.dimshuffle("x", "x") for W in given]
+
+    def _log_membership(self) -> list[Variable]:
+        """log pi_c = W_c - log sum_d exp W_d."""
+        W = self._membership()
+        total = log_sum_exp(W, [None] * len(W))
+        return [W_c - total for W_c in W]
+
+    def _specify_one_by_one(self, utilities: Any, availability: Any) -> None:
+        if availability is not None and all(isinstance(given, Model) for given in utilities.values()):
+            raise ModelError(
+                "All classes are models, which have their own availability. Take it out of the LatentClass."
+            )
+        for name, given in utilities.items():
+            self.classes[name] = self._class(name, given, availability)
+        for name, model in self.classes.items():
+            self.utilities |= {f"{one} of {name}": V for one, V in model.named_utilities.items()}
+        self.availability, self.available_where = self._first.availability, self._first.available_where
+        self._check_membership()
+
+    def _class(self, name: str, given: Class, availability: Any) -> Model:
+        """The model of a class."""
+        if not isinstance(given, Model):
+            try:
+                return _Logit(self.dataset, given, availability, self.sampling)
+            except ModelError as error:
+                raise ModelError(f"Class '{name}': {error}") from None
+        if given.dataset is not self.dataset:
+            raise ModelError(f"Class '{name}' is a model of another data set. Make it with that of the LatentClass.")
+        if given.sampling not in (None, self.sampling):
+            raise ModelError(
+                f"Class '{name}' is a model with {given.sampling}, the LatentClass has draws={self.sampling}. "
+                "Give both the same draws."
+            )
+        return given
+
+    def _check_membership(self) -> None:
+        """Raise a `ModelError` when the utilities of membership are not those of some, but not all, classes."""
+        listed = ", ".join(self.classes)
+        for name, given in self.membership.items():
+            if name not in self.classes:
+                raise ModelError(f"membership names '{name}', which is no class; the classes are {listed}.")
+            what = f"The membership of class '{name}'"
+            W = self._expression("The membership", name, given)
+            if draws := draws_of([W]):
+                raise ModelError(f"{what} depends on {draws[0]}; random coefficients belong into utilities.")
+        if len(self.membership) == len(self.classes):
+            raise ModelError(
+                f"membership gives all classes a utility ({listed}), of which only differences matter. Leave one out, "
+                "the reference, which then has 0."
+            )
+
+    def _respecified(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Variable] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
+    ) -> Model:
+        assert isinstance(utilities, Mapping)
+        classes = {}
+        for name, model in self.classes.items():
+            where = model._given_availability
+            if model.utility is not None:
+                classes[name] = model._respecified(dataset, utilities[f"all alternatives of {name}"], where)
+            else:
+                left = [one for one in model.utilities if one in dataset.alternatives]
+                where = {one: a for one, a in (where or {}).items() if one in left}
+                classes[name] = model._respecified(dataset, {one: utilities[f"{one} of {name}"] for one in left}, where)
+        return LatentClass(dataset, classes, membership=self.membership, draws=self.sampling)
+
+
+class _Logit(MNL):
+    """The logit of one class, which may lack a parameter or draws: other classes have them."""
+
+    takes_draws = True
+
+    def __init__(self, dataset: Dataset, utilities: Any, availability: Any, draws: Sampling | None) -> None:
+        self.sampling = draws
+        super().__init__(dataset, utilities, availability)
+
+    def _check_unknowns(self) -> None:
+        """Nothing: the model of all classes checks this."""
+
+    def _expression(self, what: str, name: str, given: Expression) -> Variable:
+        """In the model's precision also where all utilities are numbers, which PyTensor gives the least that holds."""
+        return self.number(super()._expression(what, name, given))
+
+    def _respecified(self, dataset: Dataset, utilities: Any, availability: Any) -> Model:
+        return _Logit(dataset, utilities, availability, self.sampling)
