@@ -151,10 +151,10 @@ def situation_weights(ds: Dataset) -> Array:
 def _given_choices(results: Estimated, engine: LocalEngine) -> Quantity:
     """Probabilities on the data of the engine, given what the same individuals chose in the estimation."""
     estimation = likelihood_of(results, "conditional probabilities")
-    draws = engine.model.draws
-    if not draws:
+    model, draws = engine.model, engine.model.draws
+    if not draws and len(model.mixture(model.V)) == 1:
         raise InferenceError(
-            f"{engine.model.name} has no random coefficients, about which choices would tell something. Leave "
+            f"{model.name} has no random coefficients or classes, about which choices would tell something. Leave "
             "conditional out."
         )
     within = [d.name for d in draws if d.within]

@@ -74,13 +74,19 @@ class Quantities:
         Args:
             observed: The columns of those choices, as `LocalEngine.columns`, for the individuals in question.
         """
-        at_draws = self._program.lowered([self._program.model.over_situations(self._program.model.V)])
+        program = self._program
+        classes = program.model.mixture(program.model.V)
+        likelihoods = program.lowered([logL for logL, _ in classes])
+        choices = [program.lowered([logP]) for _, logP in classes]
+        drawn = program.draws is not None and bool(program.draws.draws)
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
             own, seen = columns[: len(observed)], columns[len(observed) :]
-            (logL,) = at_draws(*unflattened(theta, self._program.free), *fixed, *seen)
-            P = self._at_draws(theta, fixed, [*own[:-1], seen[-1]])  # with the draws of the observed individual
-            return (P * jax.nn.softmax(logL, axis=-1)).sum(axis=-1)
+            own = [*own[:-1], seen[-1]] if drawn else own  # the draws are those of the observed individual
+            logL = jnp.stack(jnp.broadcast_arrays(*likelihoods(*unflattened(theta, program.free), *fixed, *seen)))
+            w = jax.nn.softmax(logL, axis=(0, -1))
+            P = (self._at_draws(theta, fixed, own, logP) for logP in choices)
+            return sum((P_c * w_c).sum(axis=-1) for P_c, w_c in zip(P, w, strict=True))
 
         return Quantity("given choices", of, observed)
 
@@ -240,15 +246,16 @@ class Quantities:
             if hasattr(variable.tag, "draws") and variable.tag.draws not in self._program.model.draws:
                 raise ModelError(f"The expression depends on draws '{variable}', which the model does not use.")
 
-    def _at_draws(self, theta: Any, fixed: Any, columns: Any) -> Any:
-        """Choice probabilities at every draw, (J, T, B, R)."""
+    def _at_draws(self, theta: Any, fixed: Any, columns: Any, logP: Callable[..., Any] | None = None) -> Any:
+        """Choice probabilities at every draw (J, T, B, R), of the whole model or of one class."""
+        logP = logP or self._logP
         available, chosen = self._available(theta, fixed, columns), self._program.chosen
         first = jnp.argmax(available, axis=0)
 
         def alternative(j: Any, is_available: Any) -> Any:
             y = jnp.where(is_available, j, first)[..., None]  # no likelihood of what cannot be chosen
             as_if = [y.astype(x.dtype) if i == chosen else x for i, x in enumerate(columns)]
-            (found,) = self._logP(*unflattened(theta, self._program.free), *fixed, *as_if)
+            (found,) = logP(*unflattened(theta, self._program.free), *fixed, *as_if)
             return jnp.where(is_available[..., None], jnp.exp(found), 0.0)
 
         return jax.vmap(alternative)(jnp.arange(len(available)), available)

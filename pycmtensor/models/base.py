@@ -131,6 +131,10 @@ class Model:
         """Expected utility of the best available alternative up to a constant, (T, N, R), given utilities as `V`."""
         raise ModelError(f"{type(self).__name__} does not say what the expected maximum utility is.")
 
+    def mixture(self, V: Sequence[Variable] | Variable) -> list[tuple[Variable, Variable]]:
+        """By latent class the log of its weight times the likelihood (N, R), and the log-probability (T, N, R)."""
+        return [(self.over_situations(V), self.log_probability(V))]
+
     @property
     def free(self) -> list[Parameter]:
         """The parameters that are estimated."""

@@ -137,6 +137,14 @@ class LatentClass(Model):
         joint = [log_pi + model.log_probability(V_c) for log_pi, model, V_c in self._by_class(list(V))]
         return log_sum_exp(joint, [None] * len(joint))
 
+    def mixture(self, V: Sequence[Variable] | Variable) -> list[tuple[Variable, Variable]]:
+        """By class the log of its membership times the likelihood (N, R), and the log-probability (T, N, R)."""
+        return [(log_pi + m.over_situations(V_c), m.log_probability(V_c)) for log_pi, m, V_c in self._by_class(list(V))]
+
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """The average over classes; in money only with a coefficient of cost that all classes share."""
+        return sum(pt.exp(log_pi) * m.expected_maximum_utility(V_c) for log_pi, m, V_c in self._by_class(list(V)))
+
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""
         super().check(data)
