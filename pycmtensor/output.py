@@ -77,6 +77,9 @@ class Output:
         def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
             """Of the results."""
 
+        def conf_int(self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+            """Of the results."""
+
         def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
             """Of the results."""
 
@@ -114,6 +117,13 @@ class Output:
         from pycmtensor.plots import convergence
 
         return convergence(self.fit.history, ax)
+
+    def plot_coefficients(self, kind: Kind = "classical", alpha: float = 0.05, ax: Axes | None = None) -> Axes:
+        """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
+        from pycmtensor.plots import intervals
+
+        table = self.conf_int(alpha, kind).assign(estimate=self.params)
+        return intervals(table, f"estimate, {1 - alpha:.4g} interval ({kind})", ax)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
         """Write the summary and the convergence plot as one HTML file that needs no other.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
+from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, tastes
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
@@ -24,6 +24,7 @@ from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Answers"]
 
@@ -38,6 +39,18 @@ class Answers:
 
         def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
             """Of the results."""
+
+    def plot_distribution(self, coefficient: str, ax: Axes | None = None) -> Axes:
+        """The distribution of a random coefficient in the population; see `pycmtensor.plots.distribution`."""
+        from pycmtensor.plots import distribution
+
+        return distribution(tastes(self, coefficient), coefficient, ax)
+
+    def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
+        """Observed and predicted shares by segment; see `pycmtensor.plots.shares`."""
+        from pycmtensor.plots import shares
+
+        return shares(self.shares_by(segment), ax)
 
     def predict(
         self, data: Any = None, conditional: bool = False, alpha: float = 0.05, kind: Kind = "classical"

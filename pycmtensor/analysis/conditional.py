@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
+from pytensor.graph.replace import graph_replace
 
 from pycmtensor.analysis.marginal import marginal_utility
 from pycmtensor.checks import in_range
+from pycmtensor.draws import Sampling, values_of
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated, likelihood_of
 from pycmtensor.models import Model
@@ -19,7 +23,7 @@ from pycmtensor.relations import Expression
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates"]
+__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates", "tastes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +119,38 @@ def conditional_estimates(
         index=list(given),
     )
     return ConditionalEstimates(table, summary, alpha)
+
+
+def tastes(results: Estimated, coefficient: str, number: int = 10_000) -> NDArray[np.floating]:
+    """Draws of a random coefficient in the population, at the estimates.
+
+    Args:
+        results: The estimates.
+        coefficient: Its name.
+        number: How many.
+
+    Raises:
+        InferenceError: There is no random coefficient of this name.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 1, 1, 2]}), "mode", {"car": 1, "bus": 2})
+        >>> asc = cmt.coefficients.normal("asc", cmt.Beta("mean"), cmt.Beta("sd", 2.0, status=1))
+        >>> results = cmt.estimate(cmt.MixedLogit(ds, {"car": asc, "bus": 0}, draws=200))
+        >>> round(float(tastes(results, "asc").std()), 2)
+        2.0
+    """
+    model = likelihood_of(results, "the distribution of tastes").model
+    known = coefficients_of(model)
+    if coefficient not in known:
+        raise InferenceError(f"There is no random coefficient '{coefficient}'; there is {', '.join(known) or 'none'}.")
+    fit = results.fit
+    values = dict(zip(fit.labels, fit.theta.tolist(), strict=True)) | fit.fixed
+    at = {p(): pt.constant(values[p.name], dtype=p().dtype) for p in model.params if p.shape == ()}
+    drawn = values_of(model.draws, Sampling(number), 1, 1)
+    at |= {draws(): pt.constant(own[:1]) for draws, own in zip(model.draws, drawn, strict=True)}
+    (found,) = graph_replace([known[coefficient]], at, strict=False)
+    return np.asarray(found.eval(mode="FAST_COMPILE")).ravel()
 
 
 def coefficients_of(model: Model) -> dict[str, Variable]:

@@ -22,6 +22,7 @@ from pycmtensor.inference.resampling import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Responses", "elasticities", "marginal_effects"]
 
@@ -57,6 +58,12 @@ class Responses:
     def by_situation(self) -> pd.DataFrame:
         """The responses of each choice situation; missing where an alternative is unavailable."""
         return self._rows()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
+        from pycmtensor.plots import intervals
+
+        return intervals(self.table, self.title, ax)
 
     def __str__(self) -> str:
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"

@@ -22,6 +22,7 @@ from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Scenarios", "scenario", "segments"]
 
@@ -61,6 +62,23 @@ class Scenarios:
         import pandas as pd
 
         return pd.concat({"share": self.shares, "change": self.changes, "diversion": self.diversion}, names=["what"])
+
+    def plot(self, what: str = "changes", ax: Axes | None = None) -> Axes:
+        """One of the tables with its intervals: "shares", "changes", "diversion" or "surplus".
+
+        Raises:
+            InferenceError: There is no such table, or no surplus because no cost was given.
+        """
+        from pycmtensor.plots import intervals
+
+        labels = {"shares": "market share", "changes": "change in market share", "diversion": "diversion ratio"}
+        labels["surplus"] = "change in consumer surplus, in the unit of cost"
+        table = getattr(self, what) if what in labels else None
+        if table is None:
+            raise InferenceError(
+                f"There is no table '{what}' here. Ask for one of {', '.join(labels)}; surplus needs cost=..."
+            )
+        return intervals(table, labels[what], ax)
 
     def __str__(self) -> str:
         tables = {"Market shares": self.shares, "Changes": self.changes, "Diversion": self.diversion}

@@ -23,6 +23,7 @@ from pycmtensor.relations import Expression, in_parameters, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["WillingnessToPay", "wtp"]
 
@@ -62,6 +63,12 @@ class WillingnessToPay:
     def estimate(self) -> float:
         """The ratio at the estimates, or its mean."""
         return float(self.table["estimate"].iloc[0])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
+        from pycmtensor.plots import intervals
+
+        return intervals(self.table, f"{self.name}, {self.unit}" if self.unit else self.name, ax)
 
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
@@ -14,6 +15,12 @@ from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
 from pycmtensor.models.base import Expression, Model
+from pycmtensor.relations import text_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pycmtensor.plots.nests import Branch
 
 __all__ = ["Nest", "NestedLogit", "check_scale"]
 
@@ -155,6 +162,19 @@ class NestedLogit(Model):
                 f"nests=[..., {missing[0]!r}]."
             )
         return [self.number(nest.scale) for nest in self.root.walk()]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The tree of the nests with their scales; see `pycmtensor.plots.nests`."""
+        from pycmtensor.plots import nests
+
+        def branch(nest: Nest) -> Branch:
+            label = nest.name
+            if nest is not self.root:
+                scale = nest.scale
+                label += f"\nscale {scale:g}" if isinstance(scale, (int, float)) else f"\nscale {text_of(scale)}"
+            return label, [branch(m) if isinstance(m, Nest) else (str(m), ()) for m in nest.members]
+
+        return nests(branch(self.root), ax)
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The nested logit kernel of the utilities."""

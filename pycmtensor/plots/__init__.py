@@ -1,5 +1,9 @@
-"""Pictures of results; each function returns matplotlib Axes. Imported only when a picture is asked for."""
+"""Pictures of numbers; each function returns matplotlib Axes. Imported only when a picture is asked for."""
 
 from pycmtensor.plots.convergence import convergence
+from pycmtensor.plots.distribution import distribution
+from pycmtensor.plots.intervals import intervals
+from pycmtensor.plots.nests import nests
+from pycmtensor.plots.shares import shares
 
-__all__ = ["convergence"]
+__all__ = ["convergence", "distribution", "intervals", "nests", "shares"]

@@ -1,0 +1,32 @@
+"""The distribution of a random coefficient in the population."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from pycmtensor.plots.style import DARK, LIGHT, MIDDLE, axes
+
+__all__ = ["distribution"]
+
+
+def distribution(values: NDArray[np.floating], label: str, ax: Axes | None = None) -> Axes:
+    """A histogram between the 0.5 and 99.5 per cent quantiles, with the mean, and the share on either side of 0.
+
+    Args:
+        values: Draws of the coefficient.
+        label: Its name, with its unit.
+        ax: Where to draw; None makes a figure.
+    """
+    ax = axes(ax)
+    ends = np.quantile(values, [0.005, 0.995])
+    ax.hist(values, bins=60, range=(float(ends[0]), float(ends[1])), density=True, color=LIGHT, edgecolor=DARK, lw=0.5)
+    ax.axvline(values.mean(), color=MIDDLE, ls="--", label=f"mean {values.mean():.4g}")
+    positive = (values > 0).mean()
+    if 0 < positive < 1:
+        ax.axvline(0.0, color=DARK, label=f"{1 - positive:.1%} below 0, {positive:.1%} above")
+    ax.set_xlabel(label)
+    ax.set_ylabel("density")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return ax

@@ -1,0 +1,88 @@
+"""Pictures show the numbers of the tables that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+import pycmtensor as cmt
+from examples import swissmetro_mnl
+from pycmtensor.coefficients import normal
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.expressions import Beta
+
+
+@pytest.fixture(autouse=True)
+def close() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def dots(ax: Axes) -> tuple[np.ndarray, np.ndarray]:
+    (line,) = [line for line in ax.lines if line.get_marker() == "o"]
+    return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+
+
+def names(ax: Axes) -> list[str]:
+    ax.figure.canvas.draw()
+    return [text.get_text() for text in ax.get_yticklabels()]
+
+
+def test_coefficients(swissmetro_results: cmt.Results) -> None:
+    ax = swissmetro_results.plot_coefficients("robust")
+    np.testing.assert_allclose(dots(ax)[0], swissmetro_results.params)
+    ends = np.array([np.asarray(path.vertices)[:, 0] for path in ax.collections[0].get_paths()])
+    np.testing.assert_allclose(ends, swissmetro_results.conf_int(kind="robust"))
+    assert names(ax) == list(swissmetro_results.params.index)
+    assert "robust" in ax.get_xlabel()
+
+
+def test_answers(swissmetro_results: cmt.Results) -> None:
+    r, ds = swissmetro_results, swissmetro_mnl.ds
+    elasticities = r.elasticities("TRAIN_TT")
+    np.testing.assert_allclose(dots(elasticities.plot())[0], elasticities.table["estimate"])
+    value = r.wtp(ds["CAR_TT"], ds["CAR_CO"])
+    ax = value.plot()
+    assert dots(ax)[0] == pytest.approx([value.estimate])
+    assert "CHF per minutes" in ax.get_xlabel()
+    scenario = cmt.scenario(r, None, {"dearer": {"TRAIN_COST": lambda cost: 1.1 * cost}})
+    assert names(scenario.plot()) == ["dearer, train", "dearer, sm", "dearer, car"]
+    with pytest.raises(InferenceError, match="surplus needs cost"):
+        scenario.plot("surplus")
+
+
+def test_shares(swissmetro_results: cmt.Results) -> None:
+    table, ax = swissmetro_results.shares_by("MALE"), swissmetro_results.plot_shares("MALE")
+    np.testing.assert_allclose([bar.get_bbox().height for bar in ax.patches], table["observed"])
+    np.testing.assert_allclose(dots(ax)[1], table["estimate"])
+
+
+def test_the_distribution_of_a_taste() -> None:
+    """A normal with known moments: 10,000 Sobol draws show its mean, and the share above 0."""
+    ds = swissmetro_mnl.ds.take(np.arange(50))
+    mean, sd = Beta("mean", -1.0, status=1), Beta("sd", 2.0, status=1)
+    b = normal("b_time", mean, sd)
+    V = {"train": b * ds["TRAIN_TT"] / 100, "sm": Beta("asc"), "car": 0}
+    ax = cmt.estimate(cmt.MixedLogit(ds, V, draws=8)).plot_distribution("b_time")
+    _, labels = ax.get_legend_handles_labels()
+    assert labels[1] == "69.1% below 0, 30.9% above"  # the normal distribution function at 1 / 2
+    assert float(labels[0].removeprefix("mean ")) == pytest.approx(-1, abs=1e-3)
+    with pytest.raises(InferenceError, match="no random coefficient 'b_cost'; there is b_time"):
+        cmt.estimate(cmt.MixedLogit(ds, V, draws=8)).plot_distribution("b_cost")
+
+
+def test_the_tree_of_nests() -> None:
+    ds = swissmetro_mnl.ds
+    road = cmt.Nest("road", ["car"], 2.0)
+    nests: list[cmt.Nest | str] = [cmt.Nest("existing", ["train", road], 1 / Beta("lambda_", 0.5)), "sm"]
+    ax = cmt.NestedLogit(ds, swissmetro_mnl.V, nests=nests).plot()
+    at = {text.get_text(): text.get_position() for text in ax.texts}
+    assert set(at) == {"root", "existing\nscale 1 / lambda_", "road\nscale 2", "train", "car", "sm"}
+    heights = [at[name][1] for name in ("root", "existing\nscale 1 / lambda_", "road\nscale 2", "car")]
+    assert heights == sorted(heights, reverse=True)
+    assert len({at[name][0] for name in ("train", "car", "sm")}) == 3
+    assert {at[name][1] for name in ("train", "car", "sm")} == {1}
