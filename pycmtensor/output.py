@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.relations import text_of
 from pycmtensor.report import Summary
 from pycmtensor.report.compare import compared
 
@@ -30,6 +34,14 @@ class Output:
     fit: Fit
 
     if TYPE_CHECKING:
+        engine: LocalEngine | None
+
+        @property
+        def provenance(self) -> dict[str, str]:
+            """Of the results."""
+
+        def identification(self) -> Identification:
+            """Of the results."""
 
         @property
         def llf(self) -> float:
@@ -126,7 +138,10 @@ class Output:
         return intervals(table, f"estimate, {1 - alpha:.4g} interval ({kind})", ax)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
-        """Write the summary and the convergence plot as one HTML file that needs no other.
+        """Write a report as one HTML file that needs no other, with what an audit asks for.
+
+        It holds the summary, the utilities, covariances and correlations, the report on identification, the course of
+        the estimation, pictures of coefficients and convergence, and where the numbers come from.
 
         Args:
             path: The file; its folder must exist.
@@ -134,16 +149,30 @@ class Output:
         Returns:
             The path of the file.
         """
-        from matplotlib.figure import Figure
+        from pycmtensor.report import html
+        from pycmtensor.report.mathml import equation
 
-        from pycmtensor.report.html import page
-
-        picture = io.BytesIO()
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
-        self.plot_convergence(figure.add_subplot())
-        figure.savefig(picture, format="png", dpi=150)
+        sections = {}
+        if self.engine is not None:
+            utilities = self.engine.model.named_utilities
+            sections["Utilities"] = "".join(equation(name, text_of(V)) for name, V in utilities.items())
+        sections["Identification"] = html.text(str(self.identification()))
+        sections["Classical covariance"] = html.table(self.cov_params("classical"))
+        sections["Robust covariance"] = html.table(self.cov_params("robust"))
+        sections["Correlations of the estimates"] = html.table(self.correlation(), digits=3)
+        sections["Iterations"] = html.table(self.history.set_index(self.history.columns[0]), digits=10)
+        if self.fit.constraints:
+            sections["Constraints"] = html.text("\n".join(self.fit.constraints))
+        about = {"method": self.fit.method, **self.provenance, "written": f"{datetime.now():%Y-%m-%d %H:%M}"}
+        sections["Where the numbers come from"] = html.facts(about)
+        pictures = {
+            "Estimates with their intervals": _png(
+                lambda ax: self.plot_coefficients(ax=ax), 1.1 + 0.32 * len(self.params)
+            ),
+            "Convergence": _png(lambda ax: self.plot_convergence(ax), 3.6),
+        }
         target = Path(path)
-        target.write_text(page(self.summary(), {"Convergence": picture.getvalue()}), encoding="utf-8")
+        target.write_text(html.page(self.summary(), sections, pictures), encoding="utf-8")
         return target
 
     def to_latex(self) -> str:
@@ -241,6 +270,16 @@ def compare(results: Sequence[Output] | Mapping[str, Output], kind: Kind = "clas
         own = {name: (value, se, two_sided(value / se) if se > 0 else np.nan) for name, value, se in cells}
         estimates.append(own | {name: (value, np.nan, np.nan) for name, value in r.fit.fixed.items()})
     return compared(named, estimates, str(kind))
+
+
+def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
+    """A picture that no window shows."""
+    from matplotlib.figure import Figure
+
+    picture, figure = io.BytesIO(), Figure(figsize=(7, height), layout="constrained")
+    draw(figure.add_subplot())
+    figure.savefig(picture, format="png", dpi=150)
+    return picture.getvalue()
 
 
 def _inference_cells(value: float, se: float) -> tuple[str, str, str]:

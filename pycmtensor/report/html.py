@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 from pycmtensor.report.summary import Summary
 
-__all__ = ["page", "to_html"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["facts", "page", "table", "text", "to_html"]
 
 STYLE = """
 .cmt { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; }
@@ -15,7 +20,7 @@ STYLE = """
 .cmt dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17em, 1fr)); gap: .15em 2.5em; }
 .cmt dl div { display: flex; justify-content: space-between; gap: 1em; border-bottom: 1px dotted #bbb; }
 .cmt dt { color: #555; }
-.cmt dd { margin: 0; font-variant-numeric: tabular-nums; text-align: right; }
+.cmt dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; text-align: right; }
 .cmt .wide { overflow-x: auto; }
 .cmt table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .cmt th, .cmt td { padding: .3em .8em; text-align: right; white-space: nowrap; border: 0; }
@@ -24,39 +29,75 @@ STYLE = """
 .cmt tbody tr:last-child td { border-bottom: 1.5px solid #1a1a1a; }
 .cmt p { margin: .7em 0; max-width: 48em; }
 .cmt img { max-width: 100%; height: auto; }
+.cmt h3 { font-size: 1.05em; margin: 1.8em 0 .5em; }
+.cmt figure { margin: 1.5em 0; }
+.cmt pre { font: 13px/1.4 ui-monospace, monospace; margin: 0; }
+.cmt math { padding: .3em 0; }
 """
 
 
 def to_html(summary: Summary) -> str:
     """An HTML fragment with its own style."""
-    facts = "".join(
-        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in summary.sample + summary.fit
-    )
-    head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in summary.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in summary.rows)
     notes = "".join(f"<p>{escape(note)}</p>" for note in summary.notes)
     return (
-        f"<div class='cmt'><style>{STYLE}</style><h2>{escape(summary.title)}</h2><dl>{facts}</dl>"
-        f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{notes}</div>"
+        f"<div class='cmt'><style>{STYLE}</style><h2>{escape(summary.title)}</h2>"
+        f"<dl>{_facts(summary.sample + summary.fit)}</dl>{_table(summary.columns, summary.rows)}{notes}</div>"
     )
 
 
-def page(summary: Summary, pictures: dict[str, bytes]) -> str:
+def page(summary: Summary, sections: Mapping[str, str], pictures: Mapping[str, bytes]) -> str:
     """A whole HTML page that needs no other file.
 
     Args:
-        summary: The tables.
+        summary: The tables at the top.
+        sections: Title -> HTML.
         pictures: Caption -> PNG.
     """
     figures = "".join(
-        f"<figure style='margin:1.5em 0'><img alt='{escape(caption)}' "
-        f"src='data:image/png;base64,{b64encode(png).decode()}'><figcaption>{escape(caption)}</figcaption></figure>"
+        f"<figure><img alt='{escape(caption)}' src='data:image/png;base64,{b64encode(png).decode()}'>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
         for caption, png in pictures.items()
     )
+    parts = "".join(f"<h3>{escape(title)}</h3>{content}" for title, content in sections.items())
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(summary.title)}</title></head>"
         "<body style='margin:0 auto;padding:1.5em 1.2em;max-width:62em;background:#fff'>"
-        f"{to_html(summary)}<div class='cmt'>{figures}</div></body></html>\n"
+        f"{to_html(summary)}<div class='cmt'>{figures}{parts}</div></body></html>\n"
     )
+
+
+def table(frame: pd.DataFrame, digits: int = 6) -> str:
+    """A table of numbers or texts, with its index as the first column."""
+    columns = ["", *map(str, frame.columns)]
+    rows = [[_name(name), *(_cell(value, digits) for value in row)] for name, *row in frame.itertuples()]
+    return _table(columns, rows)
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Labels and values."""
+    return f"<dl>{_facts(pairs.items())}</dl>"
+
+
+def text(lines: str) -> str:
+    """Lines as a terminal shows them."""
+    return f"<div class='wide'><pre>{escape(lines)}</pre></div>"
+
+
+def _facts(pairs: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in pairs)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _name(name: Any) -> str:
+    return ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def _cell(value: Any, digits: int) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, (float, int)) else str(value)

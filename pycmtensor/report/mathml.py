@@ -1,0 +1,58 @@
+"""Formulas as MathML, which browsers set without help from elsewhere."""
+
+from __future__ import annotations
+
+import ast
+from html import escape
+
+__all__ = ["equation"]
+
+OPERATORS: dict[type[ast.AST], tuple[str, int]] = {
+    ast.Add: ("+", 1),
+    ast.Sub: ("−", 1),
+    ast.Mult: ("·", 2),
+}
+FUNCTION = 4  #: binds as tight as a name
+
+
+def equation(left: str, formula: str) -> str:
+    """``V_left = formula`` as a block; a formula that is not arithmetic in Python's notation is shown as it is.
+
+    Args:
+        left: A name.
+        formula: Arithmetic, as `pycmtensor.relations.text_of` writes it.
+    """
+    try:
+        right = _set(ast.parse(formula, mode="eval").body)[0]
+    except (SyntaxError, ValueError):
+        return f"<pre>{escape(left)} = {escape(formula)}</pre>"
+    subject = f"<msub><mi>V</mi><mtext>{escape(left)}</mtext></msub>"
+    return f"<div class='wide'><math displaystyle='true'>{subject}<mo>=</mo>{right}</math></div>"
+
+
+def _set(node: ast.expr) -> tuple[str, int]:
+    """The markup, and how tight it binds: 1 sum, 2 product, 3 sign or power, 4 name."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return f"<mfrac><mrow>{_set(left)[0]}</mrow><mrow>{_set(right)[0]}</mrow></mfrac>", 3
+        case ast.BinOp(left=base, op=ast.Pow(), right=power):
+            return f"<msup><mrow>{_within(base, FUNCTION)}</mrow><mrow>{_set(power)[0]}</mrow></msup>", 3
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+            sign, binds = OPERATORS[type(op)]
+            after = binds + isinstance(op, ast.Sub)
+            return f"{_within(left, binds)}<mo>{sign}</mo>{_within(right, after)}", binds
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return f"<mo>−</mo>{_within(operand, 2)}", 2
+        case ast.Call(func=function, args=arguments):
+            inner = "<mo>,</mo>".join(_set(argument)[0] for argument in arguments)
+            name = f"<mi>{escape(ast.unparse(function).lower())}</mi>"
+            return f"{name}<mo stretchy='true'>(</mo>{inner}<mo stretchy='true'>)</mo>", FUNCTION
+        case ast.Constant(value=number):
+            return f"<mn>{escape(str(number))}</mn>", FUNCTION
+    return f"<mtext>{escape(ast.unparse(node))}</mtext>", FUNCTION
+
+
+def _within(node: ast.expr, least: int) -> str:
+    """In parentheses when it binds less than ``least``."""
+    markup, binds = _set(node)
+    return markup if binds >= least else f"<mo>(</mo>{markup}<mo>)</mo>"
