@@ -18,7 +18,7 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit
+from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit, OrderedLogit
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
@@ -37,6 +37,7 @@ __all__ = [
     "MixedLogit",
     "Nest",
     "NestedLogit",
+    "OrderedLogit",
     "PyCMTensorError",
     "Results",
     "Sampling",

@@ -3,6 +3,7 @@
 from pycmtensor.kernels.cross_nested import cross_nested_logit, generating_log_sum
 from pycmtensor.kernels.logit import log_sum, logit
 from pycmtensor.kernels.nested import Node, inclusive_value, nested_logit
+from pycmtensor.kernels.ordered import ordered
 
 __all__ = [
     "Node",
@@ -12,4 +13,5 @@ __all__ = [
     "log_sum",
     "logit",
     "nested_logit",
+    "ordered",
 ]

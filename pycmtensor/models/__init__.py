@@ -5,5 +5,6 @@ from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
+from pycmtensor.models.ordered_logit import OrderedLogit
 
-__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "MixedLogit", "Model", "Nest", "NestedLogit"]
+__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "MixedLogit", "Model", "Nest", "NestedLogit", "OrderedLogit"]
