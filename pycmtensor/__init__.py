@@ -18,7 +18,7 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit, OrderedLogit
+from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit, OrderedLogit, RankedLogit
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
 
@@ -39,6 +39,7 @@ __all__ = [
     "NestedLogit",
     "OrderedLogit",
     "PyCMTensorError",
+    "RankedLogit",
     "Results",
     "Sampling",
     "Starts",

@@ -6,5 +6,16 @@ from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
 from pycmtensor.models.ordered_logit import OrderedLogit
+from pycmtensor.models.ranked_logit import RankedLogit
 
-__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "MixedLogit", "Model", "Nest", "NestedLogit", "OrderedLogit"]
+__all__ = [
+    "MNL",
+    "CrossNest",
+    "CrossNestedLogit",
+    "MixedLogit",
+    "Model",
+    "Nest",
+    "NestedLogit",
+    "OrderedLogit",
+    "RankedLogit",
+]
