@@ -18,9 +18,21 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, MixedLogit, Nest, NestedLogit, OrderedLogit, RankedLogit
+from pycmtensor.models import (
+    MNL,
+    CrossNest,
+    CrossNestedLogit,
+    HeteroscedasticLogit,
+    MixedLogit,
+    Nest,
+    NestedLogit,
+    OrderedLogit,
+    RankedLogit,
+)
+from pycmtensor.regret import random_regret
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
+from pycmtensor.transforms import box_cox, piecewise_linear
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +44,7 @@ __all__ = [
     "CrossNest",
     "CrossNestedLogit",
     "Dataset",
+    "HeteroscedasticLogit",
     "Jackknife",
     "LongDataset",
     "MixedLogit",
@@ -47,6 +60,7 @@ __all__ = [
     "Weight",
     "Weights",
     "ben_akiva_swait",
+    "box_cox",
     "coefficients",
     "constraint",
     "datasets",
@@ -56,6 +70,8 @@ __all__ = [
     "identification",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "piecewise_linear",
+    "random_regret",
     "scenario",
     "vuong",
 ]

@@ -2,6 +2,7 @@
 
 from pycmtensor.models.base import Model
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
+from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
@@ -12,6 +13,7 @@ __all__ = [
     "MNL",
     "CrossNest",
     "CrossNestedLogit",
+    "HeteroscedasticLogit",
     "MixedLogit",
     "Model",
     "Nest",
