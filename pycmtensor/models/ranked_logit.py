@@ -41,7 +41,8 @@ class RankedLogit(MNL):
         utilities: As in `Model`, one for each alternative.
         availability: As in `Model`.
         ranks: Name of an alternative -> the column of its ranks: 1 for the best, 2 for the next, ..., and 0 where it is
-            not ranked and below those that are. Alternatives that are not named are never ranked.
+            not ranked and below those that are; fill missing ranks with 0. Alternatives that are not named are never
+            ranked. Data to predict with need these columns too, whatever they hold.
         best_worst: Whether ranks say 1 for the best and -1 for the worst alternative, and 0 for all others.
         params: As in `Model`.
 
