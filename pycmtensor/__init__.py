@@ -2,6 +2,7 @@
 
 from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.analysis import scenario
+from pycmtensor.citation import citation
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Starts, Stochastic
@@ -18,10 +19,23 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, LatentClass, MixedLogit, Nest, NestedLogit
+from pycmtensor.models import (
+    MNL,
+    CrossNest,
+    CrossNestedLogit,
+    HeteroscedasticLogit,
+    LatentClass,
+    MixedLogit,
+    Nest,
+    NestedLogit,
+    OrderedLogit,
+    RankedLogit,
+)
 from pycmtensor.output import compare
+from pycmtensor.regret import random_regret
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
+from pycmtensor.transforms import box_cox, piecewise_linear
 from pycmtensor.utilities import by_segment, scaled
 
 __version__ = "0.1.0"
@@ -34,13 +48,16 @@ __all__ = [
     "CrossNest",
     "CrossNestedLogit",
     "Dataset",
+    "HeteroscedasticLogit",
     "Jackknife",
     "LatentClass",
     "LongDataset",
     "MixedLogit",
     "Nest",
     "NestedLogit",
+    "OrderedLogit",
     "PyCMTensorError",
+    "RankedLogit",
     "Results",
     "Sampling",
     "Starts",
@@ -48,7 +65,9 @@ __all__ = [
     "Weight",
     "Weights",
     "ben_akiva_swait",
+    "box_cox",
     "by_segment",
+    "citation",
     "coefficients",
     "compare",
     "constraint",
@@ -59,6 +78,8 @@ __all__ = [
     "identification",
     "lagrange_multiplier",
     "likelihood_ratio",
+    "piecewise_linear",
+    "random_regret",
     "scaled",
     "scenario",
     "vuong",

@@ -16,6 +16,7 @@ from pycmtensor.estimation.maximise import Options, maximise
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated, likelihood_of
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import RankedLogit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,7 @@ def llconstants(results: Estimated) -> float:
         results: The estimates.
 
     Raises:
-        InferenceError: Iterative scaling does not end.
+        InferenceError: Iterative scaling does not end, or the likelihood is of rankings.
 
     References:
         Darroch & Ratcliff (1972), Generalized iterative scaling for log-linear models, doi:10.1214/aoms/1177692379.
@@ -123,6 +124,11 @@ def llconstants(results: Estimated) -> float:
     from scipy.special import xlogy
 
     engine = engine_on(results, None, "constants")
+    if isinstance(engine.model, RankedLogit):
+        raise InferenceError(
+            "Constants alone are compared with single choices, the likelihood is of rankings. Estimate a RankedLogit "
+            "of constants."
+        )
     ds = engine.dataset
     w = ds.of_situations(situation_weights(ds))
     available = ds.of_situations(engine.model.available(ds)).T

@@ -17,6 +17,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.utils import fgraph_to_python
+from pytensor.scalar.math import Softplus
 
 from pycmtensor.exceptions import PyCMTensorError
 
@@ -31,6 +32,12 @@ REWRITES = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"])
 def _(op: DisconnectedGrad, **kwargs: Any) -> Callable[[Any], Any]:
     """PyTensor's own conversion is the identity, through which JAX would differentiate."""
     return jax.lax.stop_gradient
+
+
+@jax_funcify.register(Softplus)
+def _(op: Softplus, **kwargs: Any) -> Callable[[Any], Any]:
+    """PyTensor's own conversion has derivatives that are not finite below -709, where exp(-x) overflows."""
+    return jax.nn.softplus
 
 
 def _constant(data: Any, **kwargs: Any) -> Any:

@@ -152,8 +152,10 @@ class Quantities:
     def marginal_utility(self, column: str, alternative: str) -> Term:
         """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
         model, program = self._program.model, self._program
-        j = model.alternatives.index(alternative)
-        V = program.lowered([model.V[j]])
+        of_all = model.utility is not None
+        V = program.lowered(
+            [model.V[model.alternatives.index(alternative)] if of_all else model.utilities[alternative]]
+        )
         moving = {p: self._directions(p, [alternative])[0] for p in program.places_of(column)}
 
         def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:

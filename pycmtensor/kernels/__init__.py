@@ -1,15 +1,22 @@
 """Kernels: utilities in, log-probabilities out. Symbolic on both sides; no data, no compiling."""
 
 from pycmtensor.kernels.cross_nested import cross_nested_logit, generating_log_sum
+from pycmtensor.kernels.heteroscedastic import heteroscedastic_logit
 from pycmtensor.kernels.logit import log_sum, logit
 from pycmtensor.kernels.nested import Node, inclusive_value, nested_logit
+from pycmtensor.kernels.ordered import ordered
+from pycmtensor.kernels.ranked import later_ranks, worst
 
 __all__ = [
     "Node",
     "cross_nested_logit",
     "generating_log_sum",
+    "heteroscedastic_logit",
     "inclusive_value",
+    "later_ranks",
     "log_sum",
     "logit",
     "nested_logit",
+    "ordered",
+    "worst",
 ]

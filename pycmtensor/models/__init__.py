@@ -2,9 +2,24 @@
 
 from pycmtensor.models.base import Model
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
+from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
 from pycmtensor.models.latent_class import LatentClass
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
+from pycmtensor.models.ordered_logit import OrderedLogit
+from pycmtensor.models.ranked_logit import RankedLogit
 
-__all__ = ["MNL", "CrossNest", "CrossNestedLogit", "LatentClass", "MixedLogit", "Model", "Nest", "NestedLogit"]
+__all__ = [
+    "MNL",
+    "CrossNest",
+    "CrossNestedLogit",
+    "HeteroscedasticLogit",
+    "LatentClass",
+    "MixedLogit",
+    "Model",
+    "Nest",
+    "NestedLogit",
+    "OrderedLogit",
+    "RankedLogit",
+]

@@ -61,7 +61,7 @@ class Model:
         DatasetError: A chosen alternative is unavailable, or a used column holds missing values.
     """
 
-    name: ClassVar[str] = "Choice model"
+    name: str = "Choice model"
     sampling: Sampling | None = None  #: how draws are made, in models that have them
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
     takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients

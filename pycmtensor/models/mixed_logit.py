@@ -49,6 +49,17 @@ class MixedLogit(MNL):
         >>> b_time = normal("b_time", cmt.Beta("mean", -0.1), cmt.Beta("sd", 0.05))
         >>> cmt.MixedLogit(ds, {"car": b_time * ds["t_car"], "bus": b_time * ds["t_bus"]}, draws=100)
         MixedLogit(car, bus; mean, sd)
+
+        In willingness-to-pay space (Train & Weeks 2005, doi:10.1007/1-4020-3684-1_1) the value of time itself is
+        random, V = b_cost (cost + wtp time):
+
+        >>> from pycmtensor.coefficients import lognormal
+        >>> ds = cmt.Dataset(frame.assign(c_car=[3.0, 5, 4], c_bus=[2.0, 2, 3]), "mode", {"car": 1, "bus": 2})
+        >>> b_cost = lognormal("b_cost", cmt.Beta("mean_log_cost", -2.0), cmt.Beta("sd_log_cost", 0.5), sign=-1)
+        >>> wtp = normal("wtp", cmt.Beta("wtp_mean", 0.2), cmt.Beta("wtp_sd", 0.1))
+        >>> V = {mode: b_cost * (ds[f"c_{mode}"] + wtp * ds[f"t_{mode}"]) for mode in ds.alternatives}
+        >>> cmt.MixedLogit(ds, V, draws=100)
+        MixedLogit(car, bus; mean_log_cost, sd_log_cost, wtp_mean, wtp_sd)
     """
 
     name = "Mixed logit"

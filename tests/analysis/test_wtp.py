@@ -38,6 +38,20 @@ def test_the_value_of_time_of_swissmetro(swissmetro_results: cmt.Results) -> Non
     assert "CAR_TT / CAR_CO CHF per minutes" in str(found)
 
 
+def test_willingness_to_pay_space_is_the_same_model(swissmetro_results: cmt.Results) -> None:
+    """V = b_cost (cost + wtp time) has the maximum of V = b_cost cost + b_time time, at wtp = b_time / b_cost."""
+    model = swissmetro_mnl.model
+    ds, asc = model.dataset, {"train": Beta("ASC_TRAIN"), "sm": 0, "car": Beta("ASC_CAR")}
+    b_cost, wtp = Beta("B_COST", -1.0), Beta("wtp", 1.0)
+    columns = {"train": ("TRAIN_COST", "TRAIN_TT"), "sm": ("SM_COST", "SM_TT"), "car": ("CAR_CO", "CAR_TT")}
+    V = {name: asc[name] + b_cost * (ds[cost] + wtp * ds[time]) / 100 for name, (cost, time) in columns.items()}
+    results = cmt.estimate(cmt.MNL(ds, V, model.availability))
+    found = swissmetro_results.wtp("B_TIME", "B_COST", kind="robust").table.iloc[0]
+    assert results.llf == pytest.approx(swissmetro_results.llf, rel=1e-12)
+    assert results.params["wtp"] == pytest.approx(found["estimate"], rel=1e-6)
+    assert results.standard_errors("robust")["wtp"] == pytest.approx(found["std_err"], rel=1e-5)
+
+
 def test_columns_know_how_they_were_scaled(trips: pd.DataFrame) -> None:
     trips = trips.assign(cost=[2.0, 3, 1, 5, 4, 2], paid=[1, 1, 0, 1, 1, 0])
     trips = pd.concat([trips] * 3, ignore_index=True).assign(
