@@ -26,6 +26,9 @@ __all__ = [
 
 Expression: TypeAlias = Variable | Parameter | float
 
+#: A lognormal coefficient that starts beyond exp of this is 0 or infinite to the likelihood.
+LARGEST_LOGARITHM = 50.0
+
 
 def normal(name: str, mean: Expression, sd: Expression, within: bool = False) -> Variable:
     """mean + sd z with z standard normal; the sign of sd means nothing.
@@ -46,10 +49,17 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
     exp(mean).
 
     Raises:
-        ModelError: The sign is neither 1 nor -1.
+        ModelError: The sign is neither 1 nor -1, or the coefficient starts so near to 0 or infinity that the likelihood
+            does not depend on it.
     """
     if sign not in (1, -1):
         raise ModelError(f"lognormal '{name}': sign is 1 or -1, found {sign!r}.")
+    if isinstance(mean, Beta) and abs(float(mean.get_value())) > LARGEST_LOGARITHM:
+        start = float(mean.get_value())
+        raise ModelError(
+            f"lognormal '{name}': the logarithm '{mean.name}' starts at {start:g}, the coefficient at exp({start:g}), "
+            "where nothing depends on it. Start at the logarithm of its size: -4.6 for a coefficient of about 0.01."
+        )
     return _named(name, sign * pt.exp(normal(name, mean, sd, within)))
 
 

@@ -119,6 +119,8 @@ def test_what_is_no_sampling() -> None:
         draws_of([coefficients.normal("x", 0, 1) + coefficients.normal("x", 0, 1)])
     with pytest.raises(ModelError, match="sign is 1 or -1, found 0"):
         coefficients.lognormal("x", 0.0, 1.0, sign=0)
+    with pytest.raises(ModelError, match=r"'m' starts at -1000, .* Start at the logarithm of its size"):
+        coefficients.lognormal("x", Beta("m", -1000.0), 1.0)
     with pytest.raises(ModelError, match="lower must be below upper, found 2.0 and 1.0"):
         coefficients.truncated_normal("x", 0.0, 1.0, 2.0, 1.0)
     with pytest.raises(ModelError, match="df must be positive, found 0"):
