@@ -58,6 +58,7 @@ class Case:
     by_hand_goal: float = 1.0
     noise: float = 0.0  #: of the log-likelihood, where each library makes its own draws
     errors_noise: float = 0.0  #: of the standard errors, as a part of them
+    peers: tuple[Participant, ...] = PEERS
 
     def write(self, folder: Path) -> Path:
         """The file that all read."""
@@ -157,7 +158,7 @@ def compare(case: Case, folder: Path) -> list[Measured]:
     """Ours first, then the others, each in turn with ours, A B A B, so that only two processes hold memory."""
     data = case.write(folder)
     ours = Measured(OURS, ratios=[1.0])
-    others = [Measured(participant) for participant in (BY_HAND, *PEERS)]
+    others = [Measured(participant) for participant in (BY_HAND, *case.peers)]
     for its in others:
         try:
             for _ in range(case.starts):
@@ -207,7 +208,7 @@ def goals(case: Case, measured: Sequence[Measured]) -> list[str]:
     """The rows of the project's goals for a case."""
     rows = []
     for what, candidates, least in (
-        ("fastest peer", PEERS, case.peers_goal),
+        ("fastest peer", case.peers, case.peers_goal),
         (BY_HAND.name, (BY_HAND,), case.by_hand_goal),
     ):
         counted = [m for m in measured if m.participant in candidates and m.answer and not m.remark]
