@@ -18,6 +18,7 @@ from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.separation import each_term, sum_of_terms
 from pycmtensor.models.base import Model
 
 __all__ = ["LinearForm", "LinearUtilities", "linear_form"]
@@ -58,35 +59,25 @@ def linear_form(expression: Variable, parameters: Collection[Variable]) -> Linea
 def _combined(node: Apply, parts: list[LinearForm]) -> LinearForm | None:
     """The linear form of one operation on linear forms."""
     if isinstance(node.op, DimShuffle):
-        return _each(parts[0], node.op)
+        return each_term(parts[0], node.op)
     if isinstance(node.op, MakeVector):
-        return _sum([_each(part, partial(pt.mul, unit)) for part, unit in zip(parts, np.eye(len(parts)), strict=True)])
+        return sum_of_terms(
+            [each_term(part, partial(pt.mul, unit)) for part, unit in zip(parts, np.eye(len(parts)), strict=True)]
+        )
     operation = type(node.op.scalar_op) if isinstance(node.op, Elemwise) else None
     data = [part.get(None) if set(part) <= {None} else None for part in parts]
     if operation is scalar.Add:
-        return _sum(parts)
+        return sum_of_terms(parts)
     if operation is scalar.Sub:
-        return _sum([parts[0], _each(parts[1], pt.neg)])
+        return sum_of_terms([parts[0], each_term(parts[1], pt.neg)])
     if operation is scalar.Neg:
-        return _each(parts[0], pt.neg)
+        return each_term(parts[0], pt.neg)
     if operation is scalar.Mul and sum(d is None for d in data) == 1:
         factor = reduce(pt.mul, [d for d in data if d is not None])
-        return _each(parts[data.index(None)], lambda coefficient: coefficient * factor)
+        return each_term(parts[data.index(None)], lambda coefficient: coefficient * factor)
     if operation is scalar.TrueDiv and data[1] is not None:
-        return _each(parts[0], lambda coefficient: coefficient / data[1])
+        return each_term(parts[0], lambda coefficient: coefficient / data[1])
     return None
-
-
-def _each(form: LinearForm, change: Callable[[Variable], Variable]) -> LinearForm:
-    return {parameter: change(coefficient) for parameter, coefficient in form.items()}
-
-
-def _sum(forms: list[LinearForm]) -> LinearForm:
-    total: LinearForm = {}
-    for form in forms:
-        for parameter, coefficient in form.items():
-            total[parameter] = total[parameter] + coefficient if parameter in total else coefficient
-    return total
 
 
 class LinearUtilities(Likelihood):

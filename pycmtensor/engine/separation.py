@@ -13,7 +13,7 @@ from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
 from pytensor.graph.traversal import graph_inputs, io_toposort
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
-__all__ = ["Separated", "merged", "same", "separate"]
+__all__ = ["Separated", "each_term", "merged", "same", "separate", "sum_of_terms"]
 
 #: Coefficient -> the data that it multiplies; None -> data that stand alone.
 Separated: TypeAlias = dict[Variable | None, Variable]
@@ -79,14 +79,14 @@ def _combined(node: Apply, parts: list[Separated]) -> Separated | None:
         return {node.outputs[0]: _ONE}
     if isinstance(node.op, DimShuffle):
         scalars = all(coefficient is None or coefficient.ndim == 0 for coefficient in parts[0])
-        return _each(parts[0], node.op) if scalars else None
+        return each_term(parts[0], node.op) if scalars else None
     operation = type(node.op.scalar_op) if isinstance(node.op, Elemwise) else None
     if operation is scalar.Add:
-        return _sum(parts)
+        return sum_of_terms(parts)
     if operation is scalar.Sub:
-        return _sum([parts[0], _each(parts[1], pt.neg)])
+        return sum_of_terms([parts[0], each_term(parts[1], pt.neg)])
     if operation is scalar.Neg:
-        return _each(parts[0], pt.neg)
+        return each_term(parts[0], pt.neg)
     if operation is scalar.Mul:
         return reduce(partial(_product, pt.mul), parts)
     if operation is scalar.TrueDiv and len(parts[1]) == 1:
@@ -105,11 +105,13 @@ def _columns(data: Variable) -> bool:
     return any(hasattr(variable.tag, "column") for variable in graph_inputs([data]))
 
 
-def _each(form: Separated, change: Callable[[Variable], Variable]) -> Separated:
+def each_term(form: Separated, change: Callable[[Variable], Variable]) -> Separated:
+    """The form with every term changed."""
     return {coefficient: change(data) for coefficient, data in form.items()}
 
 
-def _sum(forms: list[Separated]) -> Separated:
+def sum_of_terms(forms: list[Separated]) -> Separated:
+    """The sum of forms."""
     total: Separated = {}
     for form in forms:
         for coefficient, data in form.items():
@@ -123,4 +125,4 @@ def _product(operation: Callable[..., Variable], a: Separated, b: Separated) -> 
     for (beta, x), (gamma, y) in product(a.items(), b.items()):
         coefficient = beta if gamma is None else operation(_ONE if beta is None else beta, gamma)
         terms.append({coefficient: x if y is _ONE else operation(x, y)})
-    return _sum(terms)
+    return sum_of_terms(terms)
