@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -35,6 +36,8 @@ class Algebra:
     """What numbers, comparisons, logic and functions mean for one sort of values."""
 
     number: Callable[[float], Any]
+    amount: Callable[[Any], Any]  #: what arithmetic computes with: a truth value counts 1 or 0
+    truth: Callable[[Any], Any]  #: what logic computes with: a number is true unless it is 0
     comparisons: Mapping[str, Callable[..., Any]]
     both: Callable[..., Any]
     either: Callable[..., Any]
@@ -42,9 +45,19 @@ class Algebra:
     functions: Mapping[str, Callable[..., Any]]
 
 
+def _symbolic_amount(value: Any) -> Any:
+    return pt.cast(value, config.floatX) if pt.as_tensor_variable(value).dtype == "bool" else value
+
+
+def _symbolic_truth(value: Any) -> Any:
+    return value if pt.as_tensor_variable(value).dtype == "bool" else pt.neq(value, 0)
+
+
 #: For columns of a frame.
 NUMBERS = Algebra(
     number=lambda number: number,
+    amount=lambda value: value * 1.0,  # also, integers of few bits would overflow
+    truth=lambda value: value != 0,
     comparisons={
         "==": operator.eq,
         "!=": operator.ne,
@@ -70,6 +83,8 @@ NUMBERS = Algebra(
 #: For parameters and columns of a data set.
 SYMBOLS = Algebra(
     number=lambda number: pt.constant(number, dtype=config.floatX),  # by itself PyTensor takes single precision
+    amount=_symbolic_amount,
+    truth=_symbolic_truth,
     comparisons={"==": pt.eq, "!=": pt.neq, "<": pt.lt, "<=": pt.le, ">": pt.gt, ">=": pt.ge},
     both=pt.and_,
     either=pt.or_,
@@ -88,6 +103,8 @@ SYMBOLS = Algebra(
 
 class Formula:
     """A formula such as ``B_TIME * TRAIN_TT / 100`` or ``PURPOSE in [1, 3] and CHOICE != 0``.
+
+    In arithmetic a comparison counts 1 where it holds and 0 elsewhere; in logic a number holds unless it is 0.
 
     Args:
         text: The formula.
@@ -108,18 +125,28 @@ class Formula:
             self._tree = ast.parse(f"({self.text}\n)", mode="eval").body
         except (SyntaxError, ValueError):
             raise ModelError(f"'{self.text}' cannot be read as a formula. {self._hint()}") from None
+        except (RecursionError, MemoryError):
+            raise self._too_long() from None
 
     def value(self, names: Mapping[str, Any], algebra: Algebra) -> Any:
         """What the formula is for these values of its names.
 
         Raises:
-            ModelError: A name is unknown, or something is not understood.
+            ModelError: A name is unknown, something is not understood, or the values cannot be computed with.
         """
-        return self._value(self._tree, names, algebra)
+        known = {unicodedata.normalize("NFKC", name): value for name, value in names.items()}  # as Python reads names
+        try:
+            return self._value(self._tree, known, algebra)
+        except ModelError:
+            raise
+        except (TypeError, ValueError, NotImplementedError, ArithmeticError) as error:
+            raise ModelError(f"'{self.text}' cannot be computed, as with text in place of numbers: {error}") from None
+        except RecursionError:
+            raise self._too_long() from None
 
     @property
     def names(self) -> list[str]:
-        """The names in it, in order; functions are none."""
+        """The names in it as Python reads them (Unicode NFKC), in order; functions are none."""
         called = {node.func for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
         found = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name) and node not in called]
         return list(dict.fromkeys(node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))))
@@ -128,9 +155,15 @@ class Formula:
         def value(part: ast.expr) -> Any:
             return self._value(part, names, algebra)
 
+        def amount(part: ast.expr) -> Any:
+            return algebra.amount(value(part))
+
+        def truth(part: ast.expr) -> Any:
+            return algebra.truth(value(part))
+
         match node:
-            case ast.Constant(value=str() | bool() as constant):
-                return constant
+            case ast.Constant(value=str() as text):
+                return text
             case ast.Constant(value=int() | float() as number):
                 return algebra.number(number)
             case ast.Name(id=name) if name in names:
@@ -138,13 +171,13 @@ class Formula:
             case ast.Name(id=name):
                 raise ModelError(f"'{self.text}' uses '{name}', which is unknown. Known are {', '.join(names)}.")
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
-                return ARITHMETIC[type(op)](value(left), value(right))
+                return ARITHMETIC[type(op)](amount(left), amount(right))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return algebra.negated(value(operand))
+                return algebra.negated(truth(operand))
             case ast.UnaryOp(op=op, operand=operand) if type(op) in ARITHMETIC:
-                return ARITHMETIC[type(op)](value(operand))
+                return ARITHMETIC[type(op)](amount(operand))
             case ast.BoolOp(op=op, values=parts):
-                return reduce(algebra.both if isinstance(op, ast.And) else algebra.either, map(value, parts))
+                return reduce(algebra.both if isinstance(op, ast.And) else algebra.either, map(truth, parts))
             case ast.Compare(left=first, ops=ops, comparators=others):
                 sides = pairwise([first, *others])
                 found = [self._compared(op, a, b, value, algebra) for op, (a, b) in zip(ops, sides, strict=True)]
@@ -165,7 +198,13 @@ class Formula:
         expected = {"min": 2, "max": 2, "where": 3}.get(name, 1)
         if len(arguments) != expected:
             raise ModelError(f"'{self.text}': {name} takes {expected} argument(s), found {len(arguments)}.")
-        return algebra.functions[name](*arguments)
+        if name == "where":
+            arguments[0] = algebra.truth(arguments[0])
+            return algebra.functions[name](arguments[0], *map(algebra.amount, arguments[1:]))
+        return algebra.functions[name](*map(algebra.amount, arguments))
+
+    def _too_long(self) -> ModelError:
+        return ModelError(f"'{self.text[:60]}...' is too long or too deep to be read. Split it into several formulas.")
 
     def _hint(self) -> str:
         return (

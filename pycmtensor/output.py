@@ -223,7 +223,8 @@ class Output:
         from pycmtensor.report.alogit import to_f12
 
         fit = self.fit
-        errors, held = self.standard_errors(kind).to_numpy(), fit.at_bound.tolist()
+        errors = self.standard_errors(kind).to_numpy()
+        held = (fit.at_bound | (errors == 0)).tolist()  # at a bound, or determined by constraints
         coefficients = list(zip(fit.labels, fit.theta.tolist(), errors.tolist(), held, strict=True))
         coefficients += [(name, value, 0.0, True) for name, value in fit.fixed.items()]
         K, correlations = len(fit.theta), np.zeros((len(coefficients), len(coefficients)))
@@ -269,7 +270,7 @@ def compare(results: Sequence[Output] | Mapping[str, Output], kind: Kind = "clas
         cells = zip(r.fit.labels, r.fit.theta.tolist(), errors.tolist(), strict=True)
         own = {name: (value, se, two_sided(value / se) if se > 0 else np.nan) for name, value, se in cells}
         estimates.append(own | {name: (value, np.nan, np.nan) for name, value in r.fit.fixed.items()})
-    return compared(named, estimates, str(kind))
+    return compared(named, estimates, [r.fit.n_parameters for r in named.values()], str(kind))
 
 
 def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytensor.tensor as pt
 
 from pycmtensor import coefficients
@@ -38,6 +40,13 @@ SECTIONS: dict[str, tuple[str, ...] | None] = {
     "estimation": ("method", "starts", "constraints", "max_iterations"),
 }
 KINDS = ("MNL", "NestedLogit", "MixedLogit")
+#: Options of [model] that not all kinds have.
+OF_KINDS = {
+    "draws": ("MixedLogit", "NestedLogit"),
+    "seed": ("MixedLogit", "NestedLogit"),
+    "nests": ("NestedLogit",),
+    "normalised": ("NestedLogit",),
+}
 #: Distributions of random coefficients -> names of their two parameters.
 DISTRIBUTIONS = {
     "normal": ("mean", "sd"),
@@ -64,10 +73,12 @@ class Specification:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._lines = self.path.read_text(encoding="utf-8").splitlines()
+            self._lines = self.path.read_text(encoding="utf-8-sig").splitlines()
             self._given = tomllib.loads("\n".join(self._lines))
         except OSError as error:
             raise SpecificationError(f"{self.path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError as error:
+            raise SpecificationError(f"{self.path} is no text in UTF-8: {error}. Save it as UTF-8.") from None
         except tomllib.TOMLDecodeError as error:
             raise SpecificationError(f"{self.path} is no TOML: {error}. Texts stand in quotes.") from None
         self._check()
@@ -82,7 +93,8 @@ class Specification:
         frame = frame.assign(**{name: columns[name] for name in self._section("variables")})
         if "filter" in self._given["data"]:
             with self._at("data", "filter"):
-                frame = frame[Formula(self._given["data"]["filter"]).value(columns, NUMBERS)]
+                kept = NUMBERS.truth(Formula(str(self._given["data"]["filter"])).value(columns, NUMBERS))
+                frame = frame[np.broadcast_to(np.asarray(kept, dtype=bool), len(frame))]
         return frame
 
     def dataset(self, data: Any) -> Dataset | LongDataset:
@@ -93,12 +105,20 @@ class Specification:
             return Dataset.from_long(frame, **options) if "situation" in options else Dataset(frame, **options)
 
     def model(self, dataset: Dataset | LongDataset) -> Model:
-        """The model of a data set."""
+        """The model of a data set.
+
+        Raises:
+            SpecificationError: A formula or an option cannot be used, a name is of a parameter and of a column, or a
+                parameter is used nowhere.
+        """
         parameters = self._parameters()
         for name, given in self._section("random").items():
             with self._at("random", name):
                 parameters[name] = self._random(name, given, parameters)
-        used = [name for name in self._used() if name in dataset.columns]
+        named = self._used()
+        used = [name for name in dataset.columns if unicodedata.normalize("NFKC", name) in named]
+        self._check_apart(used)
+        self._check_used("random", named)
 
         def columns(alternative: str) -> dict[str, Any]:
             return {
@@ -107,17 +127,22 @@ class Specification:
 
         V = {name: self._symbol("utilities", name, columns(name) | parameters) for name in self._section("utilities")}
         available = {name: self._symbol("availability", name, columns(name)) for name in self._section("availability")}
+        model = self._of_kind(dataset, V, available, parameters)
+        self._check_used("parameters", [parameter.name for parameter in model.params])
+        return model
+
+    def _of_kind(self, dataset: Any, V: Any, available: Any, parameters: Mapping[str, Any]) -> Model:
         options = self._section("model")
         with self._at("model"):
             if self.kind == "NestedLogit":
                 nests = [self._nest(nest, parameters) for nest in options.get("nests", [])]
-                named = {name for nest in nests for name in nest.alternatives()}
-                alone = [name for name in dataset.alternatives if name not in named]
+                nested = {name for nest in nests for name in nest.alternatives()}
+                alone = [name for name in dataset.alternatives if name not in nested]
                 normalised = options.get("normalised", True)
-                return NestedLogit(dataset, V, available, nests=[*nests, *alone], normalised=normalised)
+                draws = self._sampling() if self._section("random") or "draws" in options else None
+                return NestedLogit(dataset, V, available, nests=[*nests, *alone], normalised=normalised, draws=draws)
             if self.kind == "MixedLogit":
-                sampling = Sampling(options.get("draws", 500), seed=options.get("seed", 0))
-                return MixedLogit(dataset, V, available, draws=sampling)
+                return MixedLogit(dataset, V, available, draws=self._sampling())
             return MNL(dataset, V, available)
 
     @property
@@ -132,6 +157,10 @@ class Specification:
 
     def _section(self, name: str) -> dict[str, Any]:
         return self._given.get(name, {})
+
+    def _sampling(self) -> Sampling:
+        options = self._section("model")
+        return Sampling(options.get("draws", 500), seed=options.get("seed", 0))
 
     def _parameters(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -150,7 +179,7 @@ class Specification:
     def _random(self, name: str, given: Any, names: Mapping[str, Any]) -> Any:
         options = dict(given) if isinstance(given, dict) else {}
         distribution = options.get("distribution")
-        if distribution not in DISTRIBUTIONS:
+        if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
             raise SpecificationError(f"distribution is one of {', '.join(DISTRIBUTIONS)}, found {distribution!r}.")
         arguments = DISTRIBUTIONS[distribution]
         extras = {"sign"} if distribution == "lognormal" else set()
@@ -158,15 +187,18 @@ class Specification:
         missing = [argument for argument in arguments if argument not in options]
         if missing:
             raise SpecificationError(f"a {distribution} coefficient lacks {' and '.join(missing)}; name a parameter.")
+        self._check_truth(options, "within")
         make: Callable[..., Any] = getattr(coefficients, distribution)
         own = [Formula(str(options[argument])).value(names, SYMBOLS) for argument in arguments]
         more = {key: options[key] for key in ("sign", "within") if key in options}
         return make(name, *own, **more)
 
     def _nest(self, given: Mapping[str, Any], names: Mapping[str, Any]) -> Nest:
+        if not isinstance(given, dict) or not isinstance(given.get("members"), list):
+            raise SpecificationError(f"A nest is {{name = ..., members = [...], scale = ...}}, found {given!r}.")
         self._check_names(given, {"name", "members", "scale"}, "a nest has")
         scale = Formula(str(given.get("scale", 1.0))).value(names, SYMBOLS)
-        return Nest(str(given.get("name", "nest")), list(given.get("members", [])), scale)
+        return Nest(str(given.get("name", "nest")), given["members"], scale)
 
     def _symbol(self, section: str, name: str, names: Mapping[str, Any]) -> Any:
         with self._at(section, name):
@@ -199,6 +231,37 @@ class Specification:
         with self._at("model", "kind"):
             if self.kind not in KINDS:
                 raise SpecificationError(f"kind is one of {', '.join(KINDS)}, found '{self.kind}'.")
+
+        for entry in self._section("model"):
+            with self._at("model", entry):
+                kinds = OF_KINDS.get(entry, KINDS)
+                if self.kind not in kinds:
+                    raise SpecificationError(f"'{entry}' is for {' and '.join(kinds)}; kind is '{self.kind}'.")
+                if entry == "normalised":
+                    self._check_truth(self._section("model"), entry)
+
+    def _check_apart(self, columns: list[str]) -> None:
+        """Raise an error when a name in formulas is of a column and of a parameter, so that it could mean either."""
+        for section in ("parameters", "random"):
+            for name in self._section(section):
+                with self._at(section, name):
+                    if name in columns:
+                        raise SpecificationError(
+                            f"'{name}' is a column of the data too. Give the parameter another name."
+                        )
+
+    def _check_used(self, section: str, used: list[str]) -> None:
+        """Raise an error when what the section names is used nowhere."""
+        for name in self._section(section):
+            with self._at(section, name):
+                if name not in used and unicodedata.normalize("NFKC", name) not in used:
+                    raise SpecificationError(
+                        f"'{name}' is used in no formula, so that the data say nothing of it. Use it, or take it out."
+                    )
+
+    def _check_truth(self, given: Mapping[str, Any], name: str) -> None:
+        if not isinstance(given.get(name, True), bool):
+            raise SpecificationError(f"{name} is true or false, without quotes, found {given[name]!r}.")
 
     def _check_names(self, given: Mapping[str, Any], known: Any, what: str) -> None:
         for name in given:

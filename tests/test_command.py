@@ -139,6 +139,23 @@ draws = 64
         ('choice = "CHOICE"', "choice = CHOICE", r"is no TOML.*Texts stand in quotes"),
         ('choice = "CHOICE"\n', "", r"lacks 'choice = \.\.\.' in \[data\]"),
         ('members = ["train", "car"]', 'members = ["train", "bus"]', r"line 15: The nests name bus"),
+        ('members = ["train", "car"]', 'members = "train"', r"line 15: A nest is .*found .*'members': 'train'"),
+        ('kind = "NestedLogit"', 'kind = "NestedLogit"\nnormalised = "no"', r"line 17: normalised is true or false"),
+        ('kind = "NestedLogit"', 'kind = "MNL"', r"line 17: 'nests' is for NestedLogit; kind is 'MNL'"),
+        ("ASC = 0.1", "ASC = 0.1\nSM_TT = 0", r"line 8: 'SM_TT' is a column of the data too"),
+        ("ASC = 0.1", "ASC = 0.1\nB_COST = 0", r"line 8: 'B_COST' is used in no formula"),
+        (
+            "[model]",
+            "[random]\nT = {distribution = 'normal', mean = 'B', sd = 1}\n[model]",
+            r"line 16: 'T' is used in no",
+        ),
+        ("[model]", "[random]\nT = {distribution = ['normal']}\n[model]", r"line 16: distribution is one of"),
+        (
+            "[model]",
+            "[random]\nT = {distribution = 'normal', mean = 'B', sd = 1, within = 'no'}\n[model]",
+            r"within is",
+        ),
+        ('"PURPOSE in [1, 3] and CHOICE != 0"', "\"PURPOSE + 'x'\"", r"line 5: .* cannot be computed"),
     ],
 )
 def test_errors_name_the_line_and_what_to_write(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -151,6 +168,36 @@ def test_errors_name_the_line_and_what_to_write(tmp_path: Path, old: str, new: s
 
     with pytest.raises(SpecificationError, match=message):
         model()
+
+
+def test_filters_and_variables_compute_as_numbers(tmp_path: Path) -> None:
+    """A filter can be a column of 0 and 1; comparisons add up; small integers do not overflow; by hand."""
+    path = tmp_path / "model.toml"
+    path.write_text(
+        "\ufeff[data]\nchoice = 'mode'\nalternatives = {a = 1, b = 2}\nfilter = 'keep'\n"
+        "[variables]\nboth = '(x > 1) + (y > 1)'\nproduct = 'x * y'\n[parameters]\nk = 0\n"
+        "[utilities]\na = 'k * both * product'\nb = 0\n",
+        encoding="utf-8",
+    )
+    frame = pd.DataFrame({"mode": [1, 2, 1], "keep": [1, 0, 1], "x": [100, 1, 1], "y": [90, 1, 2]})
+    kept = Specification(path).frame(frame.astype("int8"))
+    assert kept[["both", "product"]].to_numpy().tolist() == [[2, 9000], [1, 2]]
+
+
+def test_a_nested_logit_takes_random_coefficients(tmp_path: Path) -> None:
+    path = tmp_path / "nested.toml"
+    random = "[random]\nT = {distribution = 'normal', mean = 'B', sd = 'MU'}\n[model]\ndraws = 30"
+    path.write_text(NESTED.replace('sm = "B *', 'sm = "T *').replace("[model]", random))
+    specification = Specification(path)
+    model = specification.model(specification.dataset(cmt.datasets.load("swissmetro").head(200)))
+    assert model.sampling == cmt.Sampling(30)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.toml"
+    path.write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(SpecificationError, match="UTF-8"):
+        Specification(path)
 
 
 def test_an_error_is_a_line_and_a_status(tmp_path: Path, survey: Path) -> None:

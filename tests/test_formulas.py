@@ -43,6 +43,49 @@ def test_logic() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("not a", [0, 0, 0]),
+        ("a and b", [1, 0, 1]),
+        ("b or not (a > 1)", [1, 0, 1]),
+        ("a > 1 and b", [0, 0, 1]),
+        ("not a in [1, 3]", [0, 1, 0]),
+        ("(a > 1) + (b > 1)", [0, 1, 2]),
+        ("-(a > 1) * 2", [0, -2, -2]),
+        ("(a > 1) - (b > 1)", [0, 1, 0]),
+        ("where(b, a > 1, 5)", [0, 5, 1]),
+        ("a * 100 * (b + 1)", [200, 200, 900]),
+        ("a ** -1", [1, 1 / 2, 1 / 3]),
+        ("b == True", [1, 0, 0]),
+        ("1 / 2 * a", [0.5, 1, 1.5]),
+        ("µ * a", [2, 4, 6]),
+    ],
+)
+def test_truth_counts_as_one_and_integers_as_numbers(text: str, truth: list[float]) -> None:
+    """By hand, for columns of small integers and for symbols."""
+    columns = {"a": np.array([1, 2, 3], "int8"), "b": np.array([1, 0, 2], "int8"), "µ": 2}
+    assert np.asarray(Formula(text).value(columns, NUMBERS), float).tolist() == pytest.approx(truth)
+    symbols = {name: pt.constant(values, dtype="float64") for name, values in columns.items()}
+    found = pt.as_tensor(Formula(text).value(symbols, SYMBOLS)).eval(mode=INTERPRETED)
+    assert found.astype(float).tolist() == pytest.approx(truth)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a + 'x'", "cannot be computed"),
+        ("+".join("a" * 3000), "too long"),
+        ("(" * 3000 + "a" + ")" * 3000, "too long"),
+    ],
+    ids=["text", "long", "deep"],
+)
+def test_what_cannot_be_computed_is_said(text: str, message: str) -> None:
+    for algebra in (NUMBERS, SYMBOLS):
+        with pytest.raises(ModelError, match=f"{message}|cannot be read"):
+            Formula(text).value({"a": pt.constant(1.0) if algebra is SYMBOLS else 1.0}, algebra)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "__import__('os').system('true')",

@@ -118,7 +118,10 @@ class SimulatedLogit(Likelihood):
             return None
         coefficients, places = merged([one if c is None else c for _, c, _ in terms])
         cells: dict[tuple[int, int], Variable] = {}
+        choice_set = [model.availability.get(name) for name in model.alternatives]
         for (j, _, x), m in zip(terms, places, strict=True):
+            a = choice_set[j]
+            x = x if a is None else pt.switch(pt.neq(a, 0), x, 0.0)  # data of what is unavailable need not be finite
             cells[j, m] = cells[j, m] + x if (j, m) in cells else x
         base = len(forms) - 1
         data = [

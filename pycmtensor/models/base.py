@@ -451,13 +451,24 @@ class Model:
         if not self.free:
             raise ModelError("No utility holds a parameter that is free to be estimated.")
         if self.draws and self.sampling is None:
-            remedy = "Say how many draws to take: draws=500." if self.takes_draws else "Use MixedLogit."
-            raise ModelError(f"{type(self).__name__} has random coefficients, {self.draws[0]}. {remedy}")
+            raise ModelError(
+                f"{type(self).__name__} has random coefficients, {self.draws[0]}. {self._instead_of_draws()}"
+            )
         if self.sampling is not None and not self.draws:
             raise ModelError(
                 f"No utility of the {type(self).__name__} holds draws. Write a random coefficient, such as "
                 "normal('b', mean, sd) of pycmtensor.coefficients, or use a model without draws."
             )
+
+    def _instead_of_draws(self) -> str:
+        """What to do about random coefficients when there is no ``draws``."""
+        if self.takes_draws:
+            return "Say how many draws to take: draws=500."
+        return (
+            f"{type(self).__name__} has no draws. Write coefficients as parameters, or by_segment(...) where they "
+            "differ between groups, or models of classes for LatentClass; MixedLogit, NestedLogit and CrossNestedLogit "
+            "take draws."
+        )
 
     def _inputs(self) -> list[Variable]:
         inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]

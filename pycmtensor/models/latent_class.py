@@ -257,7 +257,8 @@ class LatentClass(Model):
             if model.utility is not None:
                 classes[name] = model._respecified(dataset, utilities[f"all alternatives of {name}"], where)
             else:
-                left = [one for one in model.utilities if one in dataset.alternatives]
+                gone = set(model.alternatives) - set(dataset.alternatives)
+                left = [one for one in model.utilities if one not in gone]  # "latent" is the utility of ordered ones
                 where = {one: a for one, a in (where or {}).items() if one in left}
                 classes[name] = model._respecified(dataset, {one: utilities[f"{one} of {name}"] for one in left}, where)
         return LatentClass(dataset, classes, membership=self.membership, draws=self.sampling)

@@ -44,13 +44,17 @@ class Column(Protocol):
 
 
 def compared(
-    columns: Mapping[str, Column], estimates: Sequence[Mapping[str, tuple[float, float, float]]], errors: str
+    columns: Mapping[str, Column],
+    estimates: Sequence[Mapping[str, tuple[float, float, float]]],
+    n_parameters: Sequence[int],
+    errors: str,
 ) -> Summary:
     """One column for each of several results: estimates with stars, standard errors, and how they fit.
 
     Args:
         columns: Name -> results.
         estimates: By column: name of a parameter -> estimate, standard error and p value; NaN where there is none.
+        n_parameters: By column: parameters that vary freely.
         errors: Kind of the standard errors.
     """
     names = list(dict.fromkeys(name for own in estimates for name in own))
@@ -61,7 +65,7 @@ def compared(
         rows.append(("", *("" if f is None else f"({f[1]:.4f})" if np.isfinite(f[1]) else "(-)" for f in found)))
     facts = {
         "Choice situations": [f"{r.nobs:,}" for r in columns.values()],
-        "Parameters": [f"{len(own):,}" for own in estimates],
+        "Parameters": [f"{K:,}" for K in n_parameters],
         "LL(0)": [f"{r.llnull:.3f}" for r in columns.values()],
         "LL": [f"{r.llf:.3f}" for r in columns.values()],
         "Adjusted rho-squared": [f"{r.rho2_adjusted:.4f}" for r in columns.values()],

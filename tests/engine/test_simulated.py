@@ -40,6 +40,12 @@ def normals(ds: cmt.Dataset) -> dict[str, Any]:
     return {name: time * ds[f"time_{name}"] + cost * ds[f"cost_{name}"] for name in THREE}
 
 
+def sized(ds: cmt.Dataset) -> dict[str, Any]:
+    """The train has the logarithm of a size, which is 0 where the train is unavailable."""
+    V, size = normals(ds), pt.log(ds["open_train"] * ds["age"])
+    return V | {"train": V["train"] + size}
+
+
 def shared_draws(ds: cmt.Dataset) -> dict[str, Any]:
     """Error components and correlated tastes, of which several parameters multiply the same draws."""
     b, _ = correlated({"time": Beta("m_time", -0.5), "cost": Beta("m_cost", 0.2)})
@@ -68,7 +74,7 @@ def cost_space(ds: cmt.Dataset) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("individual", [None, "person"])
-@pytest.mark.parametrize("utilities", [normals, shared_draws, nonlinear, cost_space])
+@pytest.mark.parametrize("utilities", [normals, sized, shared_draws, nonlinear, cost_space])
 def test_derivatives_are_those_of_the_whole(
     utilities: Callable[[cmt.Dataset], dict[str, Any]], individual: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +92,20 @@ def test_derivatives_are_those_of_the_whole(
     np.testing.assert_allclose(own.logprob, whole.logprob, rtol=1e-12)
     for mine, other in ((own.gradient, whole.gradient), (own.hessian, whole.hessian), (own.scores, whole.scores)):
         np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-11)
+
+
+def test_data_of_an_unavailable_base_mean_nothing() -> None:
+    """Also when they are infinite, in the last alternative, which the others are compared with."""
+    ds = cmt.Dataset(frame(), "mode", {"car": 2, "bike": 3, "train": 1})
+    at = []
+    for size in (pt.log(ds["open_train"]), 0.0):
+        V = normals(ds)
+        model = cmt.MixedLogit(ds, V | {"train": V["train"] + size}, {"train": ds["open_train"]}, draws=16)
+        engine = LocalEngine(model)
+        assert isinstance(engine.program.likelihood, SimulatedLogit)
+        at.append(engine.second_order(np.array([-0.5, 0.7, -0.3])))
+    np.testing.assert_allclose(at[0].logprob, at[1].logprob, rtol=1e-13)
+    np.testing.assert_allclose(at[0].hessian, at[1].hessian, rtol=1e-12)
 
 
 def test_utilities_far_apart() -> None:

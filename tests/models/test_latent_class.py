@@ -315,3 +315,20 @@ def test_a_logit_of_one_class_by_hand_without_a_panel() -> None:
     llf, _, _ = by_hand.logit(X, np.ones((30, 2)), y, np.array([0.7]))
     model = cmt.LatentClass(ds, {"x": V, "y": V})
     assert LocalEngine(model).value(np.array([0.7, -1.3])) == pytest.approx(llf, rel=1e-13)
+
+
+def test_parameters_of_ordered_classes_can_be_fixed() -> None:
+    """At the same values the likelihood is the same."""
+    frame = pd.DataFrame(
+        {"rating": [1, 2, 3, 3, 1, 2], "x": [0.1, 0.5, 2.0, 1.0, 0.3, -1.0], "who": [1, 1, 2, 2, 3, 3]}
+    )
+    ds = cmt.Dataset(frame, "rating", {"poor": 1, "fair": 2, "good": 3}, individual="who")
+    low, b, c = Beta("low", -1.0), Beta("b", 0.4), Beta("c", -0.2)
+    classes = {"p": b * ds["x"], "q": c * ds["x"]}
+    model = cmt.LatentClass(ds, {name: cmt.OrderedLogit(ds, V, thresholds=[low, 1.0]) for name, V in classes.items()})
+    fixed = model.with_fixed({"b": 0.4})
+    values = {"low": -1.0, "b": 0.4, "c": -0.2, "class_q": 0.3}
+    engines = [LocalEngine(m) for m in (model, fixed)]
+    first, second = (engine.value(np.array([values[label] for label in engine.labels])) for engine in engines)
+    assert "b" not in fixed.labels
+    assert first == pytest.approx(second, rel=1e-13)

@@ -180,8 +180,10 @@ def test_what_is_no_mixed_logit(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips, "mode", MODES)
     with pytest.raises(ModelError, match="No utility of the MixedLogit holds draws"):
         cmt.MixedLogit(ds, {"car": Beta("b") * ds["t_car"], "bus": 0})
-    with pytest.raises(ModelError, match="MNL has random coefficients, .*Use MixedLogit"):
+    with pytest.raises(ModelError, match="MNL has random coefficients, .*MNL has no draws.* MixedLogit, .*take draws"):
         cmt.MNL(ds, {"car": normal("b", Beta("m"), 1.0) * ds["t_car"], "bus": 0})
+    with pytest.raises(ModelError, match="OrderedLogit has no draws. .*by_segment.*LatentClass"):
+        cmt.OrderedLogit(ds, normal("b", Beta("m"), 1.0) * ds["t_car"])
 
 
 def test_the_utility_that_is_not_finite_is_named_with_draws_too() -> None:

@@ -84,11 +84,22 @@ def test_results_side_by_side(modechoice: cmt.LongDataset, modechoice_results: c
     table = cmt.compare({"constants": simple, "Greene": modechoice_results})
     rows = {row[0]: row[1:] for row in table.rows if row[0]}
     assert rows["gc"] == ("0.0000", "-0.0155***")  # -0.015502 with the error 0.004408
+    assert rows["Parameters"] == ("3", "6")  # the fixed one is none
     assert rows["LL"] == (f"{simple.llf:.3f}", "-199.128")
     assert table.rows[table.rows.index(("gc", *rows["gc"])) + 1] == ("", "(-)", "(0.0044)")
     assert rows["income_air"] == ("", "0.0133")
     assert "In brackets classical" in str(table)
     assert [row[0] for row in cmt.compare([simple]).rows][-1] == "BIC"
+
+
+def test_parameters_that_constraints_determine_are_no_parameters(tmp_path: Path) -> None:
+    ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 4 + [2] * 3 + [3] * 2}), "mode", {"car": 1, "bus": 2, "tram": 3})
+    model = cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": cmt.Beta("asc_bus"), "tram": 0})
+    held = cmt.estimate(model, constraints="asc_bus = 0.25")
+    rows = {row[0]: row[1:] for row in cmt.compare([held, cmt.estimate(model)]).rows}
+    assert rows["Parameters"] == ("1", "2")
+    lines = held.to_alogit(tmp_path / "held.F12").read_text().splitlines()
+    assert [line[15:18].strip() for line in lines[3:5]] == ["F", "T"]
 
 
 def test_what_cannot_be_compared(modechoice_results: cmt.Results, swissmetro_results: cmt.Results) -> None:
