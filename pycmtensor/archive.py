@@ -49,7 +49,10 @@ def unpacked(file: Path, kind: str, version: int) -> tuple[dict[str, Any], dict[
     Raises:
         ArchiveError: The file is foreign, of another version, truncated or changed.
     """
-    head, _, rest = file.read_bytes().partition(b"\n")
+    try:
+        head, _, rest = file.read_bytes().partition(b"\n")
+    except OSError as error:
+        raise ArchiveError(f"{file} cannot be read: {error.strerror}.") from None
     if not head.startswith(_head(kind)):
         raise ArchiveError(f"{file} is not a {kind} of PyCMTensor.")
     found = head.removeprefix(_head(kind)).decode(errors="replace")

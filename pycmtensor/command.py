@@ -64,7 +64,7 @@ def estimate(model: Path, data: Path, out: Path) -> None:
 @click.argument("model", type=FILE)
 @click.option("--results", required=True, type=FILE, help="results.cmt, as `estimate` wrote it.")
 @click.option("--data", required=True, type=FILE, help="The file that the model was estimated with.")
-@click.option("--new", required=True, type=FILE, help="The file to predict for; it needs no choices.")
+@click.option("--new", required=True, type=FILE, help="The file to predict for, all its rows; it needs no choices.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A CSV file to write.")
 @said
 def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> None:
@@ -74,7 +74,7 @@ def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> Non
 
     specification = Specification(model)
     loaded = cmt.Results.load(results, specification.model(specification.dataset(data)))
-    prediction = loaded.predict(specification.frame(new))
+    prediction = loaded.predict(specification.frame(new, filtered=False))
     prediction.probabilities.to_csv(out)
     click.echo(f"{prediction}\n\nWritten: {out}")
 

@@ -83,15 +83,15 @@ class Specification:
             raise SpecificationError(f"{self.path} is no TOML: {error}. Texts stand in quotes.") from None
         self._check()
 
-    def frame(self, data: Any) -> pd.DataFrame:
-        """The rows of a frame or file that the filter keeps, with the new variables."""
+    def frame(self, data: Any, filtered: bool = True) -> pd.DataFrame:
+        """The rows of a frame or file that the filter keeps, or all of them, with the new variables."""
         frame = Table(data).frame.to_pandas()
         columns: dict[str, Any] = {str(name): frame[name] for name in frame}
         for name, text in self._section("variables").items():
             with self._at("variables", name):
                 columns[name] = Formula(str(text)).value(columns, NUMBERS)
         frame = frame.assign(**{name: columns[name] for name in self._section("variables")})
-        if "filter" in self._given["data"]:
+        if filtered and "filter" in self._given["data"]:
             with self._at("data", "filter"):
                 kept = NUMBERS.truth(Formula(str(self._given["data"]["filter"])).value(columns, NUMBERS))
                 frame = frame[np.broadcast_to(np.asarray(kept, dtype=bool), len(frame))]

@@ -95,10 +95,16 @@ def estimation(
     if individual:
         database.panel(individual)
     no_files = {"generate_html": False, "generate_yaml": False, "save_iterations": False}
-    model = BIOGEME(database, loglike, parameters=Parameters(), **no_files, **settings)
-    model.model_name = "logit"
+
+    def specified() -> BIOGEME:
+        model = BIOGEME(database, loglike, parameters=Parameters(), **no_files, **settings)
+        model.model_name = "logit"
+        return model
+
+    kept = None if individual else specified()
 
     def estimate() -> Estimate:
+        model = kept or specified()  # a panel can be estimated once
         start = {name: 0.1 if name.endswith("_S") else 0.0 for name in model.free_betas_names}
         model.change_init_values(start)  # an estimation leaves its estimates there
         if variant == "quick":

@@ -40,7 +40,13 @@ FACTS = ("model", "method", "labels", "fixed", "llf", "llnull", "nobs", "constra
 
 
 def save_fit(path: Path, fit: Fit, provenance: Mapping[str, str]) -> None:
-    """Write a file; one that stood there before is replaced when the new one is whole."""
+    """Write a file; one that stood there before is replaced when the new one is whole.
+
+    Raises:
+        ArchiveError: The file cannot be written.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ArchiveError(f"{path} cannot be written: name a file in a folder that exists.")
     facts = {name: getattr(fit, name) for name in FACTS}
     facts |= {"outcome": asdict(fit.outcome), "provenance": dict(provenance)}
     arrays = {name: np.asarray(getattr(fit, name)) for name in AXES}

@@ -92,3 +92,13 @@ def test_pickles_and_compressed_entries_are_refused_unread(saved: Path) -> None:
     saved.write_bytes(with_body(bomb.getvalue()))
     with pytest.raises(ArchiveError, match="compressed"):
         cmt.Results.load(saved)
+
+
+def test_paths_that_are_no_files(swissmetro_results: cmt.Results, tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="cannot be written: name a file in a folder that exists"):
+        swissmetro_results.save(tmp_path)
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        swissmetro_results.save(tmp_path / "missing" / "logit.cmt")
+    with pytest.raises(ArchiveError, match="cannot be read: No such file"):
+        cmt.Results.load(tmp_path / "missing.cmt")
+    assert not list(tmp_path.iterdir())
