@@ -1,7 +1,7 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
 from pycmtensor import coefficients, datasets, exceptions
-from pycmtensor.analysis import scenario
+from pycmtensor.analysis import compare_held_out, scenario
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Starts, Stochastic
@@ -18,7 +18,20 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
-from pycmtensor.models import MNL, CrossNest, CrossNestedLogit, LatentClass, MixedLogit, Nest, NestedLogit
+from pycmtensor.models import (
+    ASUDNN,
+    LMNL,
+    MNL,
+    CrossNest,
+    CrossNestedLogit,
+    LatentClass,
+    MixedLogit,
+    Nest,
+    NestedLogit,
+    ResLogit,
+    TasteNet,
+)
+from pycmtensor.networks import Embedding, Network
 from pycmtensor.output import compare
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
@@ -26,6 +39,8 @@ from pycmtensor.utilities import by_segment, scaled
 
 __version__ = "0.1.0"
 __all__ = [
+    "ASUDNN",
+    "LMNL",
     "MNL",
     "Beta",
     "Bias",
@@ -34,23 +49,28 @@ __all__ = [
     "CrossNest",
     "CrossNestedLogit",
     "Dataset",
+    "Embedding",
     "Jackknife",
     "LatentClass",
     "LongDataset",
     "MixedLogit",
     "Nest",
     "NestedLogit",
+    "Network",
     "PyCMTensorError",
+    "ResLogit",
     "Results",
     "Sampling",
     "Starts",
     "Stochastic",
+    "TasteNet",
     "Weight",
     "Weights",
     "ben_akiva_swait",
     "by_segment",
     "coefficients",
     "compare",
+    "compare_held_out",
     "constraint",
     "datasets",
     "estimate",

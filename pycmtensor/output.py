@@ -12,6 +12,7 @@ import numpy as np
 
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.expressions import networks_in
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.report import Summary
@@ -80,6 +81,9 @@ class Output:
         def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
             """Of the results."""
 
+        def cross_effects(self, layer: int = 1) -> pd.DataFrame:
+            """Of the results."""
+
     def summary(self) -> Summary:
         """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
         fit = self.fit
@@ -99,21 +103,36 @@ class Output:
         )
         columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
         classical, robust = (self.standard_errors(kind).to_numpy() for kind in ("classical", "robust"))
+        within, about = _networks(fit)
         rows: list[tuple[str, ...]] = [
             (label, f"{value:.6f}", *_inference_cells(value, se), *_inference_cells(value, robust_se))
             for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
+            if label not in within
         ]
-        rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
+        rows += [
+            (label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items() if label not in within
+        ]
         notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
             fit.outcome.evidence
         )
-        return Summary(fit.model, sample, quality, columns, tuple(rows), tuple(notes))
+        return Summary(fit.model, sample, quality, columns, tuple(rows), (*notes, *about))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
         """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""
         from pycmtensor.plots import convergence
 
         return convergence(self.fit.history, ax)
+
+    def plot_cross_effects(self, layer: int = 1, ax: Axes | None = None) -> Axes:
+        """A heat map of `cross_effects`; see `pycmtensor.plots.cross_effects`.
+
+        Args:
+            layer: From 1 to the number of layers.
+            ax: Where to draw; None makes a figure.
+        """
+        from pycmtensor.plots import cross_effects
+
+        return cross_effects(self.cross_effects(layer), ax)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
         """Write the summary and the convergence plot as one HTML file that needs no other.
@@ -231,6 +250,19 @@ def compare(results: Sequence[Output] | Mapping[str, Output], kind: Kind = "clas
         own = {name: (value, se, two_sided(value / se) if se > 0 else np.nan) for name, value, se in cells}
         estimates.append(own | {name: (value, np.nan, np.nan) for name, value in r.fit.fixed.items()})
     return compared(named, estimates, str(kind))
+
+
+def _networks(fit: Fit) -> tuple[set[str], list[str]]:
+    """The weights of networks, by their names, and a sentence on each network in place of their rows."""
+    values = dict(zip(fit.labels, fit.theta.tolist(), strict=True)) | fit.fixed
+    labels, numbers = list(values), np.array(list(values.values()))
+    about = []
+    for network, own in networks_in(labels).items():
+        fixed = ", fixed" if labels[own[0]] in fit.fixed else ""
+        about.append(f"Network {network}: {len(own):,} weights of norm {np.linalg.norm(numbers[own]):.4g}{fixed}.")
+    if fit.conditional.any():
+        about.append("Standard errors are conditional on the networks: as if their weights were known.")
+    return {labels[k] for own in networks_in(labels).values() for k in own}, about
 
 
 def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
