@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +32,7 @@ def data(seed: int) -> tuple[cmt.Dataset, cmt.Dataset, cmt.Dataset]:
         TRAIN_WAIT=frame.TRAIN_HE / 100,
         SM_WAIT=frame.SM_HE / 100,
         AGE=frame.AGE.clip(upper=5),  # rare levels would be in one part of the data only
-        PURPOSE=frame.PURPOSE.clip(upper=5),
+        PURPOSE=frame.PURPOSE.clip(upper=7),
     )
     ds = cmt.Dataset(frame, choice="CHOICE", alternatives=ALTERNATIVES, individual="ID")
     train, rest = ds.split(0.7, by="individual", seed=seed)
@@ -39,7 +40,11 @@ def data(seed: int) -> tuple[cmt.Dataset, cmt.Dataset, cmt.Dataset]:
     return train, validation, test
 
 
-def utilities(ds: cmt.Dataset, b_time: object) -> dict[str, object]:
+YES_OR_NO = ("MALE", "FIRST", "GA", "SURVEY")
+CATEGORIES = ("PURPOSE", "TICKET", "WHO", "AGE", "INCOME", "LUGGAGE")
+
+
+def utilities(ds: cmt.Dataset, b_time: Any) -> dict[str, Any]:
     """Linear in time, cost and headway; ``b_time`` is a coefficient or a taste."""
     asc_train, asc_car, b_cost, b_wait = Beta("ASC_TRAIN"), Beta("ASC_CAR"), Beta("B_COST"), Beta("B_HEADWAY")
     return {
@@ -49,10 +54,9 @@ def utilities(ds: cmt.Dataset, b_time: object) -> dict[str, object]:
     }
 
 
-def people(ds: cmt.Dataset) -> list[object]:
+def people(ds: cmt.Dataset) -> list[Any]:
     """Who travels, as inputs of networks."""
-    categories = ("PURPOSE", "TICKET", "WHO", "AGE", "INCOME", "LUGGAGE")
-    return [ds[name] for name in ("MALE", "FIRST", "GA", "SURVEY")] + [cmt.Embedding(ds[name]) for name in categories]
+    return [ds[name] for name in YES_OR_NO] + [cmt.Embedding(ds[name]) for name in CATEGORIES]
 
 
 def models(ds: cmt.Dataset, seed: int) -> dict[str, cmt.MNL | cmt.ResLogit]:
@@ -64,8 +68,10 @@ def models(ds: cmt.Dataset, seed: int) -> dict[str, cmt.MNL | cmt.ResLogit]:
     V = utilities(ds, tastes["time"])
     V |= {name: V[name] + tastes[name] for name in ("train", "car")}
     r = cmt.Network("r", people(ds), ["train", "car"], data=ds, hidden=16, seed=seed)
+    linear = cmt.Network("linear", people(ds), ["train", "car"], data=ds, hidden=())
     return {
         "MNL": cmt.MNL(ds, utilities(ds, Beta("B_TIME")), availability),
+        "MNL, linear in people": cmt.LMNL(ds, utilities(ds, Beta("B_TIME")), availability, network=linear),
         "TasteNet": cmt.TasteNet(ds, V, availability, tastes=tastes),
         "LMNL": cmt.LMNL(ds, utilities(ds, Beta("B_TIME")), availability, network=r),
         **{
@@ -82,12 +88,12 @@ def compared(seed: int) -> pd.DataFrame:
     method = cmt.Stochastic(
         adam, lr=0.003, batch_size=64, epochs=200, seed=seed, validation=validation, patience=20, polish=True
     )
-    results = {}
+    results: dict[str, cmt.Results] = {}
     for name, model in models(train, seed).items():
         if name == "MNL":
-            results[name] = start = cmt.estimate(model)
+            results[name] = cmt.estimate(model)
         else:
-            results[name] = cmt.estimate(model, method=method, start=start)
+            results[name] = cmt.estimate(model, method=method, start=results["MNL"])
     return cmt.compare_held_out(results, test)
 
 
