@@ -84,7 +84,7 @@ def models(ds: cmt.Dataset, seed: int) -> dict[str, cmt.MNL | cmt.ResLogit]:
 def compared(seed: int) -> pd.DataFrame:
     """Every model on one split, by its log-likelihood per choice of the people to judge with."""
     train, validation, test = data(seed)
-    adam = partial(AdamW, weight_decay=0.01)
+    adam = partial(AdamW, weight_decay=1.0)  # of weights only, coefficients are left alone
     method = cmt.Stochastic(
         adam, lr=0.003, batch_size=64, epochs=200, seed=seed, validation=validation, patience=20, polish=True
     )

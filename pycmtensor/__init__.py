@@ -35,6 +35,7 @@ from pycmtensor.networks import Embedding, Network
 from pycmtensor.output import compare
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
+from pycmtensor.seeds import estimate_seeds
 from pycmtensor.utilities import by_segment, scaled
 
 __version__ = "0.1.0"
@@ -74,6 +75,7 @@ __all__ = [
     "constraint",
     "datasets",
     "estimate",
+    "estimate_seeds",
     "exceptions",
     "hausman_mcfadden",
     "identification",

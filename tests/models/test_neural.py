@@ -214,6 +214,39 @@ def test_cross_effects_are_the_residual_matrices() -> None:
         cmt.estimate(cmt.MNL(ds, utilities)).cross_effects(1)
 
 
+def test_seeds_are_runs_of_their_own() -> None:
+    ds, utilities, *_ = three(11)
+    seen: list[int] = []
+
+    def make(seed: int) -> Model:
+        seen.append(seed)
+        r = cmt.Network("r", [ds["z"]], ["alt0"], data=ds, hidden=2, seed=seed)
+        return cmt.LMNL(ds, utilities, network=r)
+
+    method = cmt.Stochastic(Adam, lr=0.05, batch_size=20, epochs=3)
+    runs = cmt.estimate_seeds(make, ds, method, seeds=[3, 5])
+    assert seen == [3, 5]
+    own = [results.llf / ds.nobs for results in runs.results.values()]
+    np.testing.assert_allclose(runs.table["log-likelihood per choice"], own, rtol=1e-12)
+    assert own[0] != own[1]
+    assert runs.spread.loc["std", "log-likelihood per choice"] == pytest.approx(abs(own[0] - own[1]) / np.sqrt(2))
+    with pytest.raises(OptimizerError, match="a spread needs two different seeds"):
+        cmt.estimate_seeds(make, ds, method, seeds=[3])
+    with pytest.raises(OptimizerError, match=r"takes a Stochastic"):
+        cmt.estimate_seeds(make, ds, "newton")  # type: ignore[arg-type]
+
+
+def test_held_out_measures_are_those_by_hand() -> None:
+    ds, utilities, X, _, y = three(12)
+    results = cmt.estimate(cmt.MNL(ds, utilities))
+    P = np.exp(results.params["b"] * X)
+    P = P / P.sum(axis=1, keepdims=True)
+    row = cmt.compare_held_out({"logit": results}, ds).loc["logit"]
+    assert row["log-likelihood per choice"] == pytest.approx(np.log(P[np.arange(40), y]).mean(), rel=1e-12)
+    assert row["accuracy"] == (P.argmax(axis=1) == y).mean()
+    assert row["Brier score"] == pytest.approx(((P - np.eye(3)[y]) ** 2).sum(axis=1).mean(), rel=1e-12)
+
+
 # ---- tastes that are known ------------------------------------------------------------------------------------
 
 
