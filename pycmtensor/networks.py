@@ -197,6 +197,8 @@ class Network:
 
     def _check(self, inputs: Sequence[Variable | Embedding], outputs: int | Sequence[str], activation: str) -> None:
         what = f"Network '{self.name}'"
+        if not isinstance(self.name, str) or not self.name or set(self.name) & set(".["):
+            raise ModelError(f"A network's name is a text without dots and brackets, found {self.name!r}.")
         if not isinstance(self.data, Dataset):
             raise ModelError(f"{what}: data must be a Dataset, found {type(self.data).__name__}.")
         if isinstance(inputs, (Variable, Embedding, str)) or not len(inputs):

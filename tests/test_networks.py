@@ -136,6 +136,7 @@ def test_start_values_are_of_the_seed_and_the_last_layer_begins_at_zero(ds: cmt.
 
 
 FAULTS: list[tuple[Callable[[cmt.Dataset], Any], type[Exception], str]] = [
+    (lambda ds: cmt.Network("a.b", [ds["t_car"]], data=ds), ModelError, "without dots and brackets, found 'a.b'"),
     (lambda ds: cmt.Network("n", [], data=ds), ModelError, "inputs is a list of columns"),
     (lambda ds: cmt.Network("n", ds["t_car"], data=ds), ModelError, "inputs is a list of columns"),
     (lambda ds: cmt.Network("n", ["t_car"], data=ds), ModelError, "an input is an expression of columns"),
