@@ -25,6 +25,7 @@ RATIOS = (
     swissmetro.second_estimation,
     swissmetro.bootstrap,
     training.swissmetro,
+    training.res_logit,
     training.one_call_per_batch,
     training.torch_loop,
     training.many_betas,

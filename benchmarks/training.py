@@ -21,6 +21,7 @@ from benchmarks.timing import Comparison, interleaved
 from examples.swissmetro_mnl import ds, model
 from pycmtensor.engine import LocalEngine, Training
 from pycmtensor.expressions import Beta, Weight
+from pycmtensor.models import Model
 from pycmtensor.optimizers import Adam
 
 LR = 0.005
@@ -32,6 +33,15 @@ def swissmetro() -> Comparison:
     same_place(ours(), hand())
     name = "Swissmetro logit, Adam, batch 256, 20 epochs, against jax.jit + lax.scan + optax"
     return interleaved(name, ours, hand, 1.15, 31)
+
+
+def res_logit() -> Comparison:
+    """Sixteen residual layers, batches of 128, one epoch."""
+    residual = cmt.ResLogit(ds, model.utilities, model.availability, layers=16)
+    ours, hand = library(residual, 128, 1), by_hand(arrays(), 128, 1, layers=16)
+    same_place(ours(), hand())
+    name = "Swissmetro ResLogit of 16 layers, Adam, batch 128, one epoch, against jax.jit + lax.scan + optax"
+    return interleaved(name, ours, hand, 1.2, 31)
 
 
 def one_call_per_batch() -> Comparison:
@@ -89,21 +99,24 @@ def same_place(a: np.ndarray, b: np.ndarray) -> None:
     np.testing.assert_allclose(a, b, atol=0.1)
 
 
-def library(choice_model: cmt.MNL, batch: int, epochs: int) -> Callable[[], np.ndarray]:
+def library(choice_model: Model, batch: int, epochs: int) -> Callable[[], np.ndarray]:
     training = Training(LocalEngine(choice_model), Adam, None, batch, 1)
     start = training.start(np.zeros(len(choice_model.labels)))
     return lambda: training.theta(training.run(start, 0, epochs, LR))
 
 
-def by_hand(data: Data, batch: int, epochs: int) -> Callable[[], np.ndarray]:
-    n, K = len(data[0]), data[0].shape[2]
+def by_hand(data: Data, batch: int, epochs: int, layers: int = 0) -> Callable[[], np.ndarray]:
+    n, J, K = data[0].shape
     batches = -(-n // batch)
     on_device = tuple(map(jnp.asarray, data))
     optimizer = optax.adam(LR)
     present = (jnp.arange(batches * batch) < n).reshape(batches, batch)
 
     def loss(theta: jax.Array, X: jax.Array, available: jax.Array, chosen: jax.Array, w: jax.Array) -> jax.Array:
-        V = jnp.where(available, X @ theta, -jnp.inf)
+        h = X @ theta[:K]
+        for W in theta[K:].reshape(layers, J, J):
+            h = h - jax.nn.softplus(jnp.where(available, h, 0.0) @ W.T)
+        V = jnp.where(available, h, -jnp.inf)
         logP = jnp.take_along_axis(jax.nn.log_softmax(V), chosen[:, None], axis=1)[:, 0]
         return -(logP * w).sum() / w.sum()
 
@@ -124,7 +137,7 @@ def by_hand(data: Data, batch: int, epochs: int) -> Callable[[], np.ndarray]:
         return jax.lax.scan(epoch, (theta, state), jax.random.split(key, epochs))[0]
 
     def run() -> np.ndarray:
-        theta = jnp.zeros(K)
+        theta = jnp.zeros(K + layers * J * J)
         return np.asarray(train(theta, optimizer.init(theta), jax.random.key(1), *on_device)[0])
 
     return run

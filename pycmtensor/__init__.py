@@ -1,7 +1,7 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
 from pycmtensor import coefficients, datasets, exceptions
-from pycmtensor.analysis import scenario
+from pycmtensor.analysis import compare_held_out, scenario
 from pycmtensor.citation import citation
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.draws import Sampling
@@ -20,6 +20,8 @@ from pycmtensor.inference import (
     vuong,
 )
 from pycmtensor.models import (
+    ASUDNN,
+    LMNL,
     MNL,
     CrossNest,
     CrossNestedLogit,
@@ -30,16 +32,22 @@ from pycmtensor.models import (
     NestedLogit,
     OrderedLogit,
     RankedLogit,
+    ResLogit,
+    TasteNet,
 )
+from pycmtensor.networks import Embedding, Network
 from pycmtensor.output import compare
 from pycmtensor.regret import random_regret
 from pycmtensor.relations import constraint
 from pycmtensor.results import Results, estimate
+from pycmtensor.seeds import estimate_seeds
 from pycmtensor.transforms import box_cox, piecewise_linear
 from pycmtensor.utilities import by_segment, scaled
 
 __version__ = "0.1.0"
 __all__ = [
+    "ASUDNN",
+    "LMNL",
     "MNL",
     "Beta",
     "Bias",
@@ -48,6 +56,7 @@ __all__ = [
     "CrossNest",
     "CrossNestedLogit",
     "Dataset",
+    "Embedding",
     "HeteroscedasticLogit",
     "Jackknife",
     "LatentClass",
@@ -55,13 +64,16 @@ __all__ = [
     "MixedLogit",
     "Nest",
     "NestedLogit",
+    "Network",
     "OrderedLogit",
     "PyCMTensorError",
     "RankedLogit",
+    "ResLogit",
     "Results",
     "Sampling",
     "Starts",
     "Stochastic",
+    "TasteNet",
     "Weight",
     "Weights",
     "ben_akiva_swait",
@@ -70,9 +82,11 @@ __all__ = [
     "citation",
     "coefficients",
     "compare",
+    "compare_held_out",
     "constraint",
     "datasets",
     "estimate",
+    "estimate_seeds",
     "exceptions",
     "hausman_mcfadden",
     "identification",

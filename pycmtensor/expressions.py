@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.draws import Draws
 from pycmtensor.exceptions import ModelError
 
-__all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "parameters_of"]
+__all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "networks_in", "parameters_of"]
 
 _created = count()
 
@@ -281,6 +281,9 @@ INITIALISERS: dict[str, Initialiser] = {
 class Weight(Parameter):
     """An array of coefficients of a network.
 
+    A name with a dot says of which network: those of 'tastes.weight1' and 'tastes.bias1' are told of together, and
+    second derivatives are not taken with respect to them after a stochastic method; see `networks_in`.
+
     Args:
         name: The name in tables and messages.
         size: Shape, (inputs, outputs) for a dense layer.
@@ -337,6 +340,23 @@ class Bias(Weight):
 
     def __init__(self, name: str, size: tuple[int, ...] | int, value: ArrayLike | None = None) -> None:
         super().__init__(name, size, value, init_type="zeros")
+
+
+def networks_in(labels: Sequence[str]) -> dict[str, NDArray[np.integer]]:
+    """Name of each network -> positions of its weights among the names of parameters.
+
+    A weight of a network is an element of an array whose name begins with the network's and a dot.
+
+    Examples:
+        >>> networks_in(["b_time", "tastes.weight1[0, 0]", "asc[0]", "tastes.bias1[0]"])
+        {'tastes': array([1, 3])}
+    """
+    found: dict[str, list[int]] = {}
+    for k, label in enumerate(labels):
+        network, dot, _ = label.partition("[")[0].partition(".")
+        if dot and label.endswith("]"):
+            found.setdefault(network, []).append(k)
+    return {network: np.array(places) for network, places in found.items()}
 
 
 def _bound(name: str, which: str, bound: float | None) -> float | None:

@@ -14,6 +14,7 @@ import numpy as np
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.expressions import networks_in
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
@@ -95,6 +96,9 @@ class Output:
         def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
             """Of the results."""
 
+        def cross_effects(self, layer: int = 1) -> pd.DataFrame:
+            """Of the results."""
+
     def summary(self) -> Summary:
         """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
         fit = self.fit
@@ -114,15 +118,19 @@ class Output:
         )
         columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
         classical, robust = (self.standard_errors(kind).to_numpy() for kind in ("classical", "robust"))
+        within, about = _networks(fit)
         rows: list[tuple[str, ...]] = [
             (label, f"{value:.6f}", *_inference_cells(value, se), *_inference_cells(value, robust_se))
             for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
+            if label not in within
         ]
-        rows += [(label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items()]
+        rows += [
+            (label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items() if label not in within
+        ]
         notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
             fit.outcome.evidence
         )
-        return Summary(fit.model, sample, quality, columns, tuple(rows), tuple(notes))
+        return Summary(fit.model, sample, quality, columns, tuple(rows), (*notes, *about))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
         """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""
@@ -131,11 +139,23 @@ class Output:
         return convergence(self.fit.history, ax)
 
     def plot_coefficients(self, kind: Kind = "classical", alpha: float = 0.05, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
+        """The estimates with their intervals, without weights of networks; see `pycmtensor.plots.intervals`."""
         from pycmtensor.plots import intervals
 
         table = self.conf_int(alpha, kind).assign(estimate=self.params)
+        table = table.loc[[label for label in table.index if label not in _networks(self.fit)[0]]]
         return intervals(table, f"estimate, {1 - alpha:.4g} interval ({kind})", ax)
+
+    def plot_cross_effects(self, layer: int = 1, ax: Axes | None = None) -> Axes:
+        """A heat map of `cross_effects`; see `pycmtensor.plots.cross_effects`.
+
+        Args:
+            layer: From 1 to the number of layers.
+            ax: Where to draw; None makes a figure.
+        """
+        from pycmtensor.plots import cross_effects
+
+        return cross_effects(self.cross_effects(layer), ax)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
         """Write a report as one HTML file that needs no other, with what an audit asks for.
@@ -157,18 +177,20 @@ class Output:
             utilities = self.engine.model.named_utilities
             sections["Utilities"] = "".join(equation(name, text_of(V)) for name, V in utilities.items())
         sections["Identification"] = html.text(str(self.identification()))
-        sections["Classical covariance"] = html.table(self.cov_params("classical"))
-        sections["Robust covariance"] = html.table(self.cov_params("robust"))
-        sections["Correlations of the estimates"] = html.table(self.correlation(), digits=3)
+        shown = [label for label in self.fit.labels if label not in _networks(self.fit)[0]]
+        for title, matrix, digits in (
+            ("Classical covariance", self.cov_params("classical"), 6),
+            ("Robust covariance", self.cov_params("robust"), 6),
+            ("Correlations of the estimates", self.correlation(), 3),
+        ):
+            sections[title] = html.table(matrix.loc[shown, shown], digits)
         sections["Iterations"] = html.table(self.history.set_index(self.history.columns[0]), digits=10)
         if self.fit.constraints:
             sections["Constraints"] = html.text("\n".join(self.fit.constraints))
         about = {"method": self.fit.method, **self.provenance, "written": f"{datetime.now():%Y-%m-%d %H:%M}"}
         sections["Where the numbers come from"] = html.facts(about)
         pictures = {
-            "Estimates with their intervals": _png(
-                lambda ax: self.plot_coefficients(ax=ax), 1.1 + 0.32 * len(self.params)
-            ),
+            "Estimates with their intervals": _png(lambda ax: self.plot_coefficients(ax=ax), 1.1 + 0.32 * len(shown)),
             "Convergence": _png(lambda ax: self.plot_convergence(ax), 3.6),
         }
         target = Path(path)
@@ -281,6 +303,19 @@ def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
     draw(figure.add_subplot())
     figure.savefig(picture, format="png", dpi=150)
     return picture.getvalue()
+
+
+def _networks(fit: Fit) -> tuple[set[str], list[str]]:
+    """The weights of networks, by their names, and a sentence on each network in place of their rows."""
+    values = dict(zip(fit.labels, fit.theta.tolist(), strict=True)) | fit.fixed
+    labels, numbers = list(values), np.array(list(values.values()))
+    about = []
+    for network, own in networks_in(labels).items():
+        fixed = ", fixed" if labels[own[0]] in fit.fixed else ""
+        about.append(f"Network {network}: {len(own):,} weights of norm {np.linalg.norm(numbers[own]):.4g}{fixed}.")
+    if fit.conditional.any():
+        about.append("Standard errors are conditional on the networks: as if their weights were known.")
+    return {labels[k] for own in networks_in(labels).values() for k in own}, about
 
 
 def _inference_cells(value: float, se: float) -> tuple[str, str, str]:

@@ -106,7 +106,8 @@ def check_segments(expressions: Iterable[Variable], data: Dataset) -> None:
                 found = ", ".join(f"{value:g}" for value in np.unique(values[others])[:10])
                 raise DatasetError(
                     f"by_segment gives '{column}' no expression for the value(s) {found} ({rows_text(rows)}). Name "
-                    "them, or say what belongs to them: otherwise=..."
+                    "them, or say what belongs to them: otherwise=... (For an Embedding these are levels that the data "
+                    "of its network did not have: leave the rows out, or merge levels.)"
                 )
 
 

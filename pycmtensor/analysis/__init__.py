@@ -2,6 +2,7 @@
 
 from pycmtensor.analysis.answers import Answers
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
+from pycmtensor.analysis.cross_effects import cross_effects
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
@@ -11,8 +12,10 @@ from pycmtensor.analysis.fit_measures import (
     llconstants,
     shares_by,
 )
+from pycmtensor.analysis.held_out import compare_held_out
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
+from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 
 __all__ = [
@@ -23,15 +26,19 @@ __all__ = [
     "Responses",
     "Scenarios",
     "WillingnessToPay",
+    "compare_held_out",
     "conditional_estimates",
     "confusion",
+    "cross_effects",
     "cross_validate",
     "elasticities",
     "hit_rate",
     "llconstants",
     "marginal_effects",
     "predict",
+    "regularity",
     "scenario",
     "shares_by",
+    "tastes",
     "wtp",
 ]

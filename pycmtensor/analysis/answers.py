@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, tastes
+from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, population_draws
+from pycmtensor.analysis.cross_effects import cross_effects
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
@@ -16,6 +17,7 @@ from pycmtensor.analysis.fit_measures import (
     shares_by,
 )
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
@@ -44,7 +46,7 @@ class Answers:
         """The distribution of a random coefficient in the population; see `pycmtensor.plots.distribution`."""
         from pycmtensor.plots import distribution
 
-        return distribution(tastes(self, coefficient), coefficient, ax)
+        return distribution(population_draws(self, coefficient), coefficient, ax)
 
     def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
         """Observed and predicted shares by segment; see `pycmtensor.plots.shares`."""
@@ -126,6 +128,33 @@ class Answers:
             alpha: One minus the coverage of the quantiles lower and upper.
         """
         return conditional_estimates(self, coefficients, alpha)
+
+    def tastes(self, expressions: Mapping[str, Expression], data: Any = None) -> pd.DataFrame:
+        """Expressions of estimates and columns in every choice situation; see `pycmtensor.analysis.tastes`.
+
+        Args:
+            expressions: Name -> expression, such as ``{"value of time": network["b_time"] / b_cost}``.
+            data: As in `predict`.
+        """
+        return tastes(self, expressions, data)
+
+    def regularity(self, time: Expression, cost: Expression, data: Any = None) -> pd.Series:
+        """Shares of individuals with marginal utilities of the wrong sign; see `pycmtensor.analysis.regularity`.
+
+        Args:
+            time: A coefficient, an expression, or a column of time.
+            cost: Likewise, of cost.
+            data: As in `predict`.
+        """
+        return regularity(self, time, cost, data)
+
+    def cross_effects(self, layer: int = 1) -> pd.DataFrame:
+        """The residual matrix of a layer of a `ResLogit`; see `pycmtensor.analysis.cross_effects`.
+
+        Args:
+            layer: From 1 to the number of layers.
+        """
+        return cross_effects(self, layer)
 
     @property
     def hit_rate(self) -> float:

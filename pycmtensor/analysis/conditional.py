@@ -23,7 +23,7 @@ from pycmtensor.relations import Expression
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates", "tastes"]
+__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates", "population_draws"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def conditional_estimates(
     return ConditionalEstimates(table, summary, alpha)
 
 
-def tastes(results: Estimated, coefficient: str, number: int = 10_000) -> NDArray[np.floating]:
+def population_draws(results: Estimated, coefficient: str, number: int = 10_000) -> NDArray[np.floating]:
     """Draws of a random coefficient in the population, at the estimates.
 
     Args:
@@ -137,7 +137,7 @@ def tastes(results: Estimated, coefficient: str, number: int = 10_000) -> NDArra
         >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 1, 1, 2]}), "mode", {"car": 1, "bus": 2})
         >>> asc = cmt.coefficients.normal("asc", cmt.Beta("mean"), cmt.Beta("sd", 2.0, status=1))
         >>> results = cmt.estimate(cmt.MixedLogit(ds, {"car": asc, "bus": 0}, draws=200))
-        >>> round(float(tastes(results, "asc").std()), 2)
+        >>> round(float(population_draws(results, "asc").std()), 2)
         2.0
     """
     model = likelihood_of(results, "the distribution of tastes").model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Literal
@@ -14,10 +14,12 @@ import jax
 import numpy as np
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.protocol import Array, FirstOrder, SecondOrder
 from pycmtensor.engine.quantities import Quantity
+from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Model
 
 __all__ = ["LocalEngine"]
@@ -72,6 +74,16 @@ class LocalEngine:
         """The same program, with the same values of fixed parameters, on other data."""
         other = copy(self)
         other._place(data, None, None)
+        return other
+
+    def given(self, theta: Array, held: Collection[Parameter]) -> LocalEngine:
+        """The likelihood of the other parameters, with some held at their values in theta (K,)."""
+        values = dict(
+            zip(self.program.free, unflattened(np.asarray(theta, self.dtype), self.program.free), strict=True)
+        )
+        values |= dict(zip(self.program.fixed, self.fixed, strict=True))
+        other = LocalEngine(self.model.holding(held), self.dataset)
+        other.fixed = [values[parameter] for parameter in other.program.fixed]
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:

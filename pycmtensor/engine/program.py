@@ -25,6 +25,10 @@ from pycmtensor.models.base import Model
 __all__ = ["Program", "over_blocks"]
 
 
+#: So many parameters for each number make derivatives backward cheaper than forward.
+MANY = 8
+
+
 class Program:
     """A model's log-likelihood as JAX functions of (theta, fixed values, weights, data); holds no data.
 
@@ -34,7 +38,8 @@ class Program:
 
     def __init__(self, model: Model) -> None:
         self.model, self._chosen = model, model.dataset.chosen
-        self.free, self.fixed = model.free, [p for p in model.params if p.status == 1]
+        self.free = model.free
+        self.fixed = [p for p in model.params if p not in self.free]
         inputs = set(graph_inputs([model.logprob]))
         self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
         self.draws = Simulation(model) if model.sampling else None
@@ -137,7 +142,8 @@ class Program:
     def totals(self, quantity: Quantity) -> Callable[..., Any]:
         """Sums of a quantity with weights w (M, T, B, 1), the last of the data, and their derivatives.
 
-        sum_tn w_mtn q_qtn (M, Q), and with theta (M, Q, K), forward over the block.
+        sum_tn w_mtn q_qtn (M, Q), and with theta (M, Q, K): forward over the block, backward where theta is much longer
+        than there are sums.
         """
         key = "totals", quantity.key
         if key not in self._compiled:
@@ -149,7 +155,9 @@ class Program:
                     q = quantity.of(theta, fixed, columns)
                     return jnp.einsum("mtb,qtb->mq", w[..., 0], jnp.broadcast_to(q, (len(q), *w.shape[1:3])))
 
-                return (total(theta), jax.jacfwd(total)(theta)), ()
+                sums = jax.eval_shape(total, theta).size
+                derivatives = jax.jacrev if MANY * sums < len(theta) else jax.jacfwd
+                return (total(theta), derivatives(total)(theta)), ()
 
             self._compiled[key] = compile_with_xla(over_blocks(block))
         return self._compiled[key]

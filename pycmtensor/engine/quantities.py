@@ -149,6 +149,16 @@ class Quantities:
 
         return Term(key, at_draws)
 
+    def averages(self, terms: Sequence[Term]) -> Quantity:
+        """The mean of each term over the draws, (terms, T, B)."""
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            shape = columns[self._program.chosen].shape[:2]
+            means = [term.at_draws(theta, fixed, columns).mean(axis=-1) for term in terms]
+            return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
+
+        return Quantity(("averages", tuple(term.key for term in terms)), of)
+
     def marginal_utility(self, column: str, alternative: str) -> Term:
         """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
         model, program = self._program.model, self._program

@@ -122,8 +122,9 @@ class Fit:
         llf: Log-likelihood at ``theta``.
         llnull: Log-likelihood with equal shares of the available alternatives.
         gradient: Of the log-likelihood, (K,).
-        hessian: Of the log-likelihood, (K, K).
-        scores: Gradient of each individual's log-likelihood, unweighted, (N, K).
+        hessian: Of the log-likelihood, (K, K). After a stochastic method, NaN in the rows and columns of the weights of
+            networks.
+        scores: Gradient of each individual's log-likelihood, unweighted, (N, K); NaN where ``hessian`` is.
         logprob: Log-likelihood of each individual, unweighted, (N,).
         weights: Sample weight of each individual, (N,).
         nobs: Choice situations.
@@ -156,6 +157,11 @@ class Fit:
     starts: dict[str, Array] = field(default_factory=dict)
     constraints: tuple[str, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def conditional(self) -> NDArray[np.bool_]:
+        """Which parameters have no second derivatives, so that those of others are conditional on them, (K,)."""
+        return np.isnan(np.diag(self.hessian))
 
     @property
     def n_parameters(self) -> int:

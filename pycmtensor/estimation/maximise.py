@@ -25,7 +25,7 @@ from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.exceptions import ModelError, OptimizerError
-from pycmtensor.expressions import Parameter
+from pycmtensor.expressions import Parameter, networks_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.relations import Relation
 
@@ -75,7 +75,7 @@ def maximise(
     best: Optimum
     if isinstance(method, Stochastic):
         name, best = method.describe(), train(engine, search.start, bounds, method, validation, options.progress)
-        if method.polish:
+        if method.polish and not networks_in(engine.labels):
             best = replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
     else:
         name, best = _second_order(search, method, constraints, partial(_where_not_finite, model, data))
@@ -152,6 +152,11 @@ def _check_arguments(model: Model, data: Dataset | None, method: str | Stochasti
     if not isinstance(method, Stochastic) and method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
+    if isinstance(method, Stochastic) and method.polish and method.validation and not networks_in(model.labels):
+        raise OptimizerError(
+            "Stochastic: polish=True goes to the maximum of the likelihood, validation stops before it; choose one of "
+            "them. (In a model with networks, polish=True leaves these as they are.)"
+        )
     if not model.free:
         raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
 

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation.conditional import given_networks
 from pycmtensor.estimation.curvature import NEAR, newton_distance
 from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, relative_gradient
 from pycmtensor.exceptions import OptimizerError
+from pycmtensor.expressions import networks_in
 from pycmtensor.optimizers import Optimizer
 
 __all__ = ["Stochastic", "train"]
@@ -50,7 +52,8 @@ class Stochastic:
         time_limit: Stop after this many seconds.
         checkpoint: File that the run is saved to as it goes. When it exists, the run goes on from there and ends
             with the same bits as a run that was never interrupted.
-        polish: Finish with Newton steps, which turn a point near the maximum into the maximum.
+        polish: Finish with Newton steps, which turn a point near the maximum into the maximum. In a model with networks
+            they move the other parameters only, to the maximum given the networks.
 
     Raises:
         OptimizerError: A value outside its range, or options that exclude each other.
@@ -97,11 +100,6 @@ class Stochastic:
             whole("Stochastic", "patience", self.patience, least=1)
             if self.validation is None:
                 raise OptimizerError("Stochastic: patience needs validation data to watch.")
-        if self.polish and self.validation is not None:
-            raise OptimizerError(
-                "Stochastic: polish=True goes to the maximum of the likelihood, validation stops before it; "
-                "choose one of them."
-            )
 
     def describe(self) -> str:
         """The method and its settings in a line."""
@@ -155,12 +153,16 @@ def train(
     if run.path[-1].epoch != run.epoch:
         run.evaluate()
     run.training.release()  # its copy of the data makes room for the derivatives
-    return _reported(engine, run, why, ending)
+    return _reported(engine, run, bounds, why, ending)
 
 
-def _reported(engine: LocalEngine, run: Run, why: str, ending: Ending) -> Optimum:
+def _reported(engine: LocalEngine, run: Run, bounds: tuple[Array, Array], why: str, ending: Ending) -> Optimum:
     """The best point of a run, and what it is worth."""
     theta = run.best_theta
+    best = "best in validation" if run.validation else "the best seen"
+    if networks_in(engine.labels):
+        why = f"{why} Reported is epoch {run.best.epoch}, {best}, which is no maximum of the likelihood."
+        return given_networks(engine, theta, bounds, Outcome(ending, why), run.path, run.method.polish)
     at = engine.second_order(theta)
     held = run.held(theta, at.gradient)
     distance = newton_distance(at.gradient[~held], -at.hessian[np.ix_(~held, ~held)])
@@ -170,7 +172,6 @@ def _reported(engine: LocalEngine, run: Run, why: str, ending: Ending) -> Optimu
         outcome = Outcome(Ending.MAXIMUM, f"the gradient of the whole sample vanished at epoch {run.best.epoch}.")
     else:
         away = f"about {distance:.2g} standard errors away" if np.isfinite(distance) else "not near"
-        best = "best in validation" if run.validation else "the best seen"
         outcome = Outcome(
             ending,
             f"{why} Reported is epoch {run.best.epoch}, {best}; a maximum of the likelihood is {away}.",

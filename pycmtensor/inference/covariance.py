@@ -93,7 +93,8 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
     """Covariance of the estimates (K, K).
 
     Rows and columns of estimates at a bound are NaN: the theory does not hold there. So are all when the point is
-    not a maximum of the likelihood. Where linear constraints bind, the estimates vary only along them: with a basis Z
+    not a maximum of the likelihood, and those of weights of networks after a stochastic method: the others are then
+    conditional on the networks. Where linear constraints bind, the estimates vary only along them: with a basis Z
     of the directions that are left, the covariance is Z C Z' and C that of the coordinates in Z.
 
     Args:
@@ -114,7 +115,7 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
         )
     size = len(fit.theta)
     result = np.full((size, size), np.nan)
-    inside = ~fit.at_bound
+    inside = ~(fit.at_bound | fit.conditional)
     if fit.outcome.near_maximum and inside.any():
         Z = left_free(fit.binding[:, inside])
         whole = inside.all() and not len(fit.binding)

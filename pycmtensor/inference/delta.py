@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pycmtensor.checks import in_range
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.expressions import networks_in
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -200,6 +201,9 @@ def without_variance(fit: Fit, covariance: Array, labels: Sequence[str]) -> str:
     missing = [k for k in map(fit.labels.index, labels) if np.isnan(covariance[k, k])]
     if not missing:
         return ""
+    if fit.conditional[missing].any():
+        names = ", ".join(network for network, own in networks_in(fit.labels).items() if set(own) & set(missing))
+        return f"It depends on the network {names}, whose weights have no variance."
     names = ", ".join(fit.labels[k] for k in missing)
     if fit.at_bound[missing].all():
         return f"It depends on {names}, at a bound."

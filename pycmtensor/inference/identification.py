@@ -140,22 +140,25 @@ def _sizes_of_columns(model: Model, data: Dataset) -> Array:
 def of_fit(fit: Fit) -> Identification:
     """What the data told of the parameters, from the information at the estimates.
 
-    Estimates at a bound and binding constraints leave the directions along them; only these count.
+    Estimates at a bound and binding constraints leave the directions along them; only these count. Weights of networks
+    without second derivatives are taken as known.
     """
-    unit = np.eye(len(fit.theta))
-    Z = left_free(np.concatenate([fit.binding, unit[fit.at_bound]]))
-    scale = bends(fit.hessian)
-    information = -fit.hessian / np.outer(scale, scale)
+    own = np.flatnonzero(~fit.conditional)
+    labels, hessian = tuple(fit.labels[k] for k in own), fit.hessian[np.ix_(own, own)]
+    unit = np.eye(len(own))
+    Z = left_free(np.concatenate([fit.binding[:, own], unit[fit.at_bound[own]]]))
+    scale = bends(hessian)
+    information = -hessian / np.outer(scale, scale)
     left = np.linalg.qr(Z * scale[:, None])[0] if Z.shape[1] else Z
     w, Q = np.linalg.eigh(left.T @ information @ left)
     rows, known = (left @ Q).T[::-1], w[::-1]
     rank = int((known > FLAT).sum())
     return Identification(
-        fit.labels,
-        rank + len(fit.theta) - Z.shape[1],
-        tuple(combination(direction, fit.labels) for direction in _directions(rows[rank:], scale)),
-        _weak(rows[:rank], known[:rank], scale, fit.labels),
-        dict(zip(fit.labels, (np.sqrt(len(fit.weights)) / scale).tolist(), strict=True)),
+        labels,
+        rank + len(own) - Z.shape[1],
+        tuple(combination(direction, labels) for direction in _directions(rows[rank:], scale)),
+        _weak(rows[:rank], known[:rank], scale, labels),
+        dict(zip(labels, (np.sqrt(len(fit.weights)) / scale).tolist(), strict=True)),
     )
 
 

@@ -181,8 +181,9 @@ def _number_of(groups: NDArray[np.integer], what: str) -> int:
 
 def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number: int, what: str) -> Array:
     """Estimates with each of the weightings, (R, K); rows of replicates without a maximum are left out."""
-    if len(fit.binding) or not fit.outcome.near_maximum:
-        why = "hold linear constraints" if len(fit.binding) else "are not a maximum of the likelihood"
+    if len(fit.binding) or not fit.outcome.near_maximum or fit.conditional.any():
+        why = "are conditional on networks" if fit.conditional.any() else "are not a maximum of the likelihood"
+        why = "hold linear constraints" if len(fit.binding) else why
         raise PyCMTensorError(f"The estimates {why}, from where the {what} cannot start.")
     runs = -(-number // max(engine.cores, WEIGHTS_AT_ONCE // len(fit.weights)))
     at_once = -(-number // runs)

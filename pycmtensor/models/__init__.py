@@ -1,16 +1,22 @@
 """Choice models: utilities and a kernel. A model is symbols; it cannot fit itself."""
 
+from pycmtensor.models.asu_dnn import ASUDNN
 from pycmtensor.models.base import Model
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
 from pycmtensor.models.latent_class import LatentClass
+from pycmtensor.models.lmnl import LMNL
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
 from pycmtensor.models.ordered_logit import OrderedLogit
 from pycmtensor.models.ranked_logit import RankedLogit
+from pycmtensor.models.res_logit import ResLogit
+from pycmtensor.models.taste_net import TasteNet
 
 __all__ = [
+    "ASUDNN",
+    "LMNL",
     "MNL",
     "CrossNest",
     "CrossNestedLogit",
@@ -22,4 +28,6 @@ __all__ = [
     "NestedLogit",
     "OrderedLogit",
     "RankedLogit",
+    "ResLogit",
+    "TasteNet",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeAlias
@@ -65,6 +65,7 @@ class Model:
     sampling: Sampling | None = None  #: how draws are made, in models that have them
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
     takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
+    held: frozenset[Parameter] = frozenset()  #: parameters that are not estimated though they are not fixed
 
     def __init__(
         self,
@@ -138,7 +139,7 @@ class Model:
     @property
     def free(self) -> list[Parameter]:
         """The parameters that are estimated."""
-        return [parameter for parameter in self.params if parameter.status == 0]
+        return [parameter for parameter in self.params if parameter.status == 0 and parameter not in self.held]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -294,6 +295,12 @@ class Model:
         utilities = graph_replace(list(self.utilities.values()), fixed, strict=False)
         replaced = dict(zip(self.utilities, utilities, strict=True))
         return self._respecified(self.dataset, replaced, self._given_availability)
+
+    def holding(self, parameters: Iterable[Parameter]) -> Model:
+        """This model with some parameters held, as if they were fixed; the parameters themselves stay as they are."""
+        other = copy(self)
+        other.held, other.compiled = self.held | frozenset(parameters), {}
+        return other
 
     def with_draws(self, draws: int | Sampling) -> Model:
         """This model with other draws; parameters stay as they are.

@@ -242,7 +242,6 @@ def test_polish_ends_at_the_maximum(swissmetro: cmt.MNL, swissmetro_results: cmt
         ({"lr": 0.1, "schedule": Exponential(1.0, 0.5)}, "lr or schedule, not both"),
         ({"patience": 3}, "patience needs validation data"),
         ({"validation": 1.5}, r"validation must be a finite number in \(0, 1\), found 1.5. Or give a Dataset"),
-        ({"validation": 0.2, "polish": True}, "choose one of them"),
         ({"time_limit": 0}, r"time_limit must be a finite number in \(0, inf\)"),
     ],
 )
@@ -254,3 +253,8 @@ def test_options_that_exclude_each_other(arguments: dict[str, Any], message: str
 def test_nothing_left_on_one_side_is_an_error(shares: cmt.MNL) -> None:
     with pytest.raises(OptimizerError, match="sets 0 of 40 individuals aside"):
         cmt.estimate(shares, method=cmt.Stochastic(Adam, validation=0.001))
+
+
+def test_polish_and_validation_exclude_each_other_without_networks(shares: cmt.MNL) -> None:
+    with pytest.raises(OptimizerError, match="choose one of them"):
+        cmt.estimate(shares, method=cmt.Stochastic(Adam, validation=0.2, polish=True))

@@ -1,0 +1,33 @@
+"""How alternatives act on each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["cross_effects"]
+
+
+def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """A heat map of the residual matrix of a layer, white at 0.
+
+    Args:
+        table: As `Results.cross_effects` gives it, (J, J).
+        ax: Where to draw; None makes a figure.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.6, 3.8), layout="constrained")
+    largest = float(table.abs().to_numpy().max()) or 1.0
+    image = ax.imshow(table.to_numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
+    places = range(len(table))
+    ax.set_xticks(places, [str(name) for name in table.columns], rotation=45, ha="right")
+    ax.set_yticks(places, [str(name) for name in table.index])
+    ax.set_xlabel(str(table.columns.name))
+    ax.set_ylabel(str(table.index.name))
+    ax.figure.colorbar(image, ax=ax, label="residual weight")
+    return ax
