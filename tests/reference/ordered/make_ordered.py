@@ -1,6 +1,6 @@
 """Makes estimates.json: ordered logit and probit of 80 ratings, by statsmodels.
 
-Run it in an environment of its own: pip install statsmodels==0.15.0 numpy pandas; python make.py
+Run it in an environment of its own: pip install statsmodels==0.15.0 numpy pandas; python make_ordered.py
 """
 
 from __future__ import annotations
