@@ -73,8 +73,26 @@ def cost_space(ds: cmt.Dataset) -> dict[str, Any]:
     return {name: -scale * (ds[f"cost_{name}"] + wtp * ds[f"time_{name}"]) for name in THREE}
 
 
-@pytest.mark.parametrize("individual", [None, "person"])
-@pytest.mark.parametrize("utilities", [normals, sized, shared_draws, nonlinear, cost_space])
+@pytest.mark.parametrize(
+    ("utilities", "individual"),
+    [
+        (normals, "person"),
+        (shared_draws, "person"),
+        (nonlinear, "person"),
+        (cost_space, None),
+        (sized, None),
+        *(
+            pytest.param(utilities, individual, marks=pytest.mark.slow)
+            for utilities, individual in (
+                (normals, None),
+                (shared_draws, None),
+                (nonlinear, None),
+                (cost_space, "person"),
+                (sized, "person"),
+            )
+        ),
+    ],
+)
 def test_derivatives_are_those_of_the_whole(
     utilities: Callable[[cmt.Dataset], dict[str, Any]], individual: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_the_mixed_logit_is_estimated() -> None:
         assert estimates[label] == pytest.approx(truth, rel=0.02)
 
 
+@pytest.mark.slow
 def test_electricity_contracts_with_six_random_tastes() -> None:
     """Train's panel of 361 households: the log-likelihood of six independent normals with 600 draws.
 
