@@ -217,8 +217,9 @@ class Network:
             raise ModelError(f"{what}: activation is one of {', '.join(ACTIVATIONS)}, found {activation!r}.")
         for width in self.hidden:
             whole(what, "hidden", width, least=1)
-        named = not isinstance(outputs, (int, str)) and len(outputs) and all(isinstance(n, str) for n in outputs)
-        if not (named and len(set(outputs)) == len(outputs)) and outputs != 1:  # type: ignore[arg-type]
+        names = [] if isinstance(outputs, (int, str)) else list(outputs)
+        distinct = names and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+        if outputs != 1 and not distinct:
             raise ModelError(f"{what}: outputs is 1 or a list of different names, found {outputs!r}.")
 
     def __repr__(self) -> str:

@@ -292,7 +292,16 @@ def compare(results: Sequence[Output] | Mapping[str, Output], kind: Kind = "clas
         cells = zip(r.fit.labels, r.fit.theta.tolist(), errors.tolist(), strict=True)
         own = {name: (value, se, two_sided(value / se) if se > 0 else np.nan) for name, value, se in cells}
         estimates.append(own | {name: (value, np.nan, np.nan) for name, value in r.fit.fixed.items()})
-    return compared(named, estimates, [r.fit.n_parameters for r in named.values()], str(kind))
+    facts = {
+        "Choice situations": [f"{r.nobs:,}" for r in named.values()],
+        "Parameters": [f"{r.fit.n_parameters:,}" for r in named.values()],
+        "LL(0)": [f"{r.llnull:.3f}" for r in named.values()],
+        "LL": [f"{r.llf:.3f}" for r in named.values()],
+        "Adjusted rho-squared": [f"{r.rho2_adjusted:.4f}" for r in named.values()],
+        "AIC": [f"{r.aic:.2f}" for r in named.values()],
+        "BIC": [f"{r.bic:.2f}" for r in named.values()],
+    }
+    return compared(list(named), estimates, facts, str(kind))
 
 
 def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
