@@ -1,5 +1,7 @@
 # `make demo` and `make test` set up everything they need in .venv; nothing else has to be installed by hand.
 PYTHON ?= python3
+# Tests mostly compile, which takes one core: two files at a time halve the wait.
+PYTEST := .venv/bin/python -m pytest --cov -n 2 --dist loadfile
 BIN := .venv/bin
 
 .PHONY: demo test test-all lint format bench bench-full clean
@@ -8,10 +10,10 @@ demo: .venv/run.stamp
 	$(BIN)/python examples/swissmetro_mnl.py
 
 test: lint
-	$(BIN)/python -m pytest --cov
+	$(PYTEST)
 
 test-all: lint
-	$(BIN)/python -m pytest --cov -m ""
+	$(PYTEST) -m ""
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
