@@ -215,7 +215,8 @@ def test_coverage_is_a_share(swissmetro_results: cmt.Results) -> None:
 
 def test_a_logarithm_of_zero_is_located(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips.assign(t_bus=[15.0, 12, 20, 0, 60, 21]), "mode", {"car": 1, "bus": 2})
-    model = cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("b", 1.0) * pt.log(ds["t_bus"])}, {"bus": ds["has_bus"]})
+    b, c = cmt.Beta("b", 1.0), cmt.Beta("c", 1.0)
+    model = cmt.MNL(ds, {"car": c, "bus": b * c * pt.log(ds["t_bus"])}, {"bus": ds["has_bus"]})
     with pytest.raises(OptimizerError, match=r"utility of 'bus' is not finite in row 3\. .*pt\.switch"):
         cmt.estimate(model)
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pycmtensor.engine.local import LocalEngine
-from pycmtensor.engine.program import Program, over_blocks
+from pycmtensor.engine.parallel import at_the_same_time
+from pycmtensor.engine.program import Program
 from pycmtensor.engine.protocol import Array
 from pycmtensor.engine.secant import secant_update
 from pycmtensor.engine.xla import compile_with_xla
@@ -91,8 +92,8 @@ def ascents(
     theta, known, bounds = jax.tree.map(lambda x: np.asarray(x, engine.dtype), (theta, known, bounds))
     given = theta, factors, known
     shares = np.array_split(np.arange(len(theta)), min(engine.cores, len(theta)))
-    shared = engine.fixed, bounds, engine.parts
-    running = [run(jax.tree.map(itemgetter(share), given), *shared) for share in shares]
+    shared = engine.fixed, bounds, engine.prepared
+    running = at_the_same_time(lambda share: run(jax.tree.map(itemgetter(share), given), *shared), shares)
     return Ascents(*(np.concatenate(parts) for parts in zip(*running, strict=True)))
 
 
@@ -114,9 +115,7 @@ def _program(program: Program, exact: bool, given: Any, fixed: Any, bounds: Any,
             return jax.tree.map(lambda *terms: sum(terms), *of_parts)
 
         def newton(theta: Any, last: _Point | None = None) -> _Point:
-            value, gradient, hessian = summed(
-                over_blocks(lambda *b: (program.likelihood.second_order(*b)[0], None)), theta
-            )
+            value, gradient, hessian = summed(program.summed_hessian, theta)
             return _Point(theta, value, gradient, -(hessian + hessian.T) / 2)
 
         def secant(theta: Any, last: _Point) -> _Point:

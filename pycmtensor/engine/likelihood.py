@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,17 @@ __all__ = ["Differentiated", "Likelihood"]
 
 
 class Likelihood(ABC):
-    """The log-likelihood of a block of B individuals: JAX functions of (theta, fixed values, [weights], data)."""
+    """The log-likelihood of a block of B individuals: JAX functions of (theta, fixed values, [weights], data).
+
+    Attributes:
+        prepares: Whether data are what `prepared` makes of the columns, once for all theta, in place of the columns.
+    """
+
+    prepares: ClassVar[bool] = False
+
+    def prepared(self, columns: Any) -> Any:
+        """The data, arrays, of a block of columns."""
+        return columns
 
     @abstractmethod
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
@@ -28,7 +38,7 @@ class Likelihood(ABC):
 
     @abstractmethod
     def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-        """Sums: log-likelihood, gradient (K,), Hessian (K, K). By individual: scores (K, B), log-likelihood (B,)."""
+        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
 
     def loglike(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """Log-likelihood, summed with the weights."""
@@ -73,10 +83,11 @@ class Differentiated(Likelihood):
 
         def gradient(theta: Any) -> Any:
             logprob, scores = self.scores(theta, fixed, data)
-            return scores @ weights, (logprob, scores)
+            sums = weights @ logprob, scores @ weights
+            return sums[1], sums
 
-        hessian, (logprob, scores) = jax.jacfwd(gradient, has_aux=True)(theta)
-        return (weights @ logprob, scores @ weights, hessian), (scores, logprob)
+        hessian, sums = jax.jacfwd(gradient, has_aux=True)(theta)
+        return *sums, hessian
 
 
 def unflattened(theta: Any, free: list[Parameter]) -> list[Any]:

@@ -44,7 +44,7 @@ def linear_form(expression: Variable, parameters: Collection[Variable]) -> Linea
         >>> linear_form(pt.exp(b), [b()]) is None
         True
     """
-    forms: dict[Variable, LinearForm] = {p: {p: pt.ones_like(p)} for p in parameters}
+    forms: dict[Variable, LinearForm] = {p: {p: pt.constant(1.0, dtype=p.dtype)} for p in parameters}
     for node in io_toposort([], [expression]):
         parts = [forms.get(variable) or {None: pt.cast(variable, config.floatX)} for variable in node.inputs]
         if all(set(part) <= {None} for part in parts):
@@ -148,7 +148,7 @@ class LinearUtilities(Likelihood):
         return logprob, (x * back(jnp.ones_like(logprob))[0]).sum(axis=(1, 2))
 
     def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-        """Sums: log-likelihood, gradient (K,), Hessian (K, K). By individual: scores (K, B), log-likelihood (B,)."""
+        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
         x, V, kernel = self._utilities(theta, fixed, data)
 
         def gradient(V: Any) -> Any:
@@ -156,10 +156,9 @@ class LinearUtilities(Likelihood):
             return back(jnp.ones_like(logprob))[0], logprob
 
         g, logprob = gradient(V)
-        scores = (x * g).sum(axis=(1, 2))
         bend = jax.vmap(lambda x_k: jax.jvp(lambda V: gradient(V)[0], (V,), (x_k,))[1])(x)
         hessian = (bend * weights).reshape(len(x), -1) @ x.reshape(len(x), -1).T
-        return (weights @ logprob, scores @ weights, hessian), (scores, logprob)
+        return weights @ logprob, jnp.tensordot(x, g * weights, 3), hessian
 
     def _utilities(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any, Any]:
         """Derivatives x (K, J, T, B), utilities V (J, T, B), and the kernel that makes log-likelihoods (B,) of V."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import math
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from functools import partial
@@ -16,6 +16,8 @@ import numpy as np
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.linear import LinearUtilities
+from pycmtensor.engine.linear_logit import LinearLogit
+from pycmtensor.engine.parallel import at_the_same_time, usable_cores
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.protocol import Array, FirstOrder, SecondOrder
 from pycmtensor.engine.quantities import Quantity
@@ -30,18 +32,23 @@ BLOCK = 8192
 #: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which matrix products go through.
 LINEAR_BLOCK = 2**18
 
+#: Numbers in the terms of linear utilities of a block, which are read several times.
+TERMS_BLOCK = 2**17
+
 #: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
 SIMULATED_BLOCK = 32768
 
-#: Fewest rows that are worth a core of their own.
-ROWS_PER_CORE = 2048
+#: Numbers of columns that are prepared at the same time.
+NUMBERS_AT_ONCE = 2**20
+
+#: Fewest numbers that are worth a core of their own.
+NUMBERS_PER_CORE = 2**16
 
 
 class LocalEngine:
     """The log-likelihood of a model on data, on this machine; see `Engine`.
 
-    The individuals are divided among the cores, and those of a core into blocks. JAX runs what it is given in the
-    background, so that the parts run at the same time.
+    The individuals are divided among the cores, and those of a core into blocks.
 
     Args:
         model: The model. Its compiled programs are kept with it, so that a second engine starts at once.
@@ -59,15 +66,13 @@ class LocalEngine:
         self.model = model
         self.fixed = [p.get_value() for p in self.program.fixed]
         self.dtype = np.result_type(*(p.get_value() for p in self.program.free))
-        self.cores = cores or (_usable_cores() if _on_cpu() else 1)
+        self.cores = cores or (usable_cores() if _on_cpu() else 1)
         self._place(data or model.dataset, block, cores)
 
     def _place(self, data: Dataset, block: int | None, cores: int | None) -> None:
         self.dataset, self.n_individuals = data, data.n_individuals
-        self._rows: list[Any] = []  # of the last evaluation, by part
-        self._shape = self._divided(
-            block, cores or min(self.cores, data.nobs * self.program.alternatives // ROWS_PER_CORE)
-        )
+        worth = data.nobs * self._numbers_of_a_row() // NUMBERS_PER_CORE
+        self._shape = self._divided(block, cores or min(self.cores, worth))
         self._placed = self.model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
 
     def on(self, data: Dataset) -> LocalEngine:
@@ -146,13 +151,13 @@ class LocalEngine:
 
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
-        (value, grad, outer_product), individuals = self._with_individuals(self.program.first_order, theta)
-        return FirstOrder(individuals, float(value), grad, outer_product)
+        (value, grad, outer_product), _ = self._summed(self.program.first_order, theta)
+        return FirstOrder(partial(self._individuals, theta), float(value), grad, outer_product)
 
     def second_order(self, theta: Array) -> SecondOrder:
         """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
-        (value, grad, hessian), individuals = self._with_individuals(self.program.second_order, theta)
-        return SecondOrder(individuals, float(value), grad, hessian)
+        (value, grad, hessian), _ = self._summed(self.program.second_order, theta)
+        return SecondOrder(partial(self._individuals, theta), float(value), grad, hessian)
 
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
@@ -187,6 +192,30 @@ class LocalEngine:
             self._placed[key] = [(w[:, 0, :, 0], list(c)) for w, c in zip(weights, columns, strict=True)]
         return self._placed[key]
 
+    @property
+    def prepared(self) -> list[tuple[Any, Any]]:
+        """Weights (blocks, B) and data of the likelihood of each core, kept while model and data live."""
+        if not self.program.likelihood.prepares:
+            return self.parts
+        key = (self.program, self._shape, "prepared")
+        if key not in self._placed:
+            weights = self._divide(self.dataset.individual_weights[None, :, None], fill="constant")
+            self._placed[key] = [(w[:, 0, :, 0], self._prepared_part(p)) for p, w in enumerate(weights)]
+        return self._placed[key]
+
+    def _prepared_part(self, part: int) -> Any:
+        """The data of the likelihood of one core, made of a few blocks at a time to save memory."""
+        columns, (_, blocks, B) = self.columns(), self._shape
+        first_block = [jax.ShapeDtypeStruct((*c.shape[:-2], B, 1), c.dtype) for c in columns]
+        shapes = jax.eval_shape(self.program.likelihood.prepared, first_block)
+        data = jax.tree.map(lambda x: jax.device_put(np.zeros((blocks, *x.shape), x.dtype)), shapes)
+        at_once = min(blocks, max(1, NUMBERS_AT_ONCE // sum(math.prod(x.shape) for x in first_block)))
+        for first in range(0, blocks, at_once):
+            first = min(first, blocks - at_once)
+            some = [self._blocks(column, part * blocks + first, at_once) for column in columns]
+            data = jax.block_until_ready(self.program.prepare(data, first, some))
+        return data
+
     def columns(self) -> list[Array]:
         """The columns that the program takes, and the numbers of the individuals if it makes draws."""
         columns = [self.dataset.array(symbol) for symbol in self.program.inputs]
@@ -200,27 +229,19 @@ class LocalEngine:
     ) -> tuple[Any, list[Any]]:
         """Sums over all parts, and what each part says of its individuals."""
         theta = np.asarray(theta, dtype=self.dtype)
-        running = [function(theta, self.fixed, *part) for part in parts or self.parts]
+        running = at_the_same_time(lambda part: function(theta, self.fixed, *part), parts or self.prepared)
         first, *others = (jax.tree.map(np.asarray, sums) for sums, _ in running)
         for sums in others:
             first = jax.tree.map(np.add, first, sums)
         return first, [rows for _, rows in running]
 
-    def _with_individuals(self, function: Callable[..., Any], theta: Array) -> tuple[Any, Callable[[], Any]]:
-        """Sums, and how to get at the individuals: those of the last evaluation are kept, others computed again."""
-        self._rows.clear()
-        sums, self._rows = self._summed(function, theta)
-        return sums, partial(self._individuals, function, theta, self._rows)
-
-    def _individuals(self, function: Callable[..., Any], theta: Array, parts: list[Any]) -> tuple[Array, Array]:
-        """Scores (N, K) and log-likelihoods (N,) from those of the parts, (blocks, K, B) and (blocks, B), used up."""
-        if not parts:
-            _, parts = self._summed(function, theta)
+    def _individuals(self, theta: Array) -> tuple[Array, Array]:
+        """Scores (N, K) and log-likelihoods (N,), of one part after the other to save memory."""
         N, first = self.n_individuals, 0
         scores, logprob = np.empty((N, len(self.labels)), self.dtype), np.empty(N, self.dtype)
-        while parts:
-            of_blocks = [np.asarray(rows) for rows in parts.pop(0)]
-            for s, logprob_b in zip(*of_blocks, strict=True):
+        for part in self.prepared:
+            _, rows = self.program.individuals(np.asarray(theta, self.dtype), self.fixed, *part)
+            for s, logprob_b in zip(*map(np.asarray, rows), strict=True):  # (blocks, K, B) and (blocks, B)
                 own = slice(first, min(first + len(logprob_b), N))
                 scores[own], logprob[own] = s.T[: own.stop - first], logprob_b[: own.stop - first]
                 first = own.stop
@@ -234,11 +255,20 @@ class LocalEngine:
         B = most if block else -(-N // (max(1, cores) * blocks))
         return -(-N // (blocks * B)), blocks, B
 
+    def _numbers_of_a_row(self) -> int:
+        """About how many numbers a choice situation takes."""
+        if isinstance(self.program.likelihood, LinearLogit):
+            return self.program.likelihood.numbers
+        draws = self.program.draws.number if self.program.draws else 1
+        return 32 * self.program.alternatives * draws
+
     def _fitting_block(self) -> int:
         """As many individuals as the arrays of `Program.second_order` stay in the cache with, but not too few."""
         situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
         if self.program.draws is not None:
             return max(1, SIMULATED_BLOCK // (situations * self.program.draws.number))
+        if isinstance(self.program.likelihood, LinearLogit):
+            return max(64, TERMS_BLOCK // (self.program.likelihood.numbers * self.dataset.n_situations))
         if isinstance(self.program.likelihood, LinearUtilities):
             K, J = self.program.likelihood.shape
             return max(64, LINEAR_BLOCK // (K * J * self.dataset.n_situations))
@@ -246,15 +276,17 @@ class LocalEngine:
 
     def _divide(self, array: Array, fill: Literal["edge", "constant"] = "edge") -> list[Any]:
         """([J,] T, N, 1) -> for each part (blocks, [J,] T, B, 1) on the device; filled up with the last, or with 0."""
+        parts, blocks, _ = self._shape
+        return [jax.device_put(self._blocks(array, p * blocks, blocks, fill)) for p in range(parts)]
+
+    def _blocks(self, array: Array, first: int, number: int, fill: Literal["edge", "constant"] = "edge") -> Array:
+        """Some blocks of ([J,] T, N, 1), (number, [J,] T, B, 1), filled up with the last individual, or with 0."""
         *leading, _, _ = array.shape
-        parts, blocks, B = self._shape
-        divided = []
-        for first in range(0, parts * blocks * B, blocks * B):
-            own = array[..., first : first + blocks * B, :]
-            missing = blocks * B - own.shape[-2]
-            own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
-            divided.append(jax.device_put(np.moveaxis(own.reshape(*leading, blocks, B, 1), -3, 0)))
-        return divided
+        B = self._shape[2]
+        own = array[..., first * B : (first + number) * B, :]
+        missing = number * B - own.shape[-2]
+        own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
+        return np.moveaxis(own.reshape(*leading, number, B, 1), -3, 0)
 
 
 def _restored(model: Model, data: Dataset, block: int, cores: int, fixed: list[Array]) -> LocalEngine:
@@ -266,7 +298,3 @@ def _restored(model: Model, data: Dataset, block: int, cores: int, fixed: list[A
 def _on_cpu() -> bool:
     """Whether JAX computes on the processor, and not on an accelerator."""
     return jax.default_backend() == "cpu"
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
 from pycmtensor.engine.linear import LinearUtilities
+from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.quantities import Quantities, Quantity
 from pycmtensor.engine.simulated import SimulatedLogit
@@ -49,6 +51,7 @@ class Program:
         self._compiled: dict[Any, Callable[..., Any]] = {}
         self.likelihood: Likelihood = (
             SimulatedLogit.of(model, arguments, self.draws)
+            or LinearLogit.of(model, self.inputs)
             or LinearUtilities.of(model, arguments)
             or Differentiated(self.lowered([model.logprob]), self.free)
         )
@@ -99,18 +102,44 @@ class Program:
 
     @cached_property
     def first_order(self) -> Callable[..., Any]:
-        """Sums: log-likelihood, gradient, outer product of scores. By individual: scores, log-likelihood."""
+        """Log-likelihood, gradient, outer product of scores."""
 
         def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
             logprob, scores = self.likelihood.scores(theta, fixed, data)
-            return (weights @ logprob, scores @ weights, (scores * weights) @ scores.T), (scores, logprob)
+            return (weights @ logprob, scores @ weights, (scores * weights) @ scores.T), None
 
         return compile_with_xla(over_blocks(block))
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Sums: log-likelihood, gradient, Hessian. By individual: scores (K, B), log-likelihood (B,)."""
-        return compile_with_xla(over_blocks(self.likelihood.second_order))
+        """Log-likelihood, gradient, Hessian."""
+        return compile_with_xla(self.summed_hessian)
+
+    def summed_hessian(self, *args: Any) -> Any:
+        """Log-likelihood, gradient and Hessian of all blocks, to be compiled as a part of something larger."""
+        return over_blocks(lambda *block: (self.likelihood.second_order(*block), None))(*args)
+
+    @cached_property
+    def individuals(self) -> Callable[..., Any]:
+        """By individual: scores (K, B), log-likelihood (B,)."""
+
+        def block(theta: Any, fixed: Any, _: Any, data: Any) -> Any:
+            logprob, scores = self.likelihood.scores(theta, fixed, data)
+            return (), (scores, logprob)
+
+        return compile_with_xla(over_blocks(block))
+
+    @cached_property
+    def prepare(self) -> Callable[..., Any]:
+        """(data of all blocks, number of the first of some, their columns) -> data of all blocks with theirs."""
+
+        def put(all_blocks: Any, first: Any, columns: Any) -> Any:
+            some = jax.lax.map(self.likelihood.prepared, columns)
+            return jax.tree.map(
+                partial(jax.lax.dynamic_update_slice_in_dim, start_index=first, axis=0), all_blocks, some
+            )
+
+        return compile_with_xla(put, donate_argnums=0)
 
     @cached_property
     def quantities(self) -> Quantities:
@@ -172,7 +201,7 @@ def over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
 
     def program(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         if weights.shape[0] == 1:
-            sums, rows = term(theta, fixed, weights[0], [x[0] for x in data])
+            sums, rows = term(theta, fixed, weights[0], jax.tree.map(itemgetter(0), data))
             return sums, jax.tree.map(lambda x: x[None], rows)
 
         def step(carry: Any, block: Any) -> Any:
@@ -183,7 +212,7 @@ def over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
             lost = jax.tree.map(lambda new, total, sums: (new - total) - sums, new, total, sums)
             return (new, lost), rows
 
-        first = weights[0], [x[0] for x in data]
+        first = weights[0], jax.tree.map(itemgetter(0), data)
         sums, _ = jax.eval_shape(term, theta, fixed, *first)
         zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), sums)
         (sums, _), rows = jax.lax.scan(step, (zero, zero), (weights, data))

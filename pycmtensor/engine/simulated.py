@@ -146,7 +146,7 @@ class SimulatedLogit(Likelihood):
         return weights @ logprob, scores @ weights
 
     def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-        """Sums: log-likelihood, gradient (K,), Hessian (K, K). By individual: scores (K, B), log-likelihood (B,)."""
+        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
         block = self._block(theta, fixed, data)
         pairs: list[tuple[int, ...]] = [*combinations_with_replacement(range(self._varying), 2)]
         products = [*pairs, *sorted({(d.factor,) for d in self._second if d.factor})]
@@ -159,7 +159,7 @@ class SimulatedLogit(Likelihood):
             bend = (1.0 if d.factor else block.value(d)) * (weights @ u[:, d.coefficient, place[d.factor,]])
             for cell in {d.parameters, d.parameters[::-1]}:
                 hessian = hessian.at[cell].add(bend)
-        return (weights @ block.logprob, scores @ weights, hessian), (scores, block.logprob)
+        return weights @ block.logprob, scores @ weights, hessian
 
     def _block(self, theta: Any, fixed: Any, data: Any) -> Block:
         parts, draws = list(theta), self._simulation.values(data[-1], data[-1].shape[0])

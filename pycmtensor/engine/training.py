@@ -121,7 +121,7 @@ class Training:
 
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
-        parts = self._engine.parts if self._data is None else None
+        parts = self._engine.prepared if self._data is None else None
         new = self._run(state, rate, first, count, self._engine.fixed, parts, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
 
@@ -157,7 +157,7 @@ class Training:
         def step(state: Any, batch: Any) -> Any:
             individuals, is_present = batch
             w, columns = self._taken(weights, rows, individuals, is_present)
-            g = jax.grad(self._program.likelihood.loglike)(state[self._theta], fixed, w, columns)
+            _, g = self._program.likelihood.value_and_grad(state[self._theta], fixed, w, columns)
             return self._moved(state, -g / is_present.sum(), rate), None
 
         return jax.lax.scan(step, state, (order, present))[0]
@@ -168,7 +168,7 @@ class Training:
         def step(total: Any, first: Any) -> Any:
             i = first + np.arange(size)
             w, columns = self._taken(weights, rows, jnp.minimum(i, n - 1), i < n)
-            block = jax.value_and_grad(self._program.likelihood.loglike)(theta, fixed, w, columns)
+            block = self._program.likelihood.value_and_grad(theta, fixed, w, columns)
             return jax.tree.map(jnp.add, total, block), None
 
         zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
@@ -179,7 +179,7 @@ class Training:
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 
     def _taken(self, weights: Any, rows: Any, individuals: Any, is_present: Any) -> tuple[Any, list[Any]]:
-        """Weights and columns ([J,] T, B, 1) of some individuals: one gather of whole rows (B, T, columns)."""
+        """Weights and data of some individuals: one gather of whole rows (B, T, columns)."""
         chosen, columns, c = rows[individuals], [], 0
         for symbol in self._program.inputs:
             if symbol.ndim == 4:
@@ -190,4 +190,4 @@ class Training:
                 c += 1
         if self._program.draws is not None:
             columns.append(chosen[:, :1, c].T[:, :, None])
-        return weights[individuals] * is_present, columns
+        return weights[individuals] * is_present, self._program.likelihood.prepared(columns)

@@ -37,10 +37,10 @@ def _are_known(options: dict[str, str | bool]) -> bool:
     return True
 
 
-def compile_with_xla(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_with_xla(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """``jax.jit`` with the compiler options that suit a likelihood, and its results kept for the next process."""
     keep_compiled_programs()
-    return jax.jit(function, compiler_options=compiler_options())
+    return jax.jit(function, compiler_options=compiler_options(), **options)
 
 
 @cache

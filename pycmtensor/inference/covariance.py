@@ -17,6 +17,9 @@ __all__ = ["COVARIANCES", "Cluster", "bhhh", "classical", "cluster", "covariance
 
 Array = NDArray[np.floating]
 
+#: Individuals of which the outer product of scores is computed at the same time.
+AT_ONCE = 2**16
+
 
 def classical(hessian: Array, scores: Array, weights: Array) -> Array:
     """Inverse of the observed information, (-H)^-1: right when the model is."""
@@ -28,7 +31,7 @@ def bhhh(hessian: Array, scores: Array, weights: Array) -> Array:
 
     Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3:653-665.
     """
-    return _inverse(scores.T @ (weights[:, None] * scores))
+    return _inverse(_outer_product(scores, weights))
 
 
 def robust(hessian: Array, scores: Array, weights: Array) -> Array:
@@ -37,8 +40,7 @@ def robust(hessian: Array, scores: Array, weights: Array) -> Array:
     Without a small-sample factor. White (1982), doi:10.2307/1912526.
     """
     bread = classical(hessian, scores, weights)
-    weighted = weights[:, None] * scores
-    return bread @ (weighted.T @ weighted) @ bread
+    return bread @ _outer_product(scores, weights**2) @ bread
 
 
 def cluster(hessian: Array, scores: Array, weights: Array, groups: NDArray[np.integer]) -> Array:
@@ -130,6 +132,12 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
             return result
         result[np.ix_(inside, inside)] = Z @ found @ Z.T
     return result
+
+
+def _outer_product(scores: Array, weights: Array) -> Array:
+    """sum_n w_n s_n s_n', of some individuals at a time, which saves a copy of the scores."""
+    parts = (slice(first, first + AT_ONCE) for first in range(0, len(scores), AT_ONCE))
+    return sum((scores[part].T @ (weights[part, None] * scores[part]) for part in parts), np.zeros(()))
 
 
 def _inverse(information: Array) -> Array:

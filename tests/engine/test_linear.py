@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.linear import LinearUtilities, linear_form
+from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.expressions import Beta, Weight
 from tests import by_hand
 
@@ -78,12 +80,17 @@ def many_parameters(individual: str | None) -> tuple[cmt.MNL, np.ndarray, np.nda
     return model, X, available, chosen
 
 
+@pytest.mark.parametrize("way", [LinearLogit, LinearUtilities])
 @pytest.mark.parametrize("individual", [None, "person"])
-@pytest.mark.parametrize("block", [None, 7])
-def test_derivatives_through_utilities_are_those_by_hand(individual: str | None, block: int | None) -> None:
+@pytest.mark.parametrize(("block", "cores"), [(None, 1), (7, 1), (7, 3)])
+def test_derivatives_are_those_by_hand(
+    monkeypatch: pytest.MonkeyPatch, way: type, individual: str | None, block: int | None, cores: int
+) -> None:
+    if way is LinearUtilities:
+        monkeypatch.setattr(LinearLogit, "of", lambda *_: None)
     model, X, available, chosen = many_parameters(individual)
-    engine = LocalEngine(model, block=block)
-    assert isinstance(engine.program.likelihood, LinearUtilities)
+    engine = LocalEngine(model, block=block, cores=cores)
+    assert type(engine.program.likelihood) is way
     theta = np.linspace(-0.5, 0.7, 9)
     at = engine.second_order(theta)
     llf, scores, hessian = by_hand.logit(X, available, chosen, theta)  # the fixed term is the same in all utilities
@@ -94,8 +101,9 @@ def test_derivatives_through_utilities_are_those_by_hand(individual: str | None,
     np.testing.assert_allclose(at.gradient, 1.5 * scores.sum(axis=0), rtol=1e-10, atol=1e-12)
 
 
-def test_both_ways_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_ways_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     theta = np.linspace(-0.5, 0.7, 9)
+    monkeypatch.setattr(LinearLogit, "of", lambda *_: None)
     through = LocalEngine(many_parameters(None)[0]).second_order(theta)
     monkeypatch.setattr(LinearUtilities, "FEWEST", 100)
     directly = LocalEngine(many_parameters(None)[0]).second_order(theta)
@@ -108,4 +116,28 @@ def test_nonlinear_utilities_and_arrays_go_the_direct_way(monkeypatch: pytest.Mo
     ds = cmt.Dataset(pd.DataFrame({"y": [0, 1], "x": [1.0, 2.0]}), "y", {"a": 0, "b": 1})
     for utility in (pt.exp(Beta("b")) * ds["x"], Weight("w", 1, [0.5])[0] * ds["x"]):
         model = cmt.MNL(ds, {"a": utility, "b": 0})
-        assert not isinstance(LocalEngine(model).program.likelihood, LinearUtilities)
+        assert type(LocalEngine(model).program.likelihood) is Differentiated
+
+
+def test_terms_that_need_much_more_memory_than_their_columns_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycmtensor.engine.linear_logit.FEW_NUMBERS", 20)
+    frame = pd.DataFrame({"y": [0, 1], "x": [1.0, 2.0], "z": [3.0, 5.0]})
+    ds = cmt.Dataset(frame, "y", {"a": 0, "b": 1})
+    powers = [Beta(f"b{k}") * ds["x"] ** k * ds["z"] for k in range(7)]
+    for terms, way in ((powers[:3], LinearLogit), (powers, LinearUtilities)):  # times 2, of the columns x, z and y
+        assert type(LocalEngine(cmt.MNL(ds, {"a": sum(terms), "b": 0})).program.likelihood) is way
+
+
+def test_numbers_of_what_is_unavailable_need_not_be_finite() -> None:
+    """Two people who choose between a and b, and one without b: the likelihood is that of the two."""
+    frame = pd.DataFrame({"y": [0, 1, 0], "x": [1.0, 2.0, 0.0], "open": [1, 1, 0]})
+    b = Beta("b")
+    ds = cmt.Dataset(frame, "y", {"a": 0, "b": 1})
+    engine = LocalEngine(cmt.MNL(ds, {"a": 0, "b": b / ds["x"]}, {"b": ds["open"]}))
+    assert type(engine.program.likelihood) is LinearLogit
+    at = engine.second_order(np.array([0.3]))
+    x = np.array([1.0, 0.5])
+    P = 1 / (1 + np.exp(-0.3 * x))
+    assert at.value == pytest.approx(np.log(1 - P[0]) + np.log(P[1]), rel=1e-14)
+    np.testing.assert_allclose(at.scores[:, 0], [-P[0], 0.5 * (1 - P[1]), 0], rtol=1e-14)
+    assert at.hessian[0, 0] == pytest.approx(-(x**2 * P * (1 - P)).sum(), rel=1e-13)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.linear import LinearUtilities
+from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.models import Model
@@ -51,10 +53,12 @@ def test_likelihood_is_that_by_hand(seed: int) -> None:
     np.testing.assert_array_equal(model.available()[:, 0], available.T)
 
 
-@pytest.mark.parametrize("fewest", [1, 99], ids=["through utilities", "directly"])
+@pytest.mark.parametrize("way", [LinearLogit, LinearUtilities, Differentiated])
 @pytest.mark.parametrize("block", [None, 7])
-def test_derivatives_are_those_by_hand(monkeypatch: pytest.MonkeyPatch, fewest: int, block: int | None) -> None:
-    monkeypatch.setattr(LinearUtilities, "FEWEST", fewest)
+def test_derivatives_are_those_by_hand(monkeypatch: pytest.MonkeyPatch, way: type, block: int | None) -> None:
+    monkeypatch.setattr(LinearUtilities, "FEWEST", 99 if way is Differentiated else 1)
+    if way is not LinearLogit:
+        monkeypatch.setattr(LinearLogit, "of", lambda *_: None)
     frame, X, available, chosen = long_frame(np.random.default_rng(5), 40, 3, 2)
     ds = cmt.Dataset.from_long(frame, **LONG, alternatives={"a": 0, "b": 1, "c": 2})
     asc, b0, b1 = Beta("asc"), Beta("b0"), Beta("b1")
@@ -64,7 +68,7 @@ def test_derivatives_are_those_by_hand(monkeypatch: pytest.MonkeyPatch, fewest: 
     constant[:, 1] = 1
     llf, scores, hessian = by_hand.logit(np.concatenate([constant, X], axis=2), available, chosen, theta)
     engine = LocalEngine(model, block=block)
-    assert isinstance(engine.program.likelihood, LinearUtilities) == (fewest != 99)
+    assert type(engine.program.likelihood) is way
     second, first = engine.second_order(theta), engine.first_order(theta)
     assert second.value == pytest.approx(llf, rel=1e-13)
     np.testing.assert_allclose(second.hessian, hessian, rtol=1e-11)

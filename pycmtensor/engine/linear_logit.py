@@ -1,0 +1,171 @@
+"""The logit of utilities that are linear in their parameters, and its derivatives."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+from pytensor.tensor.basic import get_underlying_scalar_constant_value as _number
+
+from pycmtensor.engine.likelihood import Likelihood
+from pycmtensor.engine.linear import LinearForm, linear_form
+from pycmtensor.engine.lowering import lower
+from pycmtensor.kernels.logit import LARGEST_EXPONENT
+from pycmtensor.models.base import Model
+from pycmtensor.models.mnl import MNL
+
+__all__ = ["LinearLogit"]
+
+#: Kept data may have so many times the numbers of the columns that they are made of, ...
+MOST_NUMBERS = 2
+
+#: ... or this many (128 MB in double precision).
+FEW_NUMBERS = 2**24
+
+
+class Data(NamedTuple):
+    """What is known of a block of B individuals."""
+
+    d: Any  #: data of the terms, less those of the chosen alternative, (P, J, T, B)
+    available: Any  #: (J, T, B), or None when all alternatives always are
+    observed: Any  #: 0 where there was no situation, (T, B), or None when there were all
+
+
+class LinearLogit(Likelihood):
+    r"""Multinomial logits with utilities :math:`V_j = x_j' \theta`, in which some of theta may be fixed.
+
+    With the differences to the chosen alternative, :math:`d_j = x_j - x_y`, which are computed once,
+
+    .. math::
+        \log P_y = -\log \sum_j \exp(d_j' \theta), \quad u = \sum_j P_j d_j, \quad
+        s = -\sum_t u, \quad H = \sum_t \Big(u u' - \sum_j P_j d_j d_j'\Big).
+
+    Where the choice is nearly certain, all of these are small and keep their digits. Sums over individuals are products
+    of matrices.
+
+    Args:
+        model: The model.
+        columns: Its inputs.
+        forms: Of each utility the data of its terms by the number of the parameter; free ones come first, then fixed
+            ones, then the number 1.
+
+    References:
+        McFadden (1974), Conditional logit analysis of qualitative choice behavior, equations 16 and 17.
+    """
+
+    prepares = True
+
+    def __init__(self, model: Model, columns: list[Variable], forms: list[dict[int, Variable]]) -> None:
+        self._K, self._J = len(model.free), len(model.alternatives)
+        self._places = [(k, j) for j, form in enumerate(forms) for k in form]
+        self._terms = 1 + max(k for k, _ in self._places)
+        self._at_once = model.utility is not None
+        self._panel, self._dtype = model.dataset.is_panel, model.free[0]().dtype
+        choice_set = (
+            [model.available_where] if self._at_once else [model.availability.get(n) for n in model.alternatives]
+        )
+        self._limited = [a is not None for a in choice_set]
+        observed = [model.dataset.observed] if self._panel else []
+        available = [a for a in choice_set if a is not None]
+        terms = [
+            x if a is None else pt.switch(pt.neq(a, 0), x, pt.zeros_like(x))  # what is unavailable need not be finite
+            for form, a in zip(forms, choice_set, strict=True)
+            for x in form.values()
+        ]
+        self._arrays = lower(columns, [model.dataset.chosen, *observed, *available, *terms])
+
+    @property
+    def numbers(self) -> int:
+        """In the data of a situation."""
+        return self._terms * self._J
+
+    @classmethod
+    def of(cls, model: Model, columns: list[Variable]) -> LinearLogit | None:
+        """That of a model, or None when it is no logit, is not linear, or needs much more memory than its columns."""
+        parameters = [*model.free, *(p for p in model.params if p not in model.free)]
+        if type(model) is not MNL or any(p.shape for p in parameters):
+            return None
+        unknowns = [parameter() for parameter in parameters]
+        utilities = list(model.utilities.values()) if model.utility is None else [model.utility]
+        forms = [linear_form(utility, unknowns) for utility in utilities]
+        linear = [_numbered(form, unknowns) for form in forms if form is not None]
+        if len(linear) < len(forms):
+            return None
+        likelihood = cls(model, columns, linear)
+        given = sum(column.type.shape[0] if column.ndim == 4 else 1 for column in columns)
+        many = likelihood.numbers > MOST_NUMBERS * given
+        return None if many and likelihood.numbers * model.dataset.nobs > FEW_NUMBERS else likelihood
+
+    def prepared(self, columns: Any) -> Data:
+        """The data of a block."""
+        *_, T, B, _ = columns[0].shape
+        alternatives = self._J if self._at_once else 1
+        arrays = iter(self._arrays(*columns))
+
+        def following(A: int = 1) -> Any:
+            return jnp.broadcast_to(jnp.asarray(next(arrays), self._dtype), (A, T, B, 1))[..., 0]
+
+        y = following()[0] == np.arange(self._J)[:, None, None]
+        observed = following()[0] if self._panel else None
+        limits = [following(alternatives) if limited else None for limited in self._limited]
+        terms = {place: following(alternatives) for place in self._places}
+        nothing = jnp.zeros((alternatives, T, B), self._dtype)
+        utilities = range(1 if self._at_once else self._J)
+        x = jnp.stack([jnp.concatenate([terms.get((k, j), nothing) for j in utilities]) for k in range(self._terms)])
+        available = None
+        if any(self._limited):
+            available = jnp.concatenate([jnp.ones_like(nothing) if a is None else a for a in limits])
+        return Data(x - jnp.where(y, x, 0).sum(axis=1, keepdims=True), available, observed)
+
+    def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
+        """Log-likelihood of each individual, (B,)."""
+        logP, _ = self._probabilities(theta, fixed, data)
+        return logP.sum(axis=0)
+
+    def scores(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+        """Log-likelihood of each individual (B,) and its gradient (K, B)."""
+        logP, P = self._probabilities(theta, fixed, data)
+        return logP.sum(axis=0), -(P * data.d[: self._K]).sum(axis=(1, 2))
+
+    def value_and_grad(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """Log-likelihood and its gradient (K,)."""
+        logP, P = self._probabilities(theta, fixed, data)
+        return weights @ logP.sum(axis=0), -jnp.tensordot(data.d[: self._K], P * weights, 3)
+
+    def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
+        logP, P = self._probabilities(theta, fixed, data)
+        d = data.d[: self._K]
+        Pd = P * d
+        u = Pd.sum(axis=1)
+        hessian = _product(u * weights, u) - _product(Pd * weights, d)
+        return weights @ logP.sum(axis=0), -u.sum(axis=1) @ weights, hessian
+
+    def _probabilities(self, theta: Any, fixed: Any, data: Data) -> tuple[Any, Any]:
+        """Log-probability of the choice (T, B) and probabilities (J, T, B); 0 where there was no situation."""
+        parameters = jnp.concatenate([theta, jnp.stack([*fixed, jnp.ones((), theta.dtype)])])
+        V = jnp.tensordot(parameters[: self._terms], data.d, 1)
+        if data.available is not None:
+            V = jnp.where(data.available != 0, V, -jnp.inf)
+        s = jnp.maximum(V.max(axis=0) - LARGEST_EXPONENT, 0.0)
+        e = jnp.exp(V - s)
+        total = e.sum(axis=0)
+        logP, P = -s - jnp.log(total), e / total
+        return (logP, P) if data.observed is None else (logP * data.observed, P * data.observed)
+
+
+def _product(a: Any, b: Any) -> Any:
+    """sum a b' over all axes but the first."""
+    return a.reshape(len(a), -1) @ b.reshape(len(b), -1).T
+
+
+def _numbered(form: LinearForm, unknowns: list[Variable]) -> dict[int, Variable]:
+    """A linear form by the numbers of parameters; what stands without one has the number after the last."""
+    terms = {k: form[p] for k, p in enumerate([*unknowns, None]) if p in form}
+    alone = terms.get(len(unknowns))
+    if alone is not None and len(terms) > 1 and _number(alone, raise_not_constant=False) == 0:
+        del terms[len(unknowns)]  # the 0 with which sum() begins
+    return terms
