@@ -25,7 +25,8 @@ from biogeme.expressions import (
     Variable,
     log,
 )
-from biogeme.models import logit, loglogit
+from biogeme.models import logit, loglogit, lognested
+from biogeme.nests import NestsForNestedLogit, OneNestForNestedLogit
 from biogeme.parameters import Parameters
 
 from benchmarks.data import Table, shape
@@ -33,14 +34,31 @@ from benchmarks.peers.worker import Estimate, serve
 
 
 def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
+    V, available = specification()
+    return estimation(table, loglogit(V, available, Variable("CHOICE")), variant)
+
+
+def bootstrap(table: Table, variant: str) -> Callable[[], Estimate]:
+    V, available = specification()
+    return estimation(table, loglogit(V, available, Variable("CHOICE")), "bootstrap", bootstrap_samples=200)
+
+
+def nested(table: Table, variant: str) -> Callable[[], Estimate]:
+    V, available = specification()
+    existing = OneNestForNestedLogit(Beta("MU", 1, 1, 10, 0), list_of_alternatives=[1, 3], name="existing")
+    nests = NestsForNestedLogit(choice_set=list(V), tuple_of_nests=(existing,))
+    return estimation(table, lognested(V, available, nests, Variable("CHOICE")), variant)
+
+
+def specification() -> tuple[dict[int, Expression], dict[int, Expression]]:
+    """Utilities and availability of Swissmetro."""
     asc_train, asc_car, b_time, b_cost = map(free, ("ASC_TRAIN", "ASC_CAR", "B_TIME", "B_COST"))
     V = {
         1: asc_train + b_time * Variable("TRAIN_TT") / 100 + b_cost * Variable("TRAIN_COST") / 100,
         2: b_time * Variable("SM_TT") / 100 + b_cost * Variable("SM_COST") / 100,
         3: asc_car + b_time * Variable("CAR_TT") / 100 + b_cost * Variable("CAR_CO") / 100,
     }
-    available = {1: Variable("TRAIN_OPEN"), 2: Variable("SM_AV"), 3: Variable("CAR_OPEN")}
-    return estimation(table, loglogit(V, available, Variable("CHOICE")), variant)
+    return V, {1: Variable("TRAIN_OPEN"), 2: Variable("SM_AV"), 3: Variable("CAR_OPEN")}
 
 
 def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Callable[[], Estimate]:
@@ -74,6 +92,10 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(table, loglogit(V, dict.fromkeys(V, 1), Variable("choice")), variant)
 
 
+def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
+    return synthetic(table, variant)
+
+
 def free(name: str) -> Beta:
     return Beta(name, 0, None, None, 0)
 
@@ -105,17 +127,18 @@ def estimation(
 
     def estimate() -> Estimate:
         model = kept or specified()  # a panel can be estimated once
-        start = {name: 0.1 if name.endswith("_S") else 0.0 for name in model.free_betas_names}
+        start = {name: 1.0 if name == "MU" else 0.1 if name.endswith("_S") else 0.0 for name in model.free_betas_names}
         model.change_init_values(start)  # an estimation leaves its estimates there
         if variant == "quick":
             results = model.quick_estimate()
             return Estimate(results.final_loglikelihood, list(results.get_beta_values().values()))
-        results = model.estimate(starting_values=start)
-        bse = np.sqrt(np.diag(results.rao_cramer_variance_covariance_matrix))
+        results = model.estimate(starting_values=start, run_bootstrap=variant == "bootstrap")
+        kind = "bootstrap" if variant == "bootstrap" else "rao_cramer"
+        bse = np.sqrt(np.diag(getattr(results, f"{kind}_variance_covariance_matrix")))
         return Estimate(results.final_loglikelihood, list(results.get_beta_values().values()), bse)
 
     return estimate
 
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)

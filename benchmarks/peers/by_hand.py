@@ -23,6 +23,68 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(as_arrays(table))
 
 
+def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
+    return estimation(as_arrays(table))
+
+
+def bootstrap(table: Table, variant: str) -> Callable[[], Estimate]:
+    """Newton's method on every sample, from the estimates of the whole."""
+    data = swissmetro_arrays(table)
+    fit, rng, n = newton(data), np.random.default_rng(0), len(data[0])
+    on_device = tuple(map(jnp.asarray, data))
+
+    @jax.jit
+    def step(theta: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def total(theta: jax.Array) -> jax.Array:
+            return weights @ logprob(theta, *on_device)
+
+        return jax.grad(total)(theta), jax.hessian(total)(theta)
+
+    def sample(theta: np.ndarray) -> np.ndarray:
+        weights = np.bincount(rng.integers(n, size=n), minlength=n).astype(float)
+        while True:
+            gradient, hessian = map(np.asarray, step(theta, weights))
+            if np.abs(gradient).max() < 1e-3:
+                return theta
+            theta = theta - np.linalg.solve(hessian, gradient)
+
+    def estimate() -> Estimate:
+        theta, llf, _, _ = fit()
+        return Estimate(llf, theta, np.std([sample(theta) for _ in range(200)], axis=0, ddof=1))
+
+    return estimate
+
+
+def nested(table: Table, variant: str) -> Callable[[], Estimate]:
+    """Train and car in a nest: BFGS with the exact gradient, then the exact Hessian."""
+    jax.config.update("jax_enable_x64", True)
+    X, available, chosen = map(jnp.asarray, swissmetro_arrays(table))
+    K, existing = X.shape[2], jnp.asarray([0, 2])
+
+    @jax.jit
+    def cost(theta: jax.Array) -> jax.Array:
+        mu = theta[K]
+        V = jnp.where(available, X @ theta[:K], -1e9)
+        within = mu * V[:, existing]
+        inclusive = jax.nn.logsumexp(within, axis=1)
+        nests = jax.nn.log_softmax(jnp.stack([V[:, 1], inclusive / mu], axis=1))
+        in_nest = nests[:, 1:] + within - inclusive[:, None]
+        logP = jnp.stack([in_nest[:, 0], nests[:, 0], in_nest[:, 1]], axis=1)
+        return -jnp.take_along_axis(logP, chosen[:, None], axis=1).sum()
+
+    value_and_grad, hessian = jax.jit(jax.value_and_grad(cost)), jax.jit(jax.hessian(cost))
+
+    def both(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = value_and_grad(theta)
+        return float(value), np.asarray(gradient)
+
+    def estimate() -> Estimate:
+        found = minimize(both, np.r_[np.zeros(K), 1.0], jac=True, method="BFGS", options={"gtol": 1e-3})
+        return Estimate(-found.fun, found.x, np.sqrt(np.diag(np.linalg.inv(hessian(found.x)))))
+
+    return estimate
+
+
 def swissmetro_mixed(table: Table, variant: str) -> Callable[[], Estimate]:
     return mixed(swissmetro_arrays(table), [2], np.arange(len(table["CHOICE"])), 500)
 
@@ -82,15 +144,17 @@ def estimation(data: Data) -> Callable[[], Estimate]:
     return estimate
 
 
+def logprob(theta: jax.Array, X: jax.Array, available: jax.Array, chosen: jax.Array) -> jax.Array:
+    """Of the choice, by observation."""
+    V = jnp.where(available, X @ theta, -jnp.inf)
+    return jnp.take_along_axis(jax.nn.log_softmax(V), chosen[:, None], axis=1)[:, 0]
+
+
 def newton(data: Data) -> Callable[[], tuple[np.ndarray, float, np.ndarray, np.ndarray]]:
     """Estimates, log-likelihood, classical and robust covariance."""
     jax.config.update("jax_enable_x64", True)
     K = data[0].shape[2]
     on_device = tuple(map(jnp.asarray, data))
-
-    def logprob(theta: jax.Array, X: jax.Array, available: jax.Array, chosen: jax.Array) -> jax.Array:
-        V = jnp.where(available, X @ theta, -jnp.inf)
-        return jnp.take_along_axis(jax.nn.log_softmax(V), chosen[:, None], axis=1)[:, 0]
 
     def total(theta: jax.Array, *data: jax.Array) -> jax.Array:
         return logprob(theta, *data).sum()
@@ -118,4 +182,4 @@ def newton(data: Data) -> Callable[[], tuple[np.ndarray, float, np.ndarray, np.n
 
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)

@@ -20,6 +20,27 @@ jax.config.update("jax_enable_x64", True)
 
 
 def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
+    return estimation(specified(table, variant))
+
+
+def nested(table: Table, variant: str) -> Callable[[], Estimate]:
+    """The parameter of the nest is lambda = 1 / mu: its error is turned into that of mu."""
+    model = specified(table, variant)
+    model.graph.new_node(parameter="LAMBDA", children=[1, 3], name="existing")
+    place, estimate = list(model.pnames).index("LAMBDA"), estimation(model, LAMBDA=1.0)
+
+    def with_mu() -> Estimate:
+        found = estimate()
+        params, bse = np.array(found.params), np.array(found.bse)
+        params[place] = 1 / params[place]
+        bse[place] *= params[place] ** 2
+        return Estimate(found.llf, params, bse)
+
+    return with_mu
+
+
+def specified(table: Table, variant: str) -> larch.Model:
+    """The logit of Swissmetro."""
     frame = pd.DataFrame(table).rename_axis(index="caseid")
     data = larch.Dataset.construct.from_idco(frame, alts={1: "train", 2: "sm", 3: "car"})
     model = larch.Model(data, compute_engine=variant or "jax")
@@ -28,7 +49,7 @@ def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
     model.utility_co[3] = P.ASC_CAR + P.B_TIME * X("CAR_TT / 100") + P.B_COST * X("CAR_CO / 100")
     model.availability_co_vars = {1: "TRAIN_OPEN", 2: "SM_AV", 3: "CAR_OPEN"}
     model.choice_co_code = "CHOICE"
-    return estimation(model)
+    return model
 
 
 def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
@@ -44,9 +65,13 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(model)
 
 
-def estimation(model: larch.Model) -> Callable[[], Estimate]:
+def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
+    return synthetic(table, variant)
+
+
+def estimation(model: larch.Model, **start: float) -> Callable[[], Estimate]:
     def estimate() -> Estimate:
-        model.pvals = np.zeros(len(model.pnames))
+        model.pvals = np.array([start.get(name, 0.0) for name in model.pnames])
         result = model.maximize_loglike(stderr=True, quiet=True)
         return Estimate(result.loglike, model.pvals, model.pstderr)
 
@@ -54,4 +79,4 @@ def estimation(model: larch.Model) -> Callable[[], Estimate]:
 
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic)
+    serve(swissmetro, nested, synthetic, many_alternatives)

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
+import numpy as np
 import pandas as pd
+from pytensor.graph.basic import Variable
 
 import pycmtensor as cmt
-from benchmarks.data import Table, shape
+from benchmarks.data import Table, as_arrays, shape
 from benchmarks.peers.worker import Estimate, serve
 from pycmtensor.coefficients import normal
 from pycmtensor.expressions import Beta
 
 
 def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
+    return estimation(cmt.MNL(*specification(table)))
+
+
+def bootstrap(table: Table, variant: str) -> Callable[[], Estimate]:
+    model, seeds = cmt.MNL(*specification(table)), count()
+
+    def estimate() -> Estimate:
+        results = cmt.estimate(model)
+        return Estimate(results.llf, results.params, results.standard_errors(cmt.Bootstrap(200, seed=next(seeds))))
+
+    return estimate
+
+
+def nested(table: Table, variant: str) -> Callable[[], Estimate]:
+    existing = cmt.Nest("existing", ["train", "car"], Beta("MU", 1.0, lb=1.0))
+    ds, V, available = specification(table)
+    return estimation(cmt.NestedLogit(ds, V, availability=available, nests=[existing, "sm"]))
+
+
+def specification(table: Table) -> tuple[cmt.Dataset, dict[str, Variable], dict[str, Variable]]:
+    """Data, utilities and availability of Swissmetro."""
     ds = cmt.Dataset(pd.DataFrame(table, copy=False), "CHOICE", {"train": 1, "sm": 2, "car": 3})
     asc_train, asc_car = Beta("ASC_TRAIN"), Beta("ASC_CAR")
     b_time, b_cost = Beta("B_TIME"), Beta("B_COST")
@@ -22,7 +46,7 @@ def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
         "sm": b_time * ds["SM_TT"] / 100 + b_cost * ds["SM_COST"] / 100,
         "car": asc_car + b_time * ds["CAR_TT"] / 100 + b_cost * ds["CAR_CO"] / 100,
     }
-    return estimation(cmt.MNL(ds, V, {"train": ds["TRAIN_OPEN"], "sm": ds["SM_AV"], "car": ds["CAR_OPEN"]}))
+    return ds, V, {"train": ds["TRAIN_OPEN"], "sm": ds["SM_AV"], "car": ds["CAR_OPEN"]}
 
 
 def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
@@ -31,6 +55,16 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     betas = [Beta(f"b{k}") for k in range(K)]
     V = {name: sum(b * ds[f"x{j}_{k}"] for k, b in enumerate(betas)) for j, name in enumerate(ds.alternatives)}
     return estimation(cmt.MNL(ds, V))
+
+
+def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
+    X, _, chosen = as_arrays(table)
+    n, J, K = X.shape
+    frame = pd.DataFrame({f"x{k}": X[:, :, k].ravel() for k in range(K)})
+    frame["situation"], frame["alternative"] = np.divmod(np.arange(n * J), J)
+    frame["chosen"] = frame["alternative"] == chosen[frame["situation"]]
+    ds = cmt.Dataset.from_long(frame, choice="chosen", alternative="alternative", situation="situation")
+    return estimation(cmt.MNL(ds, sum(Beta(f"b{k}") * ds[f"x{k}"] for k in range(K))))
 
 
 def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Callable[[], Estimate]:
@@ -70,4 +104,4 @@ def estimation(model: cmt.models.Model) -> Callable[[], Estimate]:
 
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)
