@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -122,8 +122,19 @@ class Training:
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
         parts = self._engine.parts if self._data is None else None
-        new = self._run(state, rate, first, count, self._engine.fixed, parts, self._data)
+        new = self._run(self._key, state, rate, first, count, self._engine.fixed, parts, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
+
+    def run_together(
+        self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
+    ) -> list[tuple[Any, ...]]:
+        """As `run` for several states, each with a seed and a rate of its own, in one program."""
+        parts = self._engine.parts if self._data is None else None
+        stacked = tuple(np.stack(part) for part in zip(*states, strict=True))
+        keys = jnp.stack([jax.random.key(seed) for seed in seeds])
+        by_seed = np.asarray(rates, dtype=stacked[self._theta].dtype)
+        new = self._run_together(keys, stacked, by_seed, first, count, self._engine.fixed, parts, self._data)
+        return list(zip(*(np.asarray(part) for part in jax.block_until_ready(new)), strict=True))
 
     def release(self) -> None:
         """Give back the memory of the data; nothing can be run afterwards."""
@@ -136,21 +147,38 @@ class Training:
         value, g = self._whole(theta, self._engine.fixed, *self._data)
         return float(value), np.asarray(g)
 
-    def _epochs(self, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any) -> Any:
+    def value_and_grad_together(self, thetas: Sequence[Array]) -> list[tuple[float, Array]]:
+        """As `value_and_grad` at several points, in one program unless all individuals are one batch."""
+        if self._data is None:
+            return [self._engine.value_and_grad(theta) for theta in thetas]
+        values, gradients = self._whole_together(np.stack(thetas), self._engine.fixed, *self._data)
+        return list(zip(np.asarray(values).tolist(), np.asarray(gradients), strict=True))
+
+    @cached_property
+    def _run_together(self) -> Callable[..., Any]:
+        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)))
+
+    @cached_property
+    def _whole_together(self) -> Callable[..., Any]:
+        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)))
+
+    def _epochs(
+        self, key: Any, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any
+    ) -> Any:
         whole = self.batches == 1
         if whole:
             epoch = partial(self._full_step, rate, fixed, parts)
         else:
-            epoch = partial(self._epoch, rate, fixed, *data)
+            epoch = partial(self._epoch, key, rate, fixed, *data)
         return jax.lax.fori_loop(first, first + count, epoch, state)
 
     def _full_step(self, rate: Any, fixed: Any, parts: Any, number: Any, state: Any) -> Any:
         g = sum(self._program.summed_gradient(state[self._theta], fixed, *part)[0][1] for part in parts)
         return self._moved(state, -g / self.n_individuals, rate)
 
-    def _epoch(self, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
+    def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = self.n_individuals, self.batch_size, self.batches
-        order = shuffled(jax.random.fold_in(self._key, number), n)
+        order = shuffled(jax.random.fold_in(key, number), n)
         order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
         present = (np.arange(batches * size) < n).reshape(batches, size)
 

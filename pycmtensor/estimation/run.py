@@ -20,7 +20,7 @@ from pycmtensor.schedules import ReduceOnPlateau
 if TYPE_CHECKING:
     from pycmtensor.estimation.stochastic import Stochastic
 
-__all__ = ["Run", "relative_gradient"]
+__all__ = ["Run", "relative_gradient", "training_of"]
 
 Array = NDArray[np.floating]
 
@@ -36,6 +36,12 @@ def relative_gradient(g: Array, theta: Array, llf: float) -> float:
     return float(np.max(np.abs(g) * np.maximum(1, np.abs(theta)))) / max(1.0, abs(llf))
 
 
+def training_of(engine: LocalEngine, method: Stochastic) -> Training:
+    """The epochs of a method on the data of an engine."""
+    schedule = None if isinstance(method.schedule, ReduceOnPlateau) else method.schedule
+    return Training(engine, method.optimizer, schedule, method.batch_size, method.seed)
+
+
 class Run:
     """The state of a run, which a checkpoint holds and from which it goes on to the same bits.
 
@@ -45,6 +51,7 @@ class Run:
         bounds: Lower and upper bounds, (K,) each.
         method: The settings.
         validation: The likelihood on the data to validate with.
+        training: What computes the epochs of several runs, which then see their starts together; None makes one.
     """
 
     def __init__(
@@ -54,14 +61,14 @@ class Run:
         bounds: tuple[Array, Array],
         method: Stochastic,
         validation: LocalEngine | None,
+        training: Training | None = None,
     ) -> None:
         self.engine, self.validation, self.method, (self.lb, self.ub) = engine, validation, method, bounds
         self.began = perf_counter()
-        schedule = method.schedule
         self.plateau: ReduceOnPlateau | None = None
-        if isinstance(schedule, ReduceOnPlateau):  # it changes as it observes: the run has its own
-            self.plateau, schedule = copy.deepcopy(schedule), None
-        self.training = Training(engine, method.optimizer, schedule, method.batch_size, method.seed)
+        if isinstance(method.schedule, ReduceOnPlateau):  # it changes as it observes: the run has its own
+            self.plateau = copy.deepcopy(method.schedule)
+        self.training = training or training_of(engine, method)
         self.rate = float(self.plateau.lr.get_value()) if self.plateau else method.rate
         self.state = self.training.start(start)
         self.epoch, self.per_call = 0, 1
@@ -69,27 +76,47 @@ class Run:
         self.path: list[Epoch] = []
         self.best, self.best_theta = Epoch(0, -np.inf, np.inf), start
         self.file = None if method.checkpoint is None else Path(method.checkpoint)
-        if self.file is None or not self._resumed(self.file):
+        if training is None and (self.file is None or not self._resumed(self.file)):
             self.evaluate()
 
     def advance(self) -> None:
         """Some epochs, at most to the next evaluation."""
-        stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
-        count = min(self.per_call, stop - self.epoch)
-        began = perf_counter()
-        self.state = self.training.run(self.state, self.epoch, count, self.rate)
-        seconds = perf_counter() - began
-        self.epoch += count
-        self.per_call = self.per_call * 2 if seconds < SECONDS_PER_CALL / 2 else max(1, self.per_call // 2)
-        if self.epoch == stop:
+        count, began = self.count, perf_counter()
+        self.reach(self.training.run(self.state, self.epoch, count, self.rate), count, perf_counter() - began)
+        if self.is_due:
             self.evaluate()
         if self.file is not None:
             save_checkpoint(self.file, self._identity(), self._arrays())
 
+    @property
+    def count(self) -> int:
+        """How many epochs come next: about half a second of them, at most to the next evaluation."""
+        stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
+        return min(self.per_call, stop - self.epoch)
+
+    def reach(self, state: tuple[Any, ...], count: int, seconds: float) -> None:
+        """Take over the state after ``count`` epochs, which took so long."""
+        self.state = state
+        self.epoch += count
+        self.per_call = self.per_call * 2 if seconds < SECONDS_PER_CALL / 2 else max(1, self.per_call // 2)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the point is to be evaluated."""
+        return self.epoch % self.every == 0 or self.epoch == self.method.epochs
+
+    @property
+    def theta(self) -> Array:
+        """The point (K,)."""
+        return self.training.theta(self.state)
+
     def evaluate(self) -> None:
         """Log-likelihood and gradient of the whole sample, and of the validation; remembers the best point."""
-        theta = self.training.theta(self.state)
-        llf, g = self.training.value_and_grad(theta)
+        self.see(*self.training.value_and_grad(self.theta))
+
+    def see(self, llf: float, g: Array) -> None:
+        """Take note of log-likelihood and gradient of the whole sample, and of the validation."""
+        theta = self.theta
         g = np.where(self.held(theta, g), 0.0, g)
         validated = self.validation.value(theta) if self.validation else np.nan
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))

@@ -22,7 +22,7 @@ from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import networks_in
 from pycmtensor.optimizers import Optimizer
 
-__all__ = ["Stochastic", "train"]
+__all__ = ["Stochastic", "check_batch", "check_start", "reported", "train"]
 
 Array = NDArray[np.floating]
 
@@ -133,15 +133,10 @@ def train(
         OptimizerError: The batch is larger than the data, or the log-likelihood is not finite at the start.
         CheckpointError: The checkpoint is damaged or belongs to another run.
     """
-    if method.batch_size is not None and method.batch_size > engine.n_individuals:
-        raise OptimizerError(
-            f"batch_size={method.batch_size:,} is more than the {engine.n_individuals:,} individuals of the data. "
-            "Choose a smaller one, or None for all of them at once."
-        )
+    check_batch(engine, method)
     ending = Ending.STOPPED
     run = Run(engine, start, bounds, method, validation)
-    if not np.isfinite(run.best.llf):
-        raise OptimizerError("The log-likelihood is not finite at the start values. Choose values nearer to 0.")
+    check_start(run)
     with EpochBar(method.epochs, progress) as bar:
         try:
             while not run.why_stop():
@@ -153,12 +148,27 @@ def train(
     if run.path[-1].epoch != run.epoch:
         run.evaluate()
     run.training.release()  # its copy of the data makes room for the derivatives
-    return _reported(engine, run, bounds, why, ending)
+    return reported(run, why, ending)
 
 
-def _reported(engine: LocalEngine, run: Run, bounds: tuple[Array, Array], why: str, ending: Ending) -> Optimum:
-    """The best point of a run, and what it is worth."""
-    theta = run.best_theta
+def check_batch(engine: LocalEngine, method: Stochastic) -> None:
+    """Raise an `OptimizerError` when a batch is larger than the data."""
+    if method.batch_size is not None and method.batch_size > engine.n_individuals:
+        raise OptimizerError(
+            f"batch_size={method.batch_size:,} is more than the {engine.n_individuals:,} individuals of the data. "
+            "Choose a smaller one, or None for all of them at once."
+        )
+
+
+def check_start(run: Run) -> None:
+    """Raise an `OptimizerError` when the log-likelihood is not finite where a run begins."""
+    if not np.isfinite(run.best.llf):
+        raise OptimizerError("The log-likelihood is not finite at the start values. Choose values nearer to 0.")
+
+
+def reported(run: Run, why: str, ending: Ending) -> Optimum:
+    """The best point of a run that ended, and what it is worth."""
+    engine, bounds, theta = run.engine, (run.lb, run.ub), run.best_theta
     best = "best in validation" if run.validation else "the best seen"
     if networks_in(engine.labels):
         why = f"{why} Reported is epoch {run.best.epoch}, {best}, which is no maximum of the likelihood."
