@@ -13,6 +13,7 @@ from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError
+from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.results import Results, estimate, start_of
 
@@ -125,7 +126,8 @@ def _is_alike(one: Model, other: Model) -> bool:
 
 
 def _unknowns(model: Model) -> tuple[list[Any], list[Variable]]:
-    """What is known of the parameters and draws of a model, and their symbols; columns are those of the data set."""
+    """What is known of parameters, draws and dropout of a model, and symbols; columns are those of the data set."""
     parameters = [(p.name, p.shape, p.lb, p.ub, p.get_value().tolist() if p.status else None) for p in model.params]
     draws = [(d.name, d.distribution, d.within) for d in model.draws]
-    return [parameters, draws], [*(p() for p in model.params), *(d() for d in model.draws)]
+    dropout = [x.tag.dropout for x in dropped_in(model.cost)]
+    return [parameters, draws, dropout], [*(p() for p in model.params), *(d() for d in model.draws)]

@@ -13,8 +13,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pycmtensor.draws import mixed_bits
+from pycmtensor.engine.dropout import Dropout
 from pycmtensor.engine.local import LocalEngine
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.penalty import Penalty
 from pycmtensor.engine.protocol import Array
 from pycmtensor.engine.xla import compile_with_xla
 from pycmtensor.optimizers import Optimizer, Packed
@@ -65,7 +67,7 @@ def _added(x: Any, h: Any, m: int) -> Any:
 
 
 class Training:
-    """Epochs of an optimizer on a model's mean negative log-likelihood per individual.
+    """Epochs of an optimizer on a model's mean negative log-likelihood per individual, and a penalty.
 
     The free parameters are one vector theta, so that a step costs the same however many names they have. Every
     epoch visits each individual once, in an order drawn from the seed and the number of the epoch; the last batch
@@ -77,7 +79,12 @@ class Training:
             parameters.
         schedule: Learning rates as a function of the number of steps; None when each call of `run` gives the rate.
         batch_size: Individuals per step; None for all.
-        seed: Seed of the order of the individuals.
+        seed: Seed of the order of the individuals and of the units of networks that are left out.
+        penalty: What is added to the cost; None for nothing.
+
+    Attributes:
+        dropout: The units of networks that are left out at random.
+        penalty: As it was given.
     """
 
     def __init__(
@@ -87,12 +94,15 @@ class Training:
         schedule: Callable[[Any], Any] | None,
         batch_size: int | None,
         seed: int,
+        penalty: Penalty | None = None,
     ) -> None:
         self._engine, self._program = engine, engine.program
         self.n_individuals = engine.n_individuals
         self.batch_size = batch_size or self.n_individuals
         self.batches = -(-self.n_individuals // self.batch_size)
-        self._key = jax.random.key(seed)
+        self._key, self.penalty = jax.random.key(seed), penalty
+        self.dropout = Dropout(self._program)
+        self._at_once = self.batches == 1 and not self.dropout.rates
         packed = Packed(self._program.free)
         g = pt.vector("gradient", dtype=packed().dtype)
         self.optimizer = make_optimizer([packed])
@@ -105,7 +115,7 @@ class Training:
         self._theta = shared.index(packed())
         averages = [i for i, name in enumerate(self.names) if name == f"{packed.name}.average"]
         self._reported = averages[0] if averages else self._theta
-        self._data = None if self.batches == 1 else engine.by_individual()
+        self._data = None if self._at_once else engine.by_individual()
         self._run = compile_with_xla(self._epochs)
         self._whole = compile_with_xla(self._sample)
 
@@ -165,8 +175,7 @@ class Training:
     def _epochs(
         self, key: Any, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any
     ) -> Any:
-        whole = self.batches == 1
-        if whole:
+        if self._at_once:
             epoch = partial(self._full_step, rate, fixed, parts)
         else:
             epoch = partial(self._epoch, key, rate, fixed, *data)
@@ -178,17 +187,19 @@ class Training:
 
     def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = self.n_individuals, self.batch_size, self.batches
-        order = shuffled(jax.random.fold_in(key, number), n)
+        key = jax.random.fold_in(key, number)
+        order = shuffled(key, n)
         order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
         present = (np.arange(batches * size) < n).reshape(batches, size)
 
         def step(state: Any, batch: Any) -> Any:
-            individuals, is_present = batch
+            place, individuals, is_present = batch
             w, columns = self._taken(weights, rows, individuals, is_present)
-            g = jax.grad(self._program.likelihood.loglike)(state[self._theta], fixed, w, columns)
+            loglike = partial(self.dropout.loglike, jax.random.fold_in(key, place))
+            g = jax.grad(loglike)(state[self._theta], fixed, w, columns)
             return self._moved(state, -g / is_present.sum(), rate), None
 
-        return jax.lax.scan(step, state, (order, present))[0]
+        return jax.lax.scan(step, state, (np.arange(batches), order, present))[0]
 
     def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
         size, n = self._engine.block, self.n_individuals
@@ -203,6 +214,8 @@ class Training:
         return jax.lax.scan(step, zero, np.arange(0, n, size))[0]
 
     def _moved(self, state: Any, g: Any, rate: Any) -> Any:
+        if self.penalty is not None:
+            g = g + self.penalty.gradient(state[self._theta])
         new = self._rule(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 

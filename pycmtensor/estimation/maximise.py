@@ -186,11 +186,13 @@ def _check_arguments(model: Model, data: Dataset | None, method: str | Stochasti
     if not isinstance(method, Stochastic) and method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
-    if isinstance(method, Stochastic) and method.polish and method.validation and not networks_in(model.labels):
-        raise OptimizerError(
-            "Stochastic: polish=True goes to the maximum of the likelihood, validation stops before it; choose one of "
-            "them. (In a model with networks, polish=True leaves these as they are.)"
-        )
+    if isinstance(method, Stochastic) and method.polish and not networks_in(model.labels):
+        for option, does in (("validation", "stops before it"), ("l1", "leads away"), ("l2", "leads away")):
+            if getattr(method, option):
+                raise OptimizerError(
+                    f"Stochastic: polish=True goes to the maximum of the likelihood, {option} {does}; choose one of "
+                    "them. (In a model with networks, polish=True leaves these as they are.)"
+                )
     if not model.free:
         raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine import LocalEngine, Penalty, Training
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Epoch
@@ -39,7 +39,8 @@ def relative_gradient(g: Array, theta: Array, llf: float) -> float:
 def training_of(engine: LocalEngine, method: Stochastic) -> Training:
     """The epochs of a method on the data of an engine."""
     schedule = None if isinstance(method.schedule, ReduceOnPlateau) else method.schedule
-    return Training(engine, method.optimizer, schedule, method.batch_size, method.seed)
+    penalty = Penalty.of(engine.program.free, method.l1, method.l2) if method.l1 or method.l2 else None
+    return Training(engine, method.optimizer, schedule, method.batch_size, method.seed, penalty)
 
 
 class Run:
@@ -74,7 +75,7 @@ class Run:
         self.epoch, self.per_call = 0, 1
         self.every = 1 if validation else max(1, method.epochs // EVALUATIONS)
         self.path: list[Epoch] = []
-        self.best, self.best_theta = Epoch(0, -np.inf, np.inf), start
+        self.best, self.best_theta, self.best_score = Epoch(0, -np.inf, np.inf), start, -np.inf
         self.file = None if method.checkpoint is None else Path(method.checkpoint)
         if training is None and (self.file is None or not self._resumed(self.file)):
             self.evaluate()
@@ -120,11 +121,14 @@ class Run:
         g = np.where(self.held(theta, g), 0.0, g)
         validated = self.validation.value(theta) if self.validation else np.nan
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))
-        self.relative_gradient = relative_gradient(g, theta, llf)
-        if self._score(self.path[-1]) >= self._score(self.best) - ROUNDING * abs(llf):
-            self.best, self.best_theta = self.path[-1], theta
+        penalty = self.training.penalty
+        slope = g if penalty is None else g - self.engine.n_individuals * np.asarray(penalty.gradient(theta))
+        self.relative_gradient = relative_gradient(slope, theta, llf)
+        score = self._score(self.path[-1], theta)
+        if score >= self.best_score - ROUNDING * abs(llf):
+            self.best, self.best_theta, self.best_score = self.path[-1], theta, score
         if self.plateau and self.epoch:
-            self.rate = self.plateau.observe(-self._score(self.path[-1]))
+            self.rate = self.plateau.observe(-score)
 
     def held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
         """Which parameters are on a bound that the log-likelihood pushes against."""
@@ -136,7 +140,8 @@ class Run:
         if not (np.isfinite(last.llf) and np.isfinite(last.gradient)):
             return f"the log-likelihood was no longer finite at epoch {last.epoch}: lower the learning rate."
         if last == self.best and self.relative_gradient <= self.method.tolerance:
-            return f"the gradient of the whole sample vanished at epoch {last.epoch}."
+            of = "the whole sample" if self.training.penalty is None else "the whole sample less that of the penalty"
+            return f"the gradient of {of} vanished at epoch {last.epoch}."
         if patience is not None and self.epoch - self.best.epoch >= patience:
             return f"the validation did not improve for {patience} epochs."
         if self.epoch >= self.method.epochs:
@@ -148,9 +153,12 @@ class Run:
             return f"the time limit of {self.method.time_limit:g} s was reached after epoch {self.epoch}."
         return ""
 
-    def _score(self, epoch: Epoch) -> float:
-        """What a point is judged by: the log-likelihood of the validation, or of the sample."""
-        return epoch.validation if self.validation and np.isfinite(epoch.llf) else epoch.llf
+    def _score(self, epoch: Epoch, theta: Array) -> float:
+        """What a point is judged by: the log-likelihood of the validation, or that of the sample less the penalty."""
+        if self.validation and np.isfinite(epoch.llf):
+            return epoch.validation
+        penalty = self.training.penalty
+        return epoch.llf - (self.engine.n_individuals * penalty.value(theta) if penalty else 0.0)
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 
@@ -166,6 +174,8 @@ class Run:
             "rate": f"{self.method.rate!r} {_text(self.method.schedule)}",
             "batch_size": str(self.training.batch_size),
             "seed": str(self.method.seed),
+            "penalty": f"l1={self.method.l1!r}, l2={self.method.l2!r}",
+            "dropout": str(self.training.dropout.rates),
         }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -187,6 +197,7 @@ class Run:
         self.path = [Epoch(int(row[0]), *map(float, row[1:])) for row in arrays["path"]]
         best, self.epoch = map(int, arrays["best"])
         self.best, self.best_theta = self.path[best], arrays["best_theta"]
+        self.best_score = self._score(self.best, self.best_theta)
         self.relative_gradient = float(arrays["relative_gradient"])
         if self.plateau:
             p = self.plateau

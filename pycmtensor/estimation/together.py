@@ -13,7 +13,7 @@ from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation.fit import Ending, Optimum
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, training_of
-from pycmtensor.estimation.stochastic import Stochastic, check_batch, check_start, reported
+from pycmtensor.estimation.stochastic import Stochastic, check_start, check_training, reported
 
 __all__ = ["train_together"]
 
@@ -46,7 +46,7 @@ def train_together(
     Raises:
         OptimizerError: As `train`.
     """
-    check_batch(engine, method)
+    check_training(engine, method)
     training = training_of(engine, method)
     runs = [
         Run(engine, start, bounds, replace(method, seed=seed), validation, training) for seed, start in starts.items()

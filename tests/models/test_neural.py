@@ -222,7 +222,7 @@ def test_seeds_in_one_program_are_runs_of_their_own() -> None:
     b = cmt.Beta("b", 0.7)
 
     def make(seed: int) -> Model:
-        r = cmt.Network("r", [train["z"]], ["alt0"], data=train, hidden=4, seed=seed)
+        r = cmt.Network("r", [train["z"]], ["alt0"], data=train, hidden=4, dropout=0.2, seed=seed)
         return cmt.LMNL(train, {f"alt{j}": b * train[f"x{j}"] for j in range(3)}, network=r)
 
     method = cmt.Stochastic(Adam, lr=0.05, batch_size=10, epochs=30, validation=validation, patience=2, polish=True)
