@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from examples import swissmetro_mnl
-from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine import LocalEngine
 from pycmtensor.exceptions import ModelError, OptimizerError, PyCMTensorError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD, Adam, AdamW
@@ -128,6 +127,54 @@ def test_utility_networks_hold_their_own_columns_only() -> None:
     assert engine.value(theta) == pytest.approx(log_choice(np.stack(h, axis=1), np.ones((40, 3)), y), rel=1e-12)
 
 
+# ---- consumer surplus -----------------------------------------------------------------------------------------
+
+
+def expected_maximum(model: Model, raised: int | None = None, by: float = 0.0) -> NDArray[Any]:
+    """Expected maximum utility at the parameters' values (N,), with one of the utilities raised."""
+    V = [V_j + by * (j == raised) for j, V_j in enumerate(model.utilities.values())]
+    return model.dataset.evaluate(model.expected_maximum_utility(V))[0, :, 0]
+
+
+@pytest.mark.parametrize("make", [lmnl, lmnl_of_two, taste_net])
+def test_expected_maximum_utility_is_that_of_the_logit_where_networks_are_zero(make: Callable[[], Model]) -> None:
+    np.testing.assert_allclose(expected_maximum(make()), expected_maximum(swissmetro_mnl.model), rtol=1e-12)
+
+
+def test_probabilities_are_derivatives_of_expected_maximum_utility() -> None:
+    model, rng, h = taste_net(), np.random.default_rng(1), 1e-5
+    for parameter in model.free:
+        if "." in parameter.name:
+            parameter.set_value(rng.normal(size=parameter.shape) / 10)
+    P = LocalEngine(model).probabilities(np.concatenate([p.get_value().ravel() for p in model.free]))[:, 0]
+    for j in range(3):
+        slope = (expected_maximum(model, j, h) - expected_maximum(model, j, -h)) / (2 * h)
+        np.testing.assert_allclose(slope, P[j], atol=1e-9)
+
+
+def test_the_residual_logit_has_no_surplus_as_cross_effects_differ() -> None:
+    """dP_i / dV_j is dP_j / dV_i in random utility models; V_j moves with its own column x_j only."""
+    ds, utilities, X, *_ = three(5)
+    theta, h = np.concatenate([[0.7], np.random.default_rng(6).normal(size=18)]), 1e-5
+    model = cmt.ResLogit(ds, utilities, layers=2)
+
+    def slopes(theta: NDArray[Any]) -> NDArray[Any]:
+        ends = [
+            [LocalEngine(model, ds.with_columns({f"x{j}": X[:, j] + e / 0.7})).probabilities(theta) for e in (h, -h)]
+            for j in range(3)
+        ]
+        return np.stack([(up - down)[:, 0] / (2 * h) for up, down in ends])
+
+    found, of_logit = slopes(theta), slopes(np.concatenate([[0.7], np.zeros(18)]))
+    assert np.abs(found - found.swapaxes(0, 1)).max() > 0.1
+    np.testing.assert_allclose(of_logit, of_logit.swapaxes(0, 1), atol=1e-9)
+    results = cmt.estimate(model, method=cmt.Stochastic(SGD, lr=0.01, epochs=1))
+    fares = {"x0": lambda x: x - 1}
+    assert cmt.scenario(results, None, fares).surplus is None
+    with pytest.raises(ModelError, match="residual logit has no expected maximum utility"):
+        cmt.scenario(results, None, fares, cost="-b")
+
+
 # ---- training -------------------------------------------------------------------------------------------------
 
 
@@ -213,100 +260,6 @@ def test_cross_effects_are_the_residual_matrices() -> None:
         results.cross_effects(3)
     with pytest.raises(PyCMTensorError, match="Multinomial logit has no residual layers"):
         cmt.estimate(cmt.MNL(ds, utilities)).cross_effects(1)
-
-
-def test_seeds_in_one_program_are_runs_of_their_own() -> None:
-    """Three seeds end after different epochs, by patience, with the numbers of separate runs."""
-    ds, *_ = three(11)
-    train, validation = ds.split(0.7, seed=1)
-    b = cmt.Beta("b", 0.7)
-
-    def make(seed: int) -> Model:
-        r = cmt.Network("r", [train["z"]], ["alt0"], data=train, hidden=4, dropout=0.2, seed=seed)
-        return cmt.LMNL(train, {f"alt{j}": b * train[f"x{j}"] for j in range(3)}, network=r)
-
-    method = cmt.Stochastic(Adam, lr=0.05, batch_size=10, epochs=30, validation=validation, patience=2, polish=True)
-    runs = cmt.estimate_seeds(make, validation, method, seeds=[3, 4, 6])
-    assert runs.together
-    alone = {seed: cmt.estimate(make(seed), method=replace(method, seed=seed)) for seed in runs.results}
-    for seed, own in alone.items():
-        found = runs.results[seed]
-        np.testing.assert_allclose(found.params, own.params, rtol=1e-10)
-        np.testing.assert_allclose(found.bse, own.bse, rtol=1e-8)
-        np.testing.assert_allclose(found.history, own.history, rtol=1e-10)
-        assert found.outcome == own.outcome
-    assert len({len(own.history) for own in alone.values()}) > 1
-    table = cmt.compare_held_out({str(seed): own for seed, own in alone.items()}, validation)
-    np.testing.assert_allclose(runs.table, table, rtol=1e-10)
-    figures = runs.spread_of(lambda results: results.params[["b"]])
-    assert figures.loc["b", "std"] == pytest.approx(np.std([own.params["b"] for own in alone.values()], ddof=1))
-
-
-def test_seeds_whose_models_or_data_differ_are_trained_one_after_the_other() -> None:
-    ds, utilities, *_ = three(11)
-    seen: list[int] = []
-
-    def make(seed: int) -> Model:
-        seen.append(seed)
-        r = cmt.Network("r", [ds["z"]], ["alt0"], data=ds, hidden=2, seed=seed, activation="relu" if seed else "tanh")
-        return cmt.LMNL(ds, utilities, network=r)
-
-    method = cmt.Stochastic(Adam, lr=0.05, batch_size=20, epochs=3)
-    runs = cmt.estimate_seeds(make, ds, method, seeds=[0, 5])
-    assert not runs.together
-    assert seen == [0, 5]
-    own = [results.llf / ds.nobs for results in runs.results.values()]
-    np.testing.assert_allclose(runs.table["log-likelihood per choice"], own, rtol=1e-12)
-    assert own[0] != own[1]
-    assert runs.spread.loc["std", "log-likelihood per choice"] == pytest.approx(abs(own[0] - own[1]) / np.sqrt(2))
-    shared = cmt.Stochastic(SGD, lr=0.05, epochs=2, validation=0.2)
-    of_shares = cmt.estimate_seeds(lambda seed: cmt.MNL(ds, utilities), ds, shared, seeds=2)
-    assert not of_shares.together
-    for one in of_shares.results.values():
-        assert one.nobs == 32
-    with pytest.raises(OptimizerError, match="a spread needs two different seeds"):
-        cmt.estimate_seeds(make, ds, method, seeds=[3])
-    with pytest.raises(OptimizerError, match=r"takes a Stochastic"):
-        cmt.estimate_seeds(make, ds, "newton")  # type: ignore[arg-type]
-
-
-def test_interrupted_seeds_report_their_best_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    ds, utilities, *_ = three(11)
-    run_together, calls = Training.run_together, []
-
-    def interrupted(self: Training, *args: Any) -> Any:
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return run_together(self, *args)
-
-    monkeypatch.setattr(Training, "run_together", interrupted)
-    method = cmt.Stochastic(SGD, lr=1e-3, batch_size=20, epochs=500)
-    runs = cmt.estimate_seeds(lambda seed: cmt.MNL(ds, utilities), ds, method, seeds=2)
-    for results in runs.results.values():
-        last = results.history.epoch.iloc[-1]  # how many epochs a call makes depends on the machine
-        assert 0 < last < 500
-        assert f"interrupted after epoch {last}." in results.outcome.reason
-        assert results.llf == pytest.approx(results.history.llf.max(), rel=1e-12)
-
-
-@pytest.mark.parametrize("difference", ["value", "bound", "name", "data", "draws"])
-def test_models_that_differ_in_more_than_start_values_are_not_alike(difference: str) -> None:
-    from pycmtensor.coefficients import normal
-    from pycmtensor.seeds import _is_alike
-
-    ds, *_ = three(11)
-
-    def make(other: str = "") -> Model:
-        own = ds.take(np.arange(40)) if other == "data" else ds
-        fixed = cmt.Beta("fixed", 2.0 if other == "value" else 1.0, status=1)
-        sd = cmt.Beta("sd", 0.5 if other else 1.0, lb=0.0 if other == "bound" else None)
-        taste = normal("c" if other == "name" else "b", cmt.Beta("mean"), sd)
-        V = {"alt0": taste * own["x0"], "alt1": fixed * own["x1"], "alt2": 0}
-        return cmt.MixedLogit(own, V, draws=5 if other == "draws" else 4)
-
-    assert _is_alike(make(), make("start"))
-    assert not _is_alike(make(), make(difference))
 
 
 def test_held_out_measures_are_those_by_hand() -> None:
