@@ -81,6 +81,7 @@ class Network:
 
     Raises:
         ModelError: An input is no expression of columns or does not vary, a name is unknown, or an option is not one.
+        OptimizerError: A size or a probability is outside its range.
 
     References:
         Goodfellow, Bengio & Courville (2016), Deep Learning, chapter 6; He et al. (2016), arXiv:1512.03385, for
@@ -118,7 +119,8 @@ class Network:
         self.name, self.data = name, data
         self.hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self._check(inputs, outputs, activation)
-        in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)")
+        if in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)") and not self.hidden:
+            raise ModelError(f"Network '{name}': dropout is of hidden layers, of which there are none. Leave it out.")
         names = [ONE_OUTPUT] if isinstance(outputs, int) else list(outputs)
         signs = (
             dict.fromkeys(names, output) if isinstance(output, str) else {n: output.get(n, "identity") for n in names}

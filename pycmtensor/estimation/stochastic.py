@@ -45,7 +45,8 @@ class Stochastic:
         epochs: Passes over the individuals.
         schedule: Learning rates instead of ``lr``: one of `pycmtensor.schedules`, or a function of the number of
             steps. A `ReduceOnPlateau` observes the negative log-likelihood, of the validation data if there are any.
-        seed: Seed of the order of the individuals; the same seed gives the same estimates on the same machine.
+        seed: Seed of the order of the individuals and of what a `Network` with dropout leaves out; the same seed gives
+            the same estimates on the same machine.
         validation: Data to validate on, or the share of individuals to set aside for it, in (0, 1).
         patience: Stop when the validation has not improved for this many epochs.
         tolerance: Stop when the gradient of the whole sample is this small: the largest

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine, Training
 from pycmtensor.engine.training import shuffled
-from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import SGD, Adam
 
 N, P = 30, 0.4
@@ -140,8 +139,3 @@ def test_draws_and_panels_have_masks_too() -> None:
     sign = np.where(ds.chosen_alternatives == 0, 1, -1)[..., None]
     logL = (-np.log1p(np.exp(-sign * V)) * ds.array(ds.observed)).sum(axis=0)
     assert float(masked) == pytest.approx(np.log(np.exp(logL).mean(axis=1)).sum(), rel=1e-8)  # draws: 1e-9
-
-
-def test_a_probability_outside_its_range_is_an_error(data: cmt.Dataset) -> None:
-    with pytest.raises(OptimizerError, match=r"Network 'n': dropout must be a finite number in \[0, 1\), found 1"):
-        network(data, 1.0)
