@@ -145,7 +145,7 @@ class Run:
         if patience is not None and self.epoch - self.best.epoch >= patience:
             return f"the validation did not improve for {patience} epochs."
         if self.epoch >= self.method.epochs:
-            fell = last.llf < self.path[0].llf
+            fell = last.llf < self.path[0].llf and self.training.penalty is None  # which may well lower it
             return f"all {self.method.epochs} epochs were run" + (
                 f" and the log-likelihood fell to {last.llf:.6g}: lower the learning rate." if fell else "."
             )
@@ -158,7 +158,7 @@ class Run:
         if self.validation and np.isfinite(epoch.llf):
             return epoch.validation
         penalty = self.training.penalty
-        return epoch.llf - (self.engine.n_individuals * penalty.value(theta) if penalty else 0.0)
+        return epoch.llf - (0.0 if penalty is None else self.engine.n_individuals * penalty.value(theta))
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 

@@ -44,6 +44,11 @@ def test_training_ends_where_the_likelihood_and_the_penalty_balance(
     assert not results.outcome.converged
 
 
+def test_a_likelihood_that_a_penalty_lowers_is_no_fault_of_the_rate(shares: cmt.MNL) -> None:
+    results = cmt.estimate(shares, method=cmt.Stochastic(SGD, lr=1.0, epochs=5, tolerance=0, l2=0.2))
+    assert results.outcome.reason.startswith("all 5 epochs were run. Reported is epoch 5")
+
+
 def test_l2_is_weight_decay_where_that_is_not_decoupled(shares: cmt.MNL) -> None:
     """Gradients after seven epochs, which tell where a run is; the point with the best score may be another."""
 
