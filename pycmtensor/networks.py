@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.checks import whole
+from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Bias, Parameter, Weight
@@ -68,6 +68,9 @@ class Network:
         standardise: Whether inputs are standardised; embeddings never are.
         residual: Whether a hidden layer adds its input to its output where both have one size.
         layer_norm: Whether features are normalised before each activation.
+        dropout: Probability, in [0, 1), that a unit of a hidden layer is left out of a step of `Stochastic`; the others
+            count 1 / (1 - dropout) times, so that what a layer passes on is the same on average. Whatever is computed
+            otherwise, such as log-likelihoods, predictions and standard errors, is of the whole network.
         initialiser: Start values of hidden layers, as ``init_type`` of `Weight`.
         seed: Of the start values.
 
@@ -78,10 +81,12 @@ class Network:
 
     Raises:
         ModelError: An input is no expression of columns or does not vary, a name is unknown, or an option is not one.
+        OptimizerError: A size or a probability is outside its range.
 
     References:
         Goodfellow, Bengio & Courville (2016), Deep Learning, chapter 6; He et al. (2016), arXiv:1512.03385, for
-        ``residual``.
+        ``residual``; Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting, JMLR
+        15:1929-1958.
 
     Examples:
         >>> import pandas as pd, pycmtensor as cmt
@@ -107,12 +112,15 @@ class Network:
         standardise: bool = True,
         residual: bool = False,
         layer_norm: bool = False,
+        dropout: float = 0.0,
         initialiser: str = "he_normal",
         seed: int = 0,
     ) -> None:
         self.name, self.data = name, data
         self.hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self._check(inputs, outputs, activation)
+        if in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)") and not self.hidden:
+            raise ModelError(f"Network '{name}': dropout is of hidden layers, of which there are none. Leave it out.")
         names = [ONE_OUTPUT] if isinstance(outputs, int) else list(outputs)
         signs = (
             dict.fromkeys(names, output) if isinstance(output, str) else {n: output.get(n, "identity") for n in names}
@@ -130,6 +138,7 @@ class Network:
                 scale = Weight(f"{name}.scale{layer}", width, value=np.ones(width))
                 z = layers.layer_norm(z, *self._kept(scale, Bias(f"{name}.shift{layer}", width)))
             z = ACTIVATIONS[activation](z)
+            z = layers.dropped_in_training(z, dropout) if dropout else z
             x, size = (z + x if residual and size == width else z), width
         y = dense(x, *self._weights(len(self.hidden) + 1, size, len(names), "zeros"))
         self.outputs = {n: SIGNS[signs[n]](y[..., k : k + 1]) for k, n in enumerate(names)}

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pytensor.graph.basic import Variable
 
-__all__ = ["Results", "estimate"]
+__all__ = ["Results", "estimate", "start_of"]
 
 Array = NDArray[np.floating]
 
@@ -118,14 +118,21 @@ def estimate(
         >>> results.outcome.converged
         True
     """
-    if isinstance(start, Results):
-        free = {label for parameter in model.free for label in parameter.labels()}
-        start = {label: value for label, value in start._by_name().items() if label in free}
-    options = Options(start, starts, constraints, progress, max_iterations, block)
+    options = Options(start_of(model, start), starts, constraints, progress, max_iterations, block)
     fit, engine = maximise(model, data, method, options)
     if not fit.outcome.converged and not isinstance(method, Stochastic):
         warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=2)
     return Results(fit, engine)
+
+
+def start_of(
+    model: Model, start: Mapping[str, float] | pd.Series | Results | None
+) -> Mapping[str, float] | pd.Series | None:
+    """Start values by name: of results those that the model has."""
+    if not isinstance(start, Results):
+        return start
+    free = {label for parameter in model.free for label in parameter.labels()}
+    return {label: value for label, value in start._by_name().items() if label in free}
 
 
 class Results(Answers, Output):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytensor.graph.basic import Variable, equal_computations
+
 from pycmtensor.analysis import compare_held_out
 from pycmtensor.checks import whole
-from pycmtensor.estimation import Stochastic
+from pycmtensor.dataset import Dataset
+from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError
-from pycmtensor.models import Model
-from pycmtensor.results import Results, estimate
+from pycmtensor.kernels.layers import dropped_in
+from pycmtensor.models import LatentClass, Model
+from pycmtensor.results import Results, estimate, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,15 +30,33 @@ class SeedRuns:
     Attributes:
         results: Seed -> results.
         table: One row per seed, as `compare_held_out` gives it.
+        together: Whether one program trained all of them. They then are results of one model, that of the first seed,
+            with whose networks expressions for ``results.tastes`` and the like are written.
     """
 
     results: dict[int, Results]
     table: pd.DataFrame
+    together: bool
 
     @property
     def spread(self) -> pd.DataFrame:
         """Mean and standard deviation over seeds of each column of the table."""
         return self.table.agg(["mean", "std"])
+
+    def spread_of(self, figure: Callable[[Results], float | Mapping[Any, float] | pd.Series]) -> pd.DataFrame:
+        """Mean and standard deviation over seeds of any figure of the results.
+
+        Args:
+            figure: Results -> a number or several by name, such as ``lambda results: results.predict().shares``.
+
+        Returns:
+            One row per number, "figure" for one that has no name, with the columns 'mean' and 'std'.
+        """
+        import pandas as pd
+
+        found = {seed: figure(one) for seed, one in self.results.items()}
+        named = {seed: n if isinstance(n, (Mapping, pd.Series)) else {"figure": n} for seed, n in found.items()}
+        return pd.DataFrame(named).T.agg(["mean", "std"]).T
 
     def __str__(self) -> str:
         return f"{self.table.to_string()}\n{self.spread.to_string()}"
@@ -47,7 +69,12 @@ def estimate_seeds(
     seeds: int | Sequence[int] = 5,
     start: Results | None = None,
 ) -> SeedRuns:
-    """Train a model from several seeds, one after the other, and judge each run by data that none has seen.
+    """Train a model from several seeds and judge each run by data that none has seen.
+
+    Models that differ in their start values only, as they should, are trained as one program, each with its own order
+    of individuals, patience and best epoch, and to the same numbers up to rounding as a run by itself.
+    Where the models or their data differ, or the method has a share of individuals for validation, which each seed
+    draws anew, or a time limit, they are trained one after the other.
 
     Args:
         make: Seed -> the model, whose networks take their start values from that seed.
@@ -64,16 +91,43 @@ def estimate_seeds(
         >>> import pandas as pd, pycmtensor as cmt
         >>> from pycmtensor.optimizers import SGD
         >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
-        >>> sgd = cmt.Stochastic(SGD, lr=1.0)
-        >>> runs = cmt.estimate_seeds(lambda seed: cmt.MNL(ds, {"car": cmt.Beta("asc"), "bus": 0}), ds, sgd, seeds=2)
-        >>> runs.table["accuracy"].to_dict()
-        {0: 0.75, 1: 0.75}
+        >>> sgd, asc = cmt.Stochastic(SGD, lr=1.0), cmt.Beta("asc")
+        >>> runs = cmt.estimate_seeds(lambda seed: cmt.MNL(ds, {"car": asc, "bus": 0}), ds, sgd, seeds=2)
+        >>> runs.together, runs.table["accuracy"].to_dict()
+        (True, {0: 0.75, 1: 0.75})
+        >>> runs.spread_of(lambda results: results.predict().shares).round(6)["mean"].to_dict()
+        {'car': 0.75, 'bus': 0.25}
     """
     if not isinstance(method, Stochastic) or method.checkpoint is not None:
         raise OptimizerError(f"estimate_seeds takes a Stochastic(...) without a checkpoint, found {method!r}.")
     numbers = list(range(whole("estimate_seeds", "seeds", seeds, least=2))) if isinstance(seeds, int) else list(seeds)
     if len(set(numbers)) < 2:
         raise OptimizerError(f"estimate_seeds: a spread needs two different seeds, found {numbers}.")
-    results = {seed: estimate(make(seed), method=replace(method, seed=seed), start=start) for seed in numbers}
+    models = {seed: make(seed) for seed in numbers}
+    first, *others = models.values()
+    on_one_validation = method.validation is None or isinstance(method.validation, Dataset)
+    together = on_one_validation and method.time_limit is None and all(_is_alike(first, other) for other in others)
+    if together:
+        starts = {seed: start_values(model.free, start_of(model, start) or {}) for seed, model in models.items()}
+        fits, engine = maximise_together(first, starts, method, Options())
+        results = {seed: Results(fit, engine) for seed, fit in zip(numbers, fits, strict=True)}
+    else:
+        results = {seed: estimate(m, method=replace(method, seed=seed), start=start) for seed, m in models.items()}
     table = compare_held_out({str(seed): one for seed, one in results.items()}, held_out)
-    return SeedRuns(results, table.set_axis(numbers))
+    return SeedRuns(results, table.set_axis(numbers), together)
+
+
+def _is_alike(one: Model, other: Model) -> bool:
+    """Whether two models differ in nothing but the values of their free parameters."""
+    if isinstance(one, LatentClass) or one.dataset is not other.dataset or one.sampling != other.sampling:
+        return False  # classes that are alike at the start are an error, which `estimate` raises
+    facts, symbols = zip(*(_unknowns(model) for model in (one, other)), strict=True)
+    return facts[0] == facts[1] and equal_computations([one.cost], [other.cost], *symbols)
+
+
+def _unknowns(model: Model) -> tuple[list[Any], list[Variable]]:
+    """What is known of parameters, draws and dropout of a model, and symbols; columns are those of the data set."""
+    parameters = [(p.name, p.shape, p.lb, p.ub, p.get_value().tolist() if p.status else None) for p in model.params]
+    draws = [(d.name, d.distribution, d.within) for d in model.draws]
+    dropout = [x.tag.dropout for x in dropped_in(model.cost)]
+    return [parameters, draws, dropout], [*(p() for p in model.params), *(d() for d in model.draws)]

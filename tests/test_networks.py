@@ -153,6 +153,8 @@ FAULTS: list[tuple[Callable[[cmt.Dataset], Any], type[Exception], str]] = [
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, output="up"), ModelError, "one of identity, positive"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, output={"b": "positive"}), ModelError, "output names b"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=0), OptimizerError, "at least 1, found 0"),
+    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, dropout=1), OptimizerError, r"dropout must be .* in \[0, 1\)"),
+    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), dropout=0.1), ModelError, "of hidden layers"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, initialiser="magic"), ModelError, "one of zeros"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], ["a"], data=ds)["b"], ModelError, "no output 'b'; it has a"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], ["a", "b"], data=ds)(), ModelError, r"such as network\['a'\]"),

@@ -1,6 +1,7 @@
 """Answers after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
 
 from pycmtensor.analysis.answers import Answers
+from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.cross_effects import cross_effects
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
@@ -13,6 +14,7 @@ from pycmtensor.analysis.fit_measures import (
     shares_by,
 )
 from pycmtensor.analysis.held_out import compare_held_out
+from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
 from pycmtensor.analysis.tastes import regularity, tastes
@@ -26,6 +28,7 @@ __all__ = [
     "Responses",
     "Scenarios",
     "WillingnessToPay",
+    "calibration",
     "compare_held_out",
     "conditional_estimates",
     "confusion",
@@ -35,6 +38,7 @@ __all__ = [
     "hit_rate",
     "llconstants",
     "marginal_effects",
+    "partial_dependence",
     "predict",
     "regularity",
     "scenario",

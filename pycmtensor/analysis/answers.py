@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, population_draws
 from pycmtensor.analysis.cross_effects import cross_effects
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
@@ -16,11 +17,13 @@ from pycmtensor.analysis.fit_measures import (
     llconstants,
     shares_by,
 )
+from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.relations import Expression
 
@@ -53,6 +56,44 @@ class Answers:
         from pycmtensor.plots import shares
 
         return shares(self.shares_by(segment), ax)
+
+    def plot_calibration(
+        self, data: Any = None, alternative: str = "all", bins: int = 10, ax: Axes | None = None
+    ) -> Axes:
+        """Predicted probabilities and observed frequencies of an alternative; see `pycmtensor.plots.calibration`.
+
+        Args:
+            data: As in `calibration`.
+            alternative: Its name, or "all" for all of them together.
+            bins: How many.
+            ax: Where to draw; None makes a figure.
+        """
+        from pycmtensor.plots import calibration as plot
+
+        table = self.calibration(data, bins)
+        known = table.index.unique("alternative")
+        if alternative not in known:
+            raise InferenceError(f"There is no alternative '{alternative}' here. Ask for one of {', '.join(known)}.")
+        return plot(table.loc[[alternative]], alternative, ax)
+
+    def plot_partial_dependence(
+        self,
+        column: str | tuple[str, str],
+        values: Sequence[float] | int = 20,
+        data: Any = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Average probabilities along a column; see `pycmtensor.plots.partial_dependence`.
+
+        Args:
+            column: As in `partial_dependence`.
+            values: As in `partial_dependence`.
+            data: As in `partial_dependence`.
+            ax: Where to draw; None makes a figure.
+        """
+        from pycmtensor.plots import partial_dependence as plot
+
+        return plot(self.partial_dependence(column, values, data), ax)
 
     def predict(
         self, data: Any = None, conditional: bool = False, alpha: float = 0.05, kind: Kind = "classical"
@@ -128,6 +169,34 @@ class Answers:
             alpha: One minus the coverage of the quantiles lower and upper.
         """
         return conditional_estimates(self, coefficients, alpha)
+
+    def calibration(self, data: Any = None, bins: int = 10) -> pd.DataFrame:
+        """Predicted probabilities and observed frequencies; see `pycmtensor.analysis.calibration`.
+
+        Args:
+            data: A frame, a path or a Dataset, best of individuals who were not used to estimate.
+            bins: How many, of equal width.
+        """
+        return calibration(self, data, bins)
+
+    def partial_dependence(
+        self,
+        column: str | tuple[str, str],
+        values: Sequence[float] | int = 20,
+        data: Any = None,
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+    ) -> pd.DataFrame:
+        """Average probabilities as a column takes values; see `pycmtensor.analysis.partial_dependence`.
+
+        Args:
+            column: A column that the model uses, in long data (column, alternative) for that of one alternative.
+            values: The values, or how many.
+            data: As in `predict`.
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+        """
+        return partial_dependence(self, column, values, data, alpha, kind)
 
     def tastes(self, expressions: Mapping[str, Expression], data: Any = None) -> pd.DataFrame:
         """Expressions of estimates and columns in every choice situation; see `pycmtensor.analysis.tastes`.

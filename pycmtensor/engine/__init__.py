@@ -2,7 +2,8 @@
 
 from pycmtensor.engine.ascent import Ascents, ascents
 from pycmtensor.engine.local import LocalEngine
+from pycmtensor.engine.penalty import Penalty
 from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
 from pycmtensor.engine.training import Training
 
-__all__ = ["Ascents", "Engine", "FirstOrder", "LocalEngine", "SecondOrder", "Training", "ascents"]
+__all__ = ["Ascents", "Engine", "FirstOrder", "LocalEngine", "Penalty", "SecondOrder", "Training", "ascents"]

@@ -87,7 +87,9 @@ class LocalEngine:
             zip(self.program.free, unflattened(np.asarray(theta, self.dtype), self.program.free), strict=True)
         )
         values |= dict(zip(self.program.fixed, self.fixed, strict=True))
-        other = LocalEngine(self.model.holding(held), self.dataset)
+        key = "holding", frozenset(held)
+        model = self.model.compiled.get(key) or self.model.compiled.setdefault(key, self.model.holding(held))
+        other = LocalEngine(model, self.dataset)
         other.fixed = [values[parameter] for parameter in other.program.fixed]
         return other
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cached_property, partial
 from operator import itemgetter
@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
@@ -77,13 +78,16 @@ class Program:
             raise ModelError(f"The model does not use a column {column!r}. {hint}")
         return places
 
-    def lowered(self, outputs: list[Any]) -> Callable[..., Any]:
-        """Expressions as a function of parameters and inputs; with draws, the last argument numbers the individuals."""
+    def lowered(self, outputs: list[Any], further: Sequence[Variable] = ()) -> Callable[..., Any]:
+        """Expressions as a function of further variables, parameters and inputs.
+
+        With draws, the last argument numbers the individuals.
+        """
         if self.draws is None:
-            return lower(self._arguments, outputs)
+            return lower([*further, *self._arguments], outputs)
         simulation = self.draws
-        simulated = lower([*self._arguments, *(draws() for draws in simulation.draws)], outputs)
-        observed = len(self.free) + len(self.fixed) + self.chosen
+        simulated = lower([*further, *self._arguments, *(draws() for draws in simulation.draws)], outputs)
+        observed = len(further) + len(self.free) + len(self.fixed) + self.chosen
         return lambda *given: simulated(*given[:-1], *simulation.values(given[-1], len(given[observed])))
 
     @cached_property

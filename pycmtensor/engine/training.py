@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -13,8 +13,10 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pycmtensor.draws import mixed_bits
+from pycmtensor.engine.dropout import Dropout
 from pycmtensor.engine.local import LocalEngine
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.penalty import Penalty
 from pycmtensor.engine.protocol import Array
 from pycmtensor.engine.xla import compile_with_xla
 from pycmtensor.optimizers import Optimizer, Packed
@@ -65,7 +67,7 @@ def _added(x: Any, h: Any, m: int) -> Any:
 
 
 class Training:
-    """Epochs of an optimizer on a model's mean negative log-likelihood per individual.
+    """Epochs of an optimizer on a model's mean negative log-likelihood per individual, and a penalty.
 
     The free parameters are one vector theta, so that a step costs the same however many names they have. Every
     epoch visits each individual once, in an order drawn from the seed and the number of the epoch; the last batch
@@ -77,7 +79,12 @@ class Training:
             parameters.
         schedule: Learning rates as a function of the number of steps; None when each call of `run` gives the rate.
         batch_size: Individuals per step; None for all.
-        seed: Seed of the order of the individuals.
+        seed: Seed of the order of the individuals and of the units of networks that are left out.
+        penalty: What is added to the cost; None for nothing.
+
+    Attributes:
+        dropout: The units of networks that are left out at random.
+        penalty: As it was given.
     """
 
     def __init__(
@@ -87,12 +94,15 @@ class Training:
         schedule: Callable[[Any], Any] | None,
         batch_size: int | None,
         seed: int,
+        penalty: Penalty | None = None,
     ) -> None:
         self._engine, self._program = engine, engine.program
         self.n_individuals = engine.n_individuals
         self.batch_size = batch_size or self.n_individuals
         self.batches = -(-self.n_individuals // self.batch_size)
-        self._key = jax.random.key(seed)
+        self._key, self.penalty = jax.random.key(seed), penalty
+        self.dropout = Dropout(self._program)
+        self._at_once = self.batches == 1 and not self.dropout.rates
         packed = Packed(self._program.free)
         g = pt.vector("gradient", dtype=packed().dtype)
         self.optimizer = make_optimizer([packed])
@@ -105,7 +115,7 @@ class Training:
         self._theta = shared.index(packed())
         averages = [i for i, name in enumerate(self.names) if name == f"{packed.name}.average"]
         self._reported = averages[0] if averages else self._theta
-        self._data = None if self.batches == 1 else engine.by_individual()
+        self._data = None if self._at_once else engine.by_individual()
         self._run = compile_with_xla(self._epochs)
         self._whole = compile_with_xla(self._sample)
 
@@ -122,8 +132,19 @@ class Training:
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
         parts = self._engine.prepared if self._data is None else None
-        new = self._run(state, rate, first, count, self._engine.fixed, parts, self._data)
+        new = self._run(self._key, state, rate, first, count, self._engine.fixed, parts, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
+
+    def run_together(
+        self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
+    ) -> list[tuple[Any, ...]]:
+        """As `run` for several states, each with a seed and a rate of its own, in one program."""
+        parts = self._engine.prepared if self._data is None else None
+        stacked = tuple(np.stack(part) for part in zip(*states, strict=True))
+        keys = jnp.stack([jax.random.key(seed) for seed in seeds])
+        by_seed = np.asarray(rates, dtype=stacked[self._theta].dtype)
+        new = self._run_together(keys, stacked, by_seed, first, count, self._engine.fixed, parts, self._data)
+        return list(zip(*(np.asarray(part) for part in jax.block_until_ready(new)), strict=True))
 
     def release(self) -> None:
         """Give back the memory of the data; nothing can be run afterwards."""
@@ -136,31 +157,48 @@ class Training:
         value, g = self._whole(theta, self._engine.fixed, *self._data)
         return float(value), np.asarray(g)
 
-    def _epochs(self, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any) -> Any:
-        whole = self.batches == 1
-        if whole:
+    def value_and_grad_together(self, thetas: Sequence[Array]) -> list[tuple[float, Array]]:
+        """As `value_and_grad` at several points, in one program unless all individuals are one batch."""
+        if self._data is None:
+            return [self._engine.value_and_grad(theta) for theta in thetas]
+        values, gradients = self._whole_together(np.stack(thetas), self._engine.fixed, *self._data)
+        return list(zip(np.asarray(values).tolist(), np.asarray(gradients), strict=True))
+
+    @cached_property
+    def _run_together(self) -> Callable[..., Any]:
+        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)))
+
+    @cached_property
+    def _whole_together(self) -> Callable[..., Any]:
+        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)))
+
+    def _epochs(
+        self, key: Any, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any
+    ) -> Any:
+        if self._at_once:
             epoch = partial(self._full_step, rate, fixed, parts)
         else:
-            epoch = partial(self._epoch, rate, fixed, *data)
+            epoch = partial(self._epoch, key, rate, fixed, *data)
         return jax.lax.fori_loop(first, first + count, epoch, state)
 
     def _full_step(self, rate: Any, fixed: Any, parts: Any, number: Any, state: Any) -> Any:
         g = sum(self._program.summed_gradient(state[self._theta], fixed, *part)[0][1] for part in parts)
         return self._moved(state, -g / self.n_individuals, rate)
 
-    def _epoch(self, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
+    def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = self.n_individuals, self.batch_size, self.batches
-        order = shuffled(jax.random.fold_in(self._key, number), n)
+        key = jax.random.fold_in(key, number)
+        order = shuffled(key, n)
         order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
         present = (np.arange(batches * size) < n).reshape(batches, size)
 
         def step(state: Any, batch: Any) -> Any:
-            individuals, is_present = batch
+            place, individuals, is_present = batch
             w, columns = self._taken(weights, rows, individuals, is_present)
-            _, g = self._program.likelihood.value_and_grad(state[self._theta], fixed, w, columns)
+            _, g = self.dropout.value_and_grad(jax.random.fold_in(key, place), state[self._theta], fixed, w, columns)
             return self._moved(state, -g / is_present.sum(), rate), None
 
-        return jax.lax.scan(step, state, (order, present))[0]
+        return jax.lax.scan(step, state, (np.arange(batches), order, present))[0]
 
     def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
         size, n = self._engine.block, self.n_individuals
@@ -168,18 +206,21 @@ class Training:
         def step(total: Any, first: Any) -> Any:
             i = first + np.arange(size)
             w, columns = self._taken(weights, rows, jnp.minimum(i, n - 1), i < n)
-            block = self._program.likelihood.value_and_grad(theta, fixed, w, columns)
+            likelihood = self._program.likelihood
+            block = likelihood.value_and_grad(theta, fixed, w, likelihood.prepared(columns))
             return jax.tree.map(jnp.add, total, block), None
 
         zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
         return jax.lax.scan(step, zero, np.arange(0, n, size))[0]
 
     def _moved(self, state: Any, g: Any, rate: Any) -> Any:
+        if self.penalty is not None:
+            g = g + self.penalty.gradient(state[self._theta])
         new = self._rule(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 
     def _taken(self, weights: Any, rows: Any, individuals: Any, is_present: Any) -> tuple[Any, list[Any]]:
-        """Weights and data of some individuals: one gather of whole rows (B, T, columns)."""
+        """Weights and columns ([J,] T, B, 1) of some individuals: one gather of whole rows (B, T, columns)."""
         chosen, columns, c = rows[individuals], [], 0
         for symbol in self._program.inputs:
             if symbol.ndim == 4:
@@ -190,4 +231,4 @@ class Training:
                 c += 1
         if self._program.draws is not None:
             columns.append(chosen[:, :1, c].T[:, :, None])
-        return weights[individuals] * is_present, self._program.likelihood.prepared(columns)
+        return weights[individuals] * is_present, columns

@@ -1,9 +1,20 @@
 """Methods of estimation: an engine and start values in, a Fit out."""
 
 from pycmtensor.estimation.fit import Fit, Outcome
-from pycmtensor.estimation.maximise import Options, maximise
+from pycmtensor.estimation.maximise import Options, maximise, maximise_together, start_values
 from pycmtensor.estimation.saved import load_fit, save_fit
 from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
 
-__all__ = ["Fit", "Options", "Outcome", "Starts", "Stochastic", "load_fit", "maximise", "save_fit"]
+__all__ = [
+    "Fit",
+    "Options",
+    "Outcome",
+    "Starts",
+    "Stochastic",
+    "load_fit",
+    "maximise",
+    "maximise_together",
+    "save_fit",
+    "start_values",
+]

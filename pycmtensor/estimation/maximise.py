@@ -24,6 +24,7 @@ from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.estimation.stochastic import Stochastic, train
+from pycmtensor.estimation.together import train_together
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Parameter, networks_in
 from pycmtensor.models import LatentClass, Model
@@ -32,7 +33,7 @@ from pycmtensor.relations import Relation
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Options", "maximise", "start_values"]
+__all__ = ["Options", "maximise", "maximise_together", "start_values"]
 
 Array = NDArray[np.floating]
 
@@ -63,8 +64,7 @@ def maximise(
     theta = start_values(model.free, {} if options.start is None else dict(options.start))
     bounds = _bounds(model.free)
     engine = LocalEngine(model, data, options.block)
-    fixed = {label: float(v) for p in model.params if p.status for label, v in _labelled(p)}
-    constraints = constraints_of(options.constraints, engine.labels, fixed)
+    constraints = constraints_of(options.constraints, engine.labels, _fixed(model))
     if constraints is not None and method != "trust-region":
         raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
     search = Search(engine, theta, bounds, options.max_iterations, report=IterationLines(options.progress))
@@ -75,25 +75,63 @@ def maximise(
     best: Optimum
     if isinstance(method, Stochastic):
         name, best = method.describe(), train(engine, search.start, bounds, method, validation, options.progress)
-        if method.polish and not networks_in(engine.labels):
-            best = replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
+        best = _polished(search, method, best)
     else:
         name, best = _second_order(search, method, constraints, partial(_where_not_finite, model, data))
         name = f"expectation-maximisation and {name}" if by_em else name
-    if best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic)):
+    checked = best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic))
+    fit = _fitted(engine, replace(search, start=theta), name, best, checked)
+    texts = constraints.texts if constraints else ()
+    return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), engine
+
+
+def maximise_together(
+    model: Model, starts: Mapping[int, Array], method: Stochastic, options: Options
+) -> tuple[list[Fit], LocalEngine]:
+    """`maximise` by a stochastic method from several seeds, with start values (K,) for each, as one program.
+
+    The time of a fit is that of all of them.
+
+    Raises:
+        PyCMTensorError: As `maximise`.
+    """
+    began = perf_counter()
+    _check_arguments(model, None, method, options)
+    data, validation = _split(model, model.dataset, method)
+    engine, bounds = LocalEngine(model, data, options.block), _bounds(model.free)
+    found = train_together(engine, starts, bounds, method, validation, options.progress)
+    fits = []
+    for (seed, start), best in zip(starts.items(), found, strict=True):
+        search, name = Search(engine, start, bounds), replace(method, seed=seed).describe()
+        best = _polished(search, method, best)
+        fits.append(_fitted(engine, search, name, best, best.outcome.converged))
+    return [replace(fit, seconds=perf_counter() - began) for fit in fits], engine
+
+
+def _polished(search: Search, method: Stochastic, best: Optimum) -> Optimum:
+    """The maximum near the best point of a stochastic method, when that is asked for and no network is in the way."""
+    if not method.polish or networks_in(search.engine.labels):
+        return best
+    return replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
+
+
+def _fitted(engine: LocalEngine, search: Search, name: str, best: Optimum, check: bool) -> Fit:
+    """What an optimum leaves behind, after a check that it is one."""
+    data, bounds = engine.dataset, search.bounds
+    if check:
         best = replace(best, outcome=check_maximum(best, engine, bounds, partial(_who, data)))
-    fit = Fit(
-        model=model.name,
+    return Fit(
+        model=engine.model.name,
         method=name,
         labels=engine.labels,
         theta=best.theta,
-        start=theta,
+        start=search.start,
         bounds=bounds,
         at_bound=best.at_bound,
-        binding=np.zeros((0, len(theta))) if best.binding is None else best.binding,
-        fixed=fixed,
+        binding=np.zeros((0, len(best.theta))) if best.binding is None else best.binding,
+        fixed=_fixed(engine.model),
         llf=best.at.value,
-        llnull=model.llnull(data),
+        llnull=engine.model.llnull(data),
         gradient=best.at.gradient,
         hessian=best.at.hessian,
         scores=best.at.scores,
@@ -102,11 +140,7 @@ def maximise(
         nobs=data.nobs,
         outcome=best.outcome,
         history=_columns([vars(iterate) for iterate in best.path]),
-        starts=table,
-        constraints=constraints.texts if constraints else (),
-        seconds=perf_counter() - began,
     )
-    return fit, engine
 
 
 def _from_highest(search: Search, engine: LocalEngine, starts: Starts, by_em: bool) -> tuple[Search, dict[str, Array]]:
@@ -152,11 +186,13 @@ def _check_arguments(model: Model, data: Dataset | None, method: str | Stochasti
     if not isinstance(method, Stochastic) and method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
-    if isinstance(method, Stochastic) and method.polish and method.validation and not networks_in(model.labels):
-        raise OptimizerError(
-            "Stochastic: polish=True goes to the maximum of the likelihood, validation stops before it; choose one of "
-            "them. (In a model with networks, polish=True leaves these as they are.)"
-        )
+    if isinstance(method, Stochastic) and method.polish and not networks_in(model.labels):
+        for option, does in (("validation", "stops before it"), ("l1", "leads away"), ("l2", "leads away")):
+            if getattr(method, option):
+                raise OptimizerError(
+                    f"Stochastic: polish=True goes to the maximum of the likelihood, {option} {does}; choose one of "
+                    "them. (In a model with networks, polish=True leaves these as they are.)"
+                )
     if not model.free:
         raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
 
@@ -190,8 +226,12 @@ def _bounds(free: list[Parameter]) -> tuple[Array, Array]:
     return np.concatenate(lb), np.concatenate(ub)
 
 
-def _labelled(parameter: Parameter) -> list[tuple[str, float]]:
-    return list(zip(parameter.labels(), parameter.get_value().ravel().tolist(), strict=True))
+def _fixed(model: Model) -> dict[str, float]:
+    """Names and values of the parameters that are not estimated."""
+    fixed = [parameter for parameter in model.params if parameter.status]
+    return {
+        label: value for p in fixed for label, value in zip(p.labels(), p.get_value().ravel().tolist(), strict=True)
+    }
 
 
 def _where_not_finite(model: Model, data: Dataset) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine import LocalEngine, Penalty, Training
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Epoch
@@ -20,7 +20,7 @@ from pycmtensor.schedules import ReduceOnPlateau
 if TYPE_CHECKING:
     from pycmtensor.estimation.stochastic import Stochastic
 
-__all__ = ["Run", "relative_gradient"]
+__all__ = ["Run", "relative_gradient", "training_of"]
 
 Array = NDArray[np.floating]
 
@@ -36,6 +36,13 @@ def relative_gradient(g: Array, theta: Array, llf: float) -> float:
     return float(np.max(np.abs(g) * np.maximum(1, np.abs(theta)))) / max(1.0, abs(llf))
 
 
+def training_of(engine: LocalEngine, method: Stochastic) -> Training:
+    """The epochs of a method on the data of an engine."""
+    schedule = None if isinstance(method.schedule, ReduceOnPlateau) else method.schedule
+    penalty = Penalty.of(engine.program.free, method.l1, method.l2) if method.l1 or method.l2 else None
+    return Training(engine, method.optimizer, schedule, method.batch_size, method.seed, penalty)
+
+
 class Run:
     """The state of a run, which a checkpoint holds and from which it goes on to the same bits.
 
@@ -45,6 +52,7 @@ class Run:
         bounds: Lower and upper bounds, (K,) each.
         method: The settings.
         validation: The likelihood on the data to validate with.
+        training: What computes the epochs of several runs, which then see their starts together; None makes one.
     """
 
     def __init__(
@@ -54,50 +62,73 @@ class Run:
         bounds: tuple[Array, Array],
         method: Stochastic,
         validation: LocalEngine | None,
+        training: Training | None = None,
     ) -> None:
         self.engine, self.validation, self.method, (self.lb, self.ub) = engine, validation, method, bounds
         self.began = perf_counter()
-        schedule = method.schedule
         self.plateau: ReduceOnPlateau | None = None
-        if isinstance(schedule, ReduceOnPlateau):  # it changes as it observes: the run has its own
-            self.plateau, schedule = copy.deepcopy(schedule), None
-        self.training = Training(engine, method.optimizer, schedule, method.batch_size, method.seed)
+        if isinstance(method.schedule, ReduceOnPlateau):  # it changes as it observes: the run has its own
+            self.plateau = copy.deepcopy(method.schedule)
+        self.training = training or training_of(engine, method)
         self.rate = float(self.plateau.lr.get_value()) if self.plateau else method.rate
         self.state = self.training.start(start)
         self.epoch, self.per_call = 0, 1
         self.every = 1 if validation else max(1, method.epochs // EVALUATIONS)
         self.path: list[Epoch] = []
-        self.best, self.best_theta = Epoch(0, -np.inf, np.inf), start
+        self.best, self.best_theta, self.best_score = Epoch(0, -np.inf, np.inf), start, -np.inf
         self.file = None if method.checkpoint is None else Path(method.checkpoint)
-        if self.file is None or not self._resumed(self.file):
+        if training is None and (self.file is None or not self._resumed(self.file)):
             self.evaluate()
 
     def advance(self) -> None:
         """Some epochs, at most to the next evaluation."""
-        stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
-        count = min(self.per_call, stop - self.epoch)
-        began = perf_counter()
-        self.state = self.training.run(self.state, self.epoch, count, self.rate)
-        seconds = perf_counter() - began
-        self.epoch += count
-        self.per_call = self.per_call * 2 if seconds < SECONDS_PER_CALL / 2 else max(1, self.per_call // 2)
-        if self.epoch == stop:
+        count, began = self.count, perf_counter()
+        self.reach(self.training.run(self.state, self.epoch, count, self.rate), count, perf_counter() - began)
+        if self.is_due:
             self.evaluate()
         if self.file is not None:
             save_checkpoint(self.file, self._identity(), self._arrays())
 
+    @property
+    def count(self) -> int:
+        """How many epochs come next: about half a second of them, at most to the next evaluation."""
+        stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
+        return min(self.per_call, stop - self.epoch)
+
+    def reach(self, state: tuple[Any, ...], count: int, seconds: float) -> None:
+        """Take over the state after ``count`` epochs, which took so long."""
+        self.state = state
+        self.epoch += count
+        self.per_call = self.per_call * 2 if seconds < SECONDS_PER_CALL / 2 else max(1, self.per_call // 2)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the point is to be evaluated."""
+        return self.epoch % self.every == 0 or self.epoch == self.method.epochs
+
+    @property
+    def theta(self) -> Array:
+        """The point (K,)."""
+        return self.training.theta(self.state)
+
     def evaluate(self) -> None:
         """Log-likelihood and gradient of the whole sample, and of the validation; remembers the best point."""
-        theta = self.training.theta(self.state)
-        llf, g = self.training.value_and_grad(theta)
+        self.see(*self.training.value_and_grad(self.theta))
+
+    def see(self, llf: float, g: Array) -> None:
+        """Take note of log-likelihood and gradient of the whole sample, and of the validation."""
+        theta = self.theta
         g = np.where(self.held(theta, g), 0.0, g)
         validated = self.validation.value(theta) if self.validation else np.nan
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))
-        self.relative_gradient = relative_gradient(g, theta, llf)
-        if self._score(self.path[-1]) >= self._score(self.best) - ROUNDING * abs(llf):
-            self.best, self.best_theta = self.path[-1], theta
+        penalty = self.training.penalty
+        slope = g if penalty is None else g - self.engine.n_individuals * np.asarray(penalty.gradient(theta))
+        self.relative_gradient = relative_gradient(slope, theta, llf)
+        score = self._score(self.path[-1], theta)
+        if score >= self.best_score - ROUNDING * abs(llf):
+            self.best, self.best_theta, self.best_score = self.path[-1], theta, score
         if self.plateau and self.epoch:
-            self.rate = self.plateau.observe(-self._score(self.path[-1]))
+            self.rate = self.plateau.observe(-score)
 
     def held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
         """Which parameters are on a bound that the log-likelihood pushes against."""
@@ -109,11 +140,12 @@ class Run:
         if not (np.isfinite(last.llf) and np.isfinite(last.gradient)):
             return f"the log-likelihood was no longer finite at epoch {last.epoch}: lower the learning rate."
         if last == self.best and self.relative_gradient <= self.method.tolerance:
-            return f"the gradient of the whole sample vanished at epoch {last.epoch}."
+            of = "the whole sample" if self.training.penalty is None else "the whole sample less that of the penalty"
+            return f"the gradient of {of} vanished at epoch {last.epoch}."
         if patience is not None and self.epoch - self.best.epoch >= patience:
             return f"the validation did not improve for {patience} epochs."
         if self.epoch >= self.method.epochs:
-            fell = last.llf < self.path[0].llf
+            fell = last.llf < self.path[0].llf and self.training.penalty is None  # which may well lower it
             return f"all {self.method.epochs} epochs were run" + (
                 f" and the log-likelihood fell to {last.llf:.6g}: lower the learning rate." if fell else "."
             )
@@ -121,9 +153,12 @@ class Run:
             return f"the time limit of {self.method.time_limit:g} s was reached after epoch {self.epoch}."
         return ""
 
-    def _score(self, epoch: Epoch) -> float:
-        """What a point is judged by: the log-likelihood of the validation, or of the sample."""
-        return epoch.validation if self.validation and np.isfinite(epoch.llf) else epoch.llf
+    def _score(self, epoch: Epoch, theta: Array) -> float:
+        """What a point is judged by: the log-likelihood of the validation, or that of the sample less the penalty."""
+        if self.validation and np.isfinite(epoch.llf):
+            return epoch.validation
+        penalty = self.training.penalty
+        return epoch.llf - (0.0 if penalty is None else self.engine.n_individuals * penalty.value(theta))
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 
@@ -139,6 +174,8 @@ class Run:
             "rate": f"{self.method.rate!r} {_text(self.method.schedule)}",
             "batch_size": str(self.training.batch_size),
             "seed": str(self.method.seed),
+            "penalty": f"l1={self.method.l1!r}, l2={self.method.l2!r}",
+            "dropout": str(self.training.dropout.rates),
         }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -160,6 +197,7 @@ class Run:
         self.path = [Epoch(int(row[0]), *map(float, row[1:])) for row in arrays["path"]]
         best, self.epoch = map(int, arrays["best"])
         self.best, self.best_theta = self.path[best], arrays["best_theta"]
+        self.best_score = self._score(self.best, self.best_theta)
         self.relative_gradient = float(arrays["relative_gradient"])
         if self.plateau:
             p = self.plateau

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import LocalEngine, Penalty
 from pycmtensor.estimation.conditional import given_networks
 from pycmtensor.estimation.curvature import NEAR, newton_distance
 from pycmtensor.estimation.fit import Ending, Optimum, Outcome
@@ -22,7 +22,7 @@ from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import networks_in
 from pycmtensor.optimizers import Optimizer
 
-__all__ = ["Stochastic", "train"]
+__all__ = ["Stochastic", "check_start", "check_training", "reported", "train"]
 
 Array = NDArray[np.floating]
 
@@ -34,7 +34,8 @@ class Stochastic:
     Each step lowers the mean negative log-likelihood per individual of one batch. Individuals are drawn, not rows,
     so the choice situations of a panel stay together. An epoch visits every individual once. What is reported is the
     point with the highest log-likelihood seen, of the validation data if there are any; the best point in
-    validation is not the maximum of the likelihood, and is not called so.
+    validation is not the maximum of the likelihood, and is not called so. Penalties are part of the cost of a step, and
+    without validation of what points are judged by, never of a log-likelihood that is reported.
 
     Args:
         optimizer: A class of `pycmtensor.optimizers`, or a function that makes an optimizer of a list of parameters,
@@ -44,7 +45,8 @@ class Stochastic:
         epochs: Passes over the individuals.
         schedule: Learning rates instead of ``lr``: one of `pycmtensor.schedules`, or a function of the number of
             steps. A `ReduceOnPlateau` observes the negative log-likelihood, of the validation data if there are any.
-        seed: Seed of the order of the individuals; the same seed gives the same estimates on the same machine.
+        seed: Seed of the order of the individuals and of what a `Network` with dropout leaves out; the same seed gives
+            the same estimates on the same machine.
         validation: Data to validate on, or the share of individuals to set aside for it, in (0, 1).
         patience: Stop when the validation has not improved for this many epochs.
         tolerance: Stop when the gradient of the whole sample is this small: the largest
@@ -54,6 +56,11 @@ class Stochastic:
             with the same bits as a run that was never interrupted.
         polish: Finish with Newton steps, which turn a point near the maximum into the maximum. In a model with networks
             they move the other parameters only, to the maximum given the networks.
+        l1: Adds l1 * sum(abs(w)) to the cost of a step, for the elements w of every `Weight` that is not a `Bias`; it
+            takes weights that tell little towards 0.
+        l2: Adds l2 / 2 * sum(w ** 2). In SGD this is ``weight_decay``. Rules that scale gradients, such as Adam, scale
+            that of a penalty with them, while the decoupled ``weight_decay`` of AdamW and Lion shrinks all weights in
+            one proportion.
 
     Raises:
         OptimizerError: A value outside its range, or options that exclude each other.
@@ -76,6 +83,8 @@ class Stochastic:
     time_limit: float | None = None
     checkpoint: str | PathLike[str] | None = None
     polish: bool = False
+    l1: float = 0.0
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.optimizer, Optimizer) or not callable(self.optimizer):
@@ -96,6 +105,8 @@ class Stochastic:
             in_range("Stochastic", "time_limit", self.time_limit, "(0, inf)")
         if self.validation is not None and not isinstance(self.validation, Dataset):
             in_range("Stochastic", "validation", self.validation, "(0, 1)", "Or give a Dataset.")
+        in_range("Stochastic", "l1", self.l1, "[0, inf)")
+        in_range("Stochastic", "l2", self.l2, "[0, inf)")
         if self.patience is not None:
             whole("Stochastic", "patience", self.patience, least=1)
             if self.validation is None:
@@ -107,8 +118,9 @@ class Stochastic:
         name = getattr(rule, "__name__", type(rule).__name__)
         rate = f"schedule={self.schedule}" if self.schedule is not None else f"lr={self.rate:g}"
         batch = "all" if self.batch_size is None else self.batch_size
-        polish = ", polish=True" if self.polish else ""
-        return f"Stochastic({name}, {rate}, batch_size={batch}, epochs={self.epochs}, seed={self.seed}{polish})"
+        further = "".join(f", {penalty}={value:g}" for penalty, value in (("l1", self.l1), ("l2", self.l2)) if value)
+        further += ", polish=True" if self.polish else ""
+        return f"Stochastic({name}, {rate}, batch_size={batch}, epochs={self.epochs}, seed={self.seed}{further})"
 
     @property
     def rate(self) -> float:
@@ -130,18 +142,14 @@ def train(
     directions; a small step is not taken for a small gradient.
 
     Raises:
-        OptimizerError: The batch is larger than the data, or the log-likelihood is not finite at the start.
+        OptimizerError: The batch is larger than the data, there is nothing to penalise, or the log-likelihood is not
+            finite at the start.
         CheckpointError: The checkpoint is damaged or belongs to another run.
     """
-    if method.batch_size is not None and method.batch_size > engine.n_individuals:
-        raise OptimizerError(
-            f"batch_size={method.batch_size:,} is more than the {engine.n_individuals:,} individuals of the data. "
-            "Choose a smaller one, or None for all of them at once."
-        )
+    check_training(engine, method)
     ending = Ending.STOPPED
     run = Run(engine, start, bounds, method, validation)
-    if not np.isfinite(run.best.llf):
-        raise OptimizerError("The log-likelihood is not finite at the start values. Choose values nearer to 0.")
+    check_start(run)
     with EpochBar(method.epochs, progress) as bar:
         try:
             while not run.why_stop():
@@ -153,12 +161,29 @@ def train(
     if run.path[-1].epoch != run.epoch:
         run.evaluate()
     run.training.release()  # its copy of the data makes room for the derivatives
-    return _reported(engine, run, bounds, why, ending)
+    return reported(run, why, ending)
 
 
-def _reported(engine: LocalEngine, run: Run, bounds: tuple[Array, Array], why: str, ending: Ending) -> Optimum:
-    """The best point of a run, and what it is worth."""
-    theta = run.best_theta
+def check_training(engine: LocalEngine, method: Stochastic) -> None:
+    """Raise an `OptimizerError` when a batch is larger than the data, or there is nothing to penalise."""
+    if method.batch_size is not None and method.batch_size > engine.n_individuals:
+        raise OptimizerError(
+            f"batch_size={method.batch_size:,} is more than the {engine.n_individuals:,} individuals of the data. "
+            "Choose a smaller one, or None for all of them at once."
+        )
+    if (method.l1 or method.l2) and not Penalty.of(engine.program.free, method.l1, method.l2).counts.any():
+        raise OptimizerError("Stochastic: l1 and l2 are of weights, of which the model has none. Leave them out.")
+
+
+def check_start(run: Run) -> None:
+    """Raise an `OptimizerError` when the log-likelihood is not finite where a run begins."""
+    if not np.isfinite(run.best.llf):
+        raise OptimizerError("The log-likelihood is not finite at the start values. Choose values nearer to 0.")
+
+
+def reported(run: Run, why: str, ending: Ending) -> Optimum:
+    """The best point of a run that ended, and what it is worth."""
+    engine, bounds, theta = run.engine, (run.lb, run.ub), run.best_theta
     best = "best in validation" if run.validation else "the best seen"
     if networks_in(engine.labels):
         why = f"{why} Reported is epoch {run.best.epoch}, {best}, which is no maximum of the likelihood."

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import io_toposort
 
-__all__ = ["ACTIVATIONS", "SIGNS", "dense", "layer_norm", "residual_logit"]
+__all__ = ["ACTIVATIONS", "SIGNS", "dense", "dropped_in", "dropped_in_training", "layer_norm", "residual_logit"]
 
 
 def _gelu(x: Variable) -> Variable:
@@ -67,6 +68,23 @@ def layer_norm(x: Variable, scale: Variable, shift: Variable) -> Variable:
     """
     deviation = x - pt.mean(x, axis=-1, keepdims=True)
     return scale * deviation / pt.sqrt(pt.mean(deviation**2, axis=-1, keepdims=True) + 1e-5) + shift
+
+
+def dropped_in_training(x: Variable, rate: float) -> Variable:
+    """Units that a training leaves out at random, each with a probability; in all else they are what they are.
+
+    Args:
+        x: Units (T, N, units), an expression of its own.
+        rate: The probability that a unit is left out of a step of training, in [0, 1).
+    """
+    x.tag.dropout = rate
+    return x
+
+
+def dropped_in(expression: Variable) -> list[Variable]:
+    """The units that a training leaves out at random, those nearer to the inputs first."""
+    made = (variable for node in io_toposort([], [expression]) for variable in node.outputs)
+    return [variable for variable in made if hasattr(variable.tag, "dropout")]
 
 
 def residual_logit(h: Variable, available: Variable | None, residuals: Sequence[Variable]) -> Variable:

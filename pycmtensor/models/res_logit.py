@@ -10,6 +10,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
+from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, Weight
 from pycmtensor.kernels.layers import residual_logit
 from pycmtensor.kernels.logit import logit
@@ -30,6 +31,11 @@ class ResLogit(Model):
     alternatives no longer holds. Coefficients are those of V; standard errors after a stochastic method are conditional
     on the residual matrices.
 
+    There is no consumer surplus: where :math:`\partial P_i / \partial V_j \ne \partial P_j / \partial V_i`,
+    probabilities are the derivatives of no expected maximum utility (Williams 1977), and what is gained by several
+    changes depends on the order in which they are added up. The log sum of :math:`h_M` is no way out, as its derivative
+    with V is not P.
+
     Args:
         dataset: As in `Model`.
         utilities: As in `Model`.
@@ -47,7 +53,8 @@ class ResLogit(Model):
 
     References:
         Wong & Farooq (2021), ResLogit: A residual neural network logit model for data-driven choice modelling,
-        doi:10.1016/j.trc.2021.103050.
+        doi:10.1016/j.trc.2021.103050; Williams (1977), On the formation of travel demand models and economic
+        evaluation measures of user benefit, doi:10.1068/a090285.
 
     Examples:
         >>> import pandas as pd, pycmtensor as cmt
@@ -93,6 +100,14 @@ class ResLogit(Model):
             given = [self.availability.get(name, 1.0) for name in self.alternatives]
             available = _stacked([pt.neq(a, 0) for a in given], chosen) if self.availability else None
         return logit(residual_logit(h, available, self.structure()), available, chosen)
+
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Raises a `ModelError`: there is none."""
+        raise ModelError(
+            "The residual logit has no expected maximum utility, and so no consumer surplus: alternatives act on each "
+            "other, so that probabilities are not its derivatives. Ask for shares only, without cost, or estimate an "
+            "LMNL or a TasteNet, which have one."
+        )
 
     def _respecified(
         self,

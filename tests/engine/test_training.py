@@ -83,6 +83,23 @@ def test_the_number_of_epochs_per_call_does_not_matter(swissmetro: cmt.MNL) -> N
     assert int(at_once[training.names.index("Adam.t")]) == 3 * 14
 
 
+@pytest.mark.parametrize("batch_size", [None, 500])
+def test_runs_together_are_runs_by_themselves(swissmetro: cmt.MNL, batch_size: int | None) -> None:
+    """Two seeds, two starts and two rates in one program."""
+    engine = LocalEngine(swissmetro)
+    several = Training(engine, Adam, None, batch_size, 0)
+    starts, seeds, rates = [np.zeros(4), np.full(4, -0.1)], [3, 8], [0.01, 0.02]
+    found = several.run_together([several.start(theta) for theta in starts], seeds, 1, 2, rates)
+    for state, theta, seed, rate in zip(found, starts, seeds, rates, strict=True):
+        one = Training(engine, Adam, None, batch_size, seed)
+        for a, b in zip(state, one.run(one.start(theta), 1, 2, rate), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+    for (value, g), theta in zip(several.value_and_grad_together(starts), starts, strict=True):
+        expected, gradient = engine.value_and_grad(theta)
+        assert value == pytest.approx(expected, rel=1e-12)
+        np.testing.assert_allclose(g, gradient, rtol=1e-9, atol=1e-9)
+
+
 def test_weighted_individuals_count_as_often() -> None:
     frame = pd.DataFrame({"y": [1, 2, 1], "w": [1.0, 2.0, 3.0]})
     weighted = cmt.Dataset(frame, "y", {"a": 1, "b": 2}, weights="w")

@@ -16,7 +16,7 @@ from examples import swissmetro_mnl
 from pycmtensor.engine import LocalEngine
 from pycmtensor.exceptions import ModelError, OptimizerError, PyCMTensorError
 from pycmtensor.models import Model
-from pycmtensor.optimizers import Adam, AdamW
+from pycmtensor.optimizers import SGD, Adam, AdamW
 
 SURVEY, V = swissmetro_mnl.ds, swissmetro_mnl.V
 AVAILABILITY = {"train": SURVEY["TRAIN_OPEN"], "sm": SURVEY["SM_AV"], "car": SURVEY["CAR_OPEN"]}
@@ -127,6 +127,54 @@ def test_utility_networks_hold_their_own_columns_only() -> None:
     assert engine.value(theta) == pytest.approx(log_choice(np.stack(h, axis=1), np.ones((40, 3)), y), rel=1e-12)
 
 
+# ---- consumer surplus -----------------------------------------------------------------------------------------
+
+
+def expected_maximum(model: Model, raised: int | None = None, by: float = 0.0) -> NDArray[Any]:
+    """Expected maximum utility at the parameters' values (N,), with one of the utilities raised."""
+    V = [V_j + by * (j == raised) for j, V_j in enumerate(model.utilities.values())]
+    return model.dataset.evaluate(model.expected_maximum_utility(V))[0, :, 0]
+
+
+@pytest.mark.parametrize("make", [lmnl, lmnl_of_two, taste_net])
+def test_expected_maximum_utility_is_that_of_the_logit_where_networks_are_zero(make: Callable[[], Model]) -> None:
+    np.testing.assert_allclose(expected_maximum(make()), expected_maximum(swissmetro_mnl.model), rtol=1e-12)
+
+
+def test_probabilities_are_derivatives_of_expected_maximum_utility() -> None:
+    model, rng, h = taste_net(), np.random.default_rng(1), 1e-5
+    for parameter in model.free:
+        if "." in parameter.name:
+            parameter.set_value(rng.normal(size=parameter.shape) / 10)
+    P = LocalEngine(model).probabilities(np.concatenate([p.get_value().ravel() for p in model.free]))[:, 0]
+    for j in range(3):
+        slope = (expected_maximum(model, j, h) - expected_maximum(model, j, -h)) / (2 * h)
+        np.testing.assert_allclose(slope, P[j], atol=1e-9)
+
+
+def test_the_residual_logit_has_no_surplus_as_cross_effects_differ() -> None:
+    """dP_i / dV_j is dP_j / dV_i in random utility models; V_j moves with its own column x_j only."""
+    ds, utilities, X, *_ = three(5)
+    theta, h = np.concatenate([[0.7], np.random.default_rng(6).normal(size=18)]), 1e-5
+    model = cmt.ResLogit(ds, utilities, layers=2)
+
+    def slopes(theta: NDArray[Any]) -> NDArray[Any]:
+        ends = [
+            [LocalEngine(model, ds.with_columns({f"x{j}": X[:, j] + e / 0.7})).probabilities(theta) for e in (h, -h)]
+            for j in range(3)
+        ]
+        return np.stack([(up - down)[:, 0] / (2 * h) for up, down in ends])
+
+    found, of_logit = slopes(theta), slopes(np.concatenate([[0.7], np.zeros(18)]))
+    assert np.abs(found - found.swapaxes(0, 1)).max() > 0.1
+    np.testing.assert_allclose(of_logit, of_logit.swapaxes(0, 1), atol=1e-9)
+    results = cmt.estimate(model, method=cmt.Stochastic(SGD, lr=0.01, epochs=1))
+    fares = {"x0": lambda x: x - 1}
+    assert cmt.scenario(results, None, fares).surplus is None
+    with pytest.raises(ModelError, match="residual logit has no expected maximum utility"):
+        cmt.scenario(results, None, fares, cost="-b")
+
+
 # ---- training -------------------------------------------------------------------------------------------------
 
 
@@ -212,28 +260,6 @@ def test_cross_effects_are_the_residual_matrices() -> None:
         results.cross_effects(3)
     with pytest.raises(PyCMTensorError, match="Multinomial logit has no residual layers"):
         cmt.estimate(cmt.MNL(ds, utilities)).cross_effects(1)
-
-
-def test_seeds_are_runs_of_their_own() -> None:
-    ds, utilities, *_ = three(11)
-    seen: list[int] = []
-
-    def make(seed: int) -> Model:
-        seen.append(seed)
-        r = cmt.Network("r", [ds["z"]], ["alt0"], data=ds, hidden=2, seed=seed)
-        return cmt.LMNL(ds, utilities, network=r)
-
-    method = cmt.Stochastic(Adam, lr=0.05, batch_size=20, epochs=3)
-    runs = cmt.estimate_seeds(make, ds, method, seeds=[3, 5])
-    assert seen == [3, 5]
-    own = [results.llf / ds.nobs for results in runs.results.values()]
-    np.testing.assert_allclose(runs.table["log-likelihood per choice"], own, rtol=1e-12)
-    assert own[0] != own[1]
-    assert runs.spread.loc["std", "log-likelihood per choice"] == pytest.approx(abs(own[0] - own[1]) / np.sqrt(2))
-    with pytest.raises(OptimizerError, match="a spread needs two different seeds"):
-        cmt.estimate_seeds(make, ds, method, seeds=[3])
-    with pytest.raises(OptimizerError, match=r"takes a Stochastic"):
-        cmt.estimate_seeds(make, ds, "newton")  # type: ignore[arg-type]
 
 
 def test_held_out_measures_are_those_by_hand() -> None:

@@ -1,0 +1,99 @@
+"""Runs of one model from several seeds, computed by one program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation.fit import Ending, Optimum
+from pycmtensor.estimation.progress import EpochBar
+from pycmtensor.estimation.run import Run, training_of
+from pycmtensor.estimation.stochastic import Stochastic, check_start, check_training, reported
+
+__all__ = ["train_together"]
+
+Array = NDArray[np.floating]
+
+
+def train_together(
+    engine: LocalEngine,
+    starts: Mapping[int, Array],
+    bounds: tuple[Array, Array],
+    method: Stochastic,
+    validation: LocalEngine | None = None,
+    progress: bool | None = None,
+) -> list[Optimum]:
+    """`train` from several seeds: each run ends by its own rule and reports its own best point.
+
+    All of them go through the epochs until the last one ends; what is computed of those that have ended is left.
+
+    Args:
+        engine: The likelihood.
+        starts: Seed -> start values (K,).
+        bounds: Lower and upper bounds, (K,) each.
+        method: The settings; its seed is replaced.
+        validation: The likelihood on the data to validate with.
+        progress: As in `pycmtensor.estimate`; shown is the first run that goes on.
+
+    Returns:
+        One optimum per seed.
+
+    Raises:
+        OptimizerError: As `train`.
+    """
+    check_training(engine, method)
+    training = training_of(engine, method)
+    runs = [
+        Run(engine, start, bounds, replace(method, seed=seed), validation, training) for seed, start in starts.items()
+    ]
+    _evaluate(runs, runs)
+    for run in runs:
+        check_start(run)
+    interrupted: list[Run] = []
+    with EpochBar(method.epochs, progress) as bar:
+        try:
+            while going := [run for run in runs if not run.why_stop()]:
+                _advance(runs, going)
+                bar.show(going[0].epoch, going[0].path[-1])
+        except KeyboardInterrupt:
+            interrupted = [run for run in runs if not run.why_stop()]
+    if unseen := [run for run in interrupted if run.path[-1].epoch != run.epoch]:
+        _evaluate(runs, unseen)
+    training.release()
+    return [
+        reported(run, f"interrupted after epoch {run.epoch}.", Ending.INTERRUPTED)
+        if run in interrupted
+        else reported(run, run.why_stop(), Ending.STOPPED)
+        for run in runs
+    ]
+
+
+def _advance(runs: Sequence[Run], going: Sequence[Run]) -> None:
+    """The next epochs of all runs, of which those that have ended keep their states."""
+    lead, began = going[0], perf_counter()
+    states = lead.training.run_together(
+        [run.state for run in runs],
+        [run.method.seed for run in runs],
+        lead.epoch,
+        (count := lead.count),
+        [run.rate for run in runs],
+    )
+    seconds = perf_counter() - began
+    for run, state in zip(runs, states, strict=True):
+        if run in going:
+            run.reach(state, count, seconds)
+    if lead.is_due:
+        _evaluate(runs, going)
+
+
+def _evaluate(runs: Sequence[Run], going: Sequence[Run]) -> None:
+    """Look at the points of the runs that go on."""
+    found = runs[0].training.value_and_grad_together([run.theta for run in runs])
+    for run, (llf, g) in zip(runs, found, strict=True):
+        if run in going:
+            run.see(llf, g)

@@ -1,0 +1,33 @@
+"""Average probabilities along a column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+
+from pycmtensor.plots.style import LINES, axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["partial_dependence"]
+
+
+def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """A line for each alternative, which line styles and markers tell apart, with its interval where there is one.
+
+    Args:
+        table: Columns 'estimate', 'lower' and 'upper', rows by value of the column and alternative, as
+            `Results.partial_dependence` gives it.
+        ax: Where to draw; None makes a figure.
+    """
+    ax = axes(ax)
+    for k, (alternative, own) in enumerate(table.groupby(level=1, sort=False)):
+        x, style = own.index.get_level_values(0), LINES[k % len(LINES)]
+        (line,) = ax.plot(x, own["estimate"], ms=4, label=str(alternative), **style)
+        ax.fill_between(x, own["lower"], own["upper"], color=line.get_color(), alpha=0.15, lw=0)
+    ax.set_xlabel(str(table.index.names[0]))
+    ax.set_ylabel("average probability")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    return ax
