@@ -186,11 +186,11 @@ class LongDataset(Dataset):
         self._need_choices("Samples with the chosen alternative")
         return SampledDataset.drawn_from(self, n, seed, weights)
 
-    def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> LongDataset:
+    def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         names = list(self.alternatives)
         kept = np.isin(names, list(alternatives or names))
         rows = np.flatnonzero(np.isin(self._situation_of, situations) & kept[self._alternative_of])
-        return self._of_frame(self._table.rows(rows), self.choice, alternatives or self.alternatives)
+        return self._made_of(self._table.rows(rows), self.choice, alternatives)
 
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> LongDataset:
         given = choice, self.alternative, self.situation, self.individual, self.weights

@@ -59,7 +59,9 @@ class SampledDataset(LongDataset):
         part = ds._table.rows(rows)
         part = part.with_columns(nw.new_series(CORRECTION, correction, backend=part.implementation))
         given = ds.choice, ds.alternative, ds.situation, ds.individual, ds.weights
-        return cls(n, part, *given, ds.alternatives)
+        sample = cls(n, part, *given, ds.alternatives)
+        sample._table.units = ds.units
+        return sample
 
     def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:
         """Coefficients that differ between alternatives, looked up by the alternative on each place, (n, T, N, 1)."""
