@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.estimates import Estimates
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import networks_in
@@ -29,71 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Output", "compare"]
 
 
-class Output:
+class Output(Estimates):
     """How `pycmtensor.Results` is shown and written."""
 
-    fit: Fit
-
     if TYPE_CHECKING:
-        engine: LocalEngine | None
 
         @property
         def provenance(self) -> dict[str, str]:
             """Of the results."""
 
         def identification(self) -> Identification:
-            """Of the results."""
-
-        @property
-        def llf(self) -> float:
-            """Of the results."""
-
-        @property
-        def llnull(self) -> float:
-            """Of the results."""
-
-        @property
-        def rho2(self) -> float:
-            """Of the results."""
-
-        @property
-        def rho2_adjusted(self) -> float:
-            """Of the results."""
-
-        @property
-        def aic(self) -> float:
-            """Of the results."""
-
-        @property
-        def bic(self) -> float:
-            """Of the results."""
-
-        @property
-        def nobs(self) -> int:
-            """Of the results."""
-
-        @property
-        def n_individuals(self) -> int:
-            """Of the results."""
-
-        @property
-        def params(self) -> pd.Series:
-            """Of the results."""
-
-        @property
-        def history(self) -> pd.DataFrame:
-            """Of the results."""
-
-        def standard_errors(self, kind: Kind = "classical", groups: Any = None) -> pd.Series:
-            """Of the results."""
-
-        def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
-            """Of the results."""
-
-        def conf_int(self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
-            """Of the results."""
-
-        def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
             """Of the results."""
 
         def cross_effects(self, layer: int = 1) -> pd.DataFrame:
