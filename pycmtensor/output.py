@@ -153,6 +153,8 @@ class Output(Estimates):
     def to_excel(self, path: str | PathLike[str]) -> Path:
         """Write estimates, fit, covariances, correlations and history as a workbook, one sheet each.
 
+        Fixed parameters stand below the estimates, without errors; the column "status" tells which they are.
+
         Args:
             path: The file, ending in .xlsx; its folder must exist.
 
@@ -170,7 +172,9 @@ class Output(Estimates):
         errors = {f"{kind} std err": self.standard_errors(kind) for kind in kinds}
         fit = {"choice situations": self.nobs, "individuals": self.n_individuals, "parameters": self.fit.n_parameters}
         fit |= {name: getattr(self, name) for name in ("llnull", "llf", "rho2", "rho2_adjusted", "aic", "bic")}
-        sheets = {"estimates": pd.DataFrame({"value": self.params, **errors})}
+        fixed = pd.DataFrame({"value": self.fit.fixed, "status": "fixed"}, index=list(self.fit.fixed))
+        estimates = pd.DataFrame({"value": self.params, **errors, "status": "estimated"})
+        sheets = {"estimates": pd.concat([estimates, fixed]) if self.fit.fixed else estimates}
         sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
         sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
         sheets |= {"correlations": self.correlation(), "history": self.history}
