@@ -74,6 +74,7 @@ class Answers:
         at: str = "individuals",
         alpha: float = 0.05,
         kind: Kind = "classical",
+        data: Any = None,
     ) -> Responses:
         """Elasticities of choice probabilities, direct and cross; see `pycmtensor.analysis.elasticities`.
 
@@ -83,11 +84,17 @@ class Answers:
             at: "individuals", or "means" of all columns.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
+            data: As in `predict`.
         """
-        return elasticities(self, column, change, at, alpha, kind)
+        return elasticities(self, column, change, at, alpha, kind, data)
 
     def marginal_effects(
-        self, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+        self,
+        column: str,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        data: Any = None,
     ) -> Responses:
         """Average derivatives of choice probabilities; see `pycmtensor.analysis.marginal_effects`.
 
@@ -96,8 +103,9 @@ class Answers:
             at: "individuals", or "means" of all columns.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
+            data: As in `predict`.
         """
-        return marginal_effects(self, column, at, alpha, kind)
+        return marginal_effects(self, column, at, alpha, kind, data)
 
     def wtp(
         self,

@@ -77,6 +77,7 @@ def elasticities(
     at: str = "individuals",
     alpha: float = 0.05,
     kind: Kind = "classical",
+    data: Any = None,
 ) -> Responses:
     r"""Elasticities of choice probabilities with respect to a column: direct ones and cross elasticities.
 
@@ -98,8 +99,10 @@ def elasticities(
             individual.
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
+        data: A frame, a path or a `Dataset` as in `predict`, also without choices; None for the data of the estimation.
 
     Raises:
+        DatasetError: The data do not fit the model.
         ModelError: The model does not use the column.
         InferenceError: The column is in no utility, or ``at`` is unknown.
 
@@ -120,7 +123,7 @@ def elasticities(
                 bus            -0.823959  1.103882 -2.987528  1.339610
         0.95 intervals, classical covariance
     """
-    asked = _asked(results, column, at)
+    asked = _asked(results, column, at, data)
     if change is None:
         P, _, relative = asked.totals()
         return asked.responses("Elasticities", relative / P, asked.point, alpha, kind)
@@ -132,7 +135,12 @@ def elasticities(
 
 
 def marginal_effects(
-    results: Estimated, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+    results: Estimated,
+    column: str,
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    data: Any = None,
 ) -> Responses:
     r"""Derivatives of choice probabilities with respect to a column, averaged over the sample.
 
@@ -147,8 +155,10 @@ def marginal_effects(
         at: As in `elasticities`.
         alpha: As in `elasticities`.
         kind: As in `elasticities`.
+        data: As in `elasticities`.
 
     Raises:
+        DatasetError: As `elasticities`.
         ModelError: As `elasticities`.
         InferenceError: As `elasticities`.
 
@@ -162,16 +172,16 @@ def marginal_effects(
         cost of
         bus             0.103 -0.103
     """
-    asked = _asked(results, column, at)
+    asked = _asked(results, column, at, data)
     response = asked.totals()[1] / asked.weights.sum()
     return asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
 
 
-def _asked(results: Estimated, column: str, at: str) -> _Asked:
+def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
-    engine = engine_on(results, None, "elasticities")
+    engine = engine_on(results, data, "elasticities")
     moved = _moved(engine, column)
     return _Asked(results, engine if at == "individuals" else engine.on(engine.dataset.at_means()), column, moved, at)
 
