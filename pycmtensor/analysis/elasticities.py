@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.checks import in_range
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Quantity
@@ -181,7 +181,7 @@ def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
-    engine = engine_on(results, data, "elasticities")
+    engine = choices_on(results, data, "elasticities")
     moved = _moved(engine, column)
     return _Asked(results, engine if at == "individuals" else engine.on(engine.dataset.at_means()), column, moved, at)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
@@ -146,7 +146,7 @@ def scenario(
         half         0.280    0.146 -0.006  0.565
         free         0.622    0.198  0.235  1.009
     """
-    before = engine_on(results, data, "scenarios")
+    before = choices_on(results, data, "scenarios")
     states = {"before": before, **_after(before, changes)}
     groups, weights = segments(before.dataset, segment)
     answer = _Answer(results, groups, list(before.dataset.alternatives), alpha, kind)

@@ -14,6 +14,7 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.likelihood import unflattened
@@ -134,13 +135,17 @@ class Quantities:
         """An expression of parameters, draws and columns that the model uses, (1 or T, 1 or B, 1 or R).
 
         Args:
-            symbol: The expression.
+            symbol: The expression. Columns can be those of any data set; what has the axis of alternatives must be the
+                same for all of them, such as an income.
             key: The same for the same expression.
 
         Raises:
-            ModelError: It depends on a column or on draws that the model does not use.
+            ModelError: It depends on a column or on draws that the model does not use, or differs between alternatives.
         """
-        self._check_known(symbol)
+        return self._term(self._of_inputs(symbol), key)
+
+    def _term(self, symbol: Variable, key: Hashable) -> Term:
+        """An expression of parameters and inputs."""
         function = self._program.lowered([pt.cast(symbol, pytensor.config.floatX)])
 
         def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
@@ -236,7 +241,7 @@ class Quantities:
             before: The columns at which it is evaluated, as `LocalEngine.columns`.
         """
         model = self._program.model
-        maximum = self.expression(model.expected_maximum_utility(model.V), "expected maximum utility")
+        maximum = self._term(model.expected_maximum_utility(model.V), "expected maximum utility")
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
             utility = maximum.at_draws(theta, fixed, columns[: len(before)])
@@ -249,14 +254,32 @@ class Quantities:
 
         return Quantity(("surplus", cost.key), of, before)
 
-    def _check_known(self, symbol: Variable) -> None:
+    def _of_inputs(self, symbol: Variable) -> Variable:
+        """An expression of columns and draws as one of the inputs, without the axis of alternatives."""
+        columns = {}
         for variable in graph_inputs([symbol]):
-            if hasattr(variable.tag, "column") and variable not in self._program.inputs:
-                key = variable.tag.column
-                column = key[0] if isinstance(key, tuple) else key
-                raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")
+            if hasattr(variable.tag, "column"):
+                columns[variable] = self._input(variable.tag.column)
             if hasattr(variable.tag, "draws") and variable.tag.draws not in self._program.model.draws:
                 raise ModelError(f"The expression depends on draws '{variable}', which the model does not use.")
+        symbol = clone_replace(symbol, columns, rebuild_strict=False)
+        return symbol[0] if symbol.ndim == 4 else symbol
+
+    def _input(self, key: Any) -> Variable:
+        """What holds a column: (T, N, 1), or (1, T, N, 1) of long data where it is the same for all alternatives."""
+        program, ds = self._program, self._program.model.dataset
+        known = {symbol.tag.column: symbol for symbol in program.inputs}
+        column, alternative = key if isinstance(key, tuple) else (key, None)
+        if column not in known and key not in known:
+            raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")
+        if key not in known:  # of one alternative, where the model has all
+            return known[column][list(ds.alternatives).index(alternative)]
+        if known[key].ndim == 4 and ds.varies(column):
+            raise ModelError(
+                f"The expression depends on column {column!r}, which differs between alternatives. Name one of them, "
+                f"ds['{column}', 'name of the alternative']."
+            )
+        return known[key][:1] if known[key].ndim == 4 else known[key]
 
     def _at_draws(self, theta: Any, fixed: Any, columns: Any, logP: Callable[..., Any] | None = None) -> Any:
         """Choice probabilities at every draw (J, T, B, R), of the whole model or of one class."""
