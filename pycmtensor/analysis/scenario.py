@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
+from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
@@ -18,7 +19,6 @@ from pycmtensor.engine.quantities import Quantity
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def scenario(
     changes: Mapping[Any, Any],
     *,
     segment: str | None = None,
-    cost: Expression | None = None,
+    cost: Marginal | None = None,
     alpha: float = 0.05,
     kind: Kind = "classical",
 ) -> Scenarios:
@@ -106,7 +106,12 @@ def scenario(
         D_j = \frac{\Delta S_j}{-\Delta S_i}, \quad i = \arg\max_j |\Delta S_j|, \quad
         \Delta CS = \frac{\sum_n w_n \operatorname{mean}_r [\Delta E \max_j U_{jnr} / \alpha_{nr}]}{\sum_n w_n}
 
-    with the marginal utility of money :math:`\alpha = -\beta_{cost}`, that of before. Standard errors are those of the
+    with the marginal utility of money :math:`\alpha = -\beta_{cost}`, that of before. In a latent class model utilities
+    of different classes cannot be added, but their values in money can: each class has its own, and
+
+    .. math:: \Delta CS_n = \sum_c \pi_{nc} \frac{\Delta E \max_j U_{jnc}}{\alpha_{nc}}
+
+    with the probabilities :math:`\pi_{nc}` of classes before choices are seen, those of before. Standard errors are those of the
     delta method for all of it, differences included, as draws and data are the same before and after.
 
     Args:
@@ -117,7 +122,8 @@ def scenario(
             scenarios, name -> such a dict.
         segment: A column by whose values tables are given too.
         cost: The coefficient of cost, as text or symbols, which may be random, or a column ``ds["TRAIN_COST"]`` for the
-            marginal utility of that cost. None when surplus is not asked for.
+            marginal utility of that cost, in each class. Or, of a latent class model, name of each class -> its
+            coefficient: ``{"hurried": "b_cost_1", "patient": "b_cost_2"}``. None when surplus is not asked for.
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
 
@@ -128,7 +134,8 @@ def scenario(
 
     References:
         Small & Rosen (1981), Applied welfare economics with discrete choice models, doi:10.2307/1911129; Train (2009),
-        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.5; Conlon & Mortimer (2021),
+        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.5; Boxall & Adamowicz (2002),
+        Understanding heterogeneous preferences in random utility models, doi:10.1023/A:1021351721619; Conlon & Mortimer (2021),
         Empirical properties of diversion ratios, doi:10.1111/1756-2171.12388.
 
     Examples:

@@ -19,6 +19,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.exceptions import InferenceError, ModelError
+from pycmtensor.models import LatentClass
 
 if TYPE_CHECKING:
     from pycmtensor.engine.program import Program
@@ -164,9 +165,18 @@ class Quantities:
 
         return Quantity(("averages", tuple(term.key for term in terms)), of)
 
-    def marginal_utility(self, column: str, alternative: str) -> Term:
-        """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
-        model, program = self._program.model, self._program
+    def marginal_utility(self, column: str, alternative: str, of_class: str | None = None) -> Term:
+        """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R).
+
+        Args:
+            column: Its name.
+            alternative: Its name.
+            of_class: The latent class whose utility it is; None in models without classes.
+        """
+        program, model = self._program, self._program.model
+        if of_class is not None:
+            assert isinstance(model, LatentClass)
+            model = model.classes[of_class]
         of_all = model.utility is not None
         V = program.lowered(
             [model.V[model.alternatives.index(alternative)] if of_all else model.utilities[alternative]]
@@ -183,7 +193,7 @@ class Quantities:
 
             return jax.jvp(utility, (at,), (direction,))[1]
 
-        return Term(("marginal utility", column, alternative), at_draws)
+        return Term(("marginal utility", column, alternative, of_class), at_draws)
 
     def posterior(self, terms: Sequence[Term], quantiles: Sequence[float]) -> Quantity:
         """Of each term the mean, standard deviation and quantiles given the choices, and its mean and mean square.
@@ -231,28 +241,32 @@ class Quantities:
         shape = jnp.broadcast_shapes(ratio.shape, (1, columns[self._program.chosen].shape[1], 1))
         return jnp.broadcast_to(ratio, shape), jnp.broadcast_to(denominator, shape)
 
-    def surplus(self, cost: Term, before: Sequence[NDArray[Any]]) -> Quantity:
-        r"""Expected maximum utility in money, and the share of draws at which that means nothing, (2, T, B).
+    def surplus(self, costs: Sequence[Term], before: Sequence[NDArray[Any]]) -> Quantity:
+        r"""Expected maximum utility in money, and of each class the share of draws without a value, (1 + C, T, B).
 
-        .. math:: \frac{1}{R} \sum_r \frac{1}{- \beta_{cost}} E \max_j U_j
+        .. math:: \sum_c \pi_{nc} \frac{1}{R} \sum_r \frac{1}{- \beta^{cost}_{cnr}} E \max_j U_{jncr}
 
         Args:
-            cost: The marginal utility of cost, which is negative.
-            before: The columns at which it is evaluated, as `LocalEngine.columns`.
+            costs: The marginal utility of cost of each class, which is negative.
+            before: The columns at which it and the probabilities of classes are evaluated, as `LocalEngine.columns`.
         """
-        model = self._program.model
-        maximum = self._term(model.expected_maximum_utility(model.V), "expected maximum utility")
+        program, model = self._program, self._program.model
+        classes = model.expected_maximum_utilities(model.V)
+        shares = [self._term(pt.exp(log_pi)[None], "share") for log_pi, _ in classes]
+        maxima = [self._term(maximum, "expected maximum utility") for _, maximum in classes]
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
-            utility = maximum.at_draws(theta, fixed, columns[: len(before)])
-            income = -cost.at_draws(theta, fixed, columns[len(before) :])
-            meaningless = jnp.broadcast_to(income <= 0, jnp.broadcast_shapes(income.shape, utility.shape))
-            money = utility / jnp.where(income > 0, income, 1.0)
-            shape = columns[self._program.chosen].shape[:2]
-            means = money.mean(axis=-1), meaningless.mean(axis=-1, dtype=money.dtype)
-            return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
+            now, first = (theta, fixed, columns[: len(before)]), (theta, fixed, columns[len(before) :])
+            total, meaningless = 0.0, []
+            for share, maximum, cost in zip(shares, maxima, costs, strict=True):
+                income = -cost.at_draws(*first)
+                money = maximum.at_draws(*now) / jnp.where(income > 0, income, 1.0)
+                total += share.at_draws(*first) * money
+                meaningless.append(jnp.broadcast_to(income <= 0, money.shape).astype(money.dtype))
+            shape = columns[program.chosen].shape[:2]
+            return jnp.stack([jnp.broadcast_to(q.mean(axis=-1), shape) for q in (total, *meaningless)])
 
-        return Quantity(("surplus", cost.key), of, before)
+        return Quantity(("surplus", *(cost.key for cost in costs)), of, before)
 
     def _of_inputs(self, symbol: Variable) -> Variable:
         """An expression of columns and draws as one of the inputs, without the axis of alternatives."""

@@ -142,8 +142,12 @@ class LatentClass(Model):
         return [(log_pi + m.over_situations(V_c), m.log_probability(V_c)) for log_pi, m, V_c in self._by_class(list(V))]
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
-        """The average over classes; in money only with a coefficient of cost that all classes share."""
-        return sum(pt.exp(log_pi) * m.expected_maximum_utility(V_c) for log_pi, m, V_c in self._by_class(list(V)))
+        """The average over classes; values in money are those of `expected_maximum_utilities`, each in its own money."""
+        return sum(pt.exp(log_pi) * maximum for log_pi, maximum in self.expected_maximum_utilities(V))
+
+    def expected_maximum_utilities(self, V: Sequence[Variable] | Variable) -> list[tuple[Variable, Variable]]:
+        """By class the log of its probability (1 or N, 1), and its `expected_maximum_utility`."""
+        return [(log_pi, m.expected_maximum_utility(V_c)) for log_pi, m, V_c in self._by_class(list(V))]
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""
