@@ -16,6 +16,7 @@ from pycmtensor.analysis.fit_measures import (
     llconstants,
     shares_by,
 )
+from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
@@ -109,8 +110,8 @@ class Answers:
 
     def wtp(
         self,
-        numerator: Expression,
-        denominator: Expression,
+        numerator: Marginal,
+        denominator: Marginal,
         alpha: float = 0.05,
         kind: Kind = "classical",
         method: str = "delta",
@@ -118,7 +119,8 @@ class Answers:
         """Willingness to pay, a ratio of marginal utilities; see `pycmtensor.analysis.wtp`.
 
         Args:
-            numerator: A coefficient as text or symbols, which may be random, or a column ``ds["TRAIN_TT"]``.
+            numerator: A coefficient as text or symbols, which may be random, or a column ``ds["TRAIN_TT"]``; of a
+                latent class model also name of each class -> one of these.
             denominator: Likewise, of cost.
             alpha: One minus the coverage of the interval.
             kind: Kind of the covariance of the estimates.

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
-from pycmtensor.analysis.marginal import marginal_utility
+from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
 from pycmtensor.checks import in_range
 from pycmtensor.draws import Sampling, values_of
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated, likelihood_of
-from pycmtensor.models import Model
 from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates", "population_draws"]
+__all__ = ["ConditionalEstimates", "conditional_estimates", "population_draws"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,22 +149,3 @@ def population_draws(results: Estimated, coefficient: str, number: int = 10_000)
     at |= {draws(): pt.constant(own[:1]) for draws, own in zip(model.draws, drawn, strict=True)}
     (found,) = graph_replace([known[coefficient]], at, strict=False)
     return np.asarray(found.eval(mode="FAST_COMPILE")).ravel()
-
-
-def coefficients_of(model: Model) -> dict[str, Variable]:
-    """The random coefficients in the utilities that `pycmtensor.coefficients` made, by name."""
-    found: dict[str, Variable] = {}
-    seen: set[Variable] = set()
-
-    def search(symbols: Iterable[Variable]) -> None:
-        for symbol in symbols:
-            if symbol in seen:
-                continue
-            seen.add(symbol)
-            if hasattr(symbol.tag, "coefficient"):
-                found.setdefault(symbol.tag.coefficient, symbol)
-            elif symbol.owner is not None:
-                search(symbol.owner.inputs)
-
-    search(model.V if isinstance(model.V, list) else [model.V])
-    return dict(sorted(found.items()))

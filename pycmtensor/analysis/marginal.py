@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from pytensor.graph.basic import Variable
@@ -14,7 +14,7 @@ from pycmtensor.exceptions import InferenceError
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.relations import Expression, in_parameters, text_of
 
-__all__ = ["Marginal", "column_of", "marginal_utilities", "marginal_utility", "owners"]
+__all__ = ["Marginal", "coefficients_of", "column_of", "marginal_utilities", "marginal_utility", "owners", "resolved"]
 
 #: What has a marginal utility: a coefficient, an expression or a column, also one for each latent class.
 Marginal: TypeAlias = Expression | Mapping[str, Expression]
@@ -26,13 +26,38 @@ def column_of(symbol: Any) -> Any:
 
 
 def owners(engine: LocalEngine, column: str) -> list[str]:
-    """The alternatives whose utilities hold a column; ``["all"]`` when one expression is the utility of all.
+    """The alternatives whose utilities hold a column, in any class; ``["all"]`` when one expression is that of all.
 
     Raises:
         ModelError: The model does not use the column.
     """
     symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
-    return list(dict.fromkeys(name for model in _classes(engine).values() for name in _owners(model, symbols)))
+    found = dict.fromkeys(name for model in _classes(engine).values() for name in _owners(model, symbols))
+    return ["all"] if "all" in found else list(found)
+
+
+def coefficients_of(model: Model) -> dict[str, Variable]:
+    """The random coefficients in the utilities that `pycmtensor.coefficients` made, by name."""
+    found: dict[str, Variable] = {}
+    seen: set[Variable] = set()
+
+    def search(symbols: Iterable[Variable]) -> None:
+        for symbol in symbols:
+            if symbol in seen:
+                continue
+            seen.add(symbol)
+            if hasattr(symbol.tag, "coefficient"):
+                found.setdefault(symbol.tag.coefficient, symbol)
+            elif symbol.owner is not None:
+                search(symbol.owner.inputs)
+
+    search(model.V if isinstance(model.V, list) else [model.V])
+    return dict(sorted(found.items()))
+
+
+def resolved(engine: LocalEngine, of: Expression) -> Expression:
+    """The random coefficient that a text is the name of, else the expression as it is."""
+    return coefficients_of(engine.model).get(of, of) if isinstance(of, str) else of
 
 
 def marginal_utilities(engine: LocalEngine, of: Marginal) -> list[tuple[Term, str]]:
@@ -65,8 +90,9 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
 
     Args:
         engine: The likelihood.
-        of: Text or symbols of a coefficient, which may depend on draws and on columns; or a column itself,
-            ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the derivative of the utility that holds it.
+        of: Text or symbols of a coefficient, which may depend on draws and on columns, or the name of a random
+            coefficient; or a column itself, ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the
+            derivative of the utility that holds it.
         of_class: The latent class whose utility it is; None in models without classes.
 
     Raises:
@@ -75,7 +101,8 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
     """
     quantities, key = engine.program.quantities, column_of(of)
     if key is None:
-        return quantities.expression(in_parameters(of, engine.model.params), key=of), text_of(of)
+        symbol = in_parameters(resolved(engine, of), engine.model.params)
+        return quantities.expression(symbol, key=of), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)
     symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
     found = _owners(_classes(engine)[of_class], symbols)

@@ -111,8 +111,8 @@ def scenario(
 
     .. math:: \Delta CS_n = \sum_c \pi_{nc} \frac{\Delta E \max_j U_{jnc}}{\alpha_{nc}}
 
-    with the probabilities :math:`\pi_{nc}` of classes before choices are seen, those of before. Standard errors are those of the
-    delta method for all of it, differences included, as draws and data are the same before and after.
+    with the probabilities :math:`\pi_{nc}` of classes before choices are seen, those of before. Standard errors are
+    those of the delta method for all of it, differences included, as draws and data are the same before and after.
 
     Args:
         results: The estimates.
@@ -135,8 +135,8 @@ def scenario(
     References:
         Small & Rosen (1981), Applied welfare economics with discrete choice models, doi:10.2307/1911129; Train (2009),
         Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.5; Boxall & Adamowicz (2002),
-        Understanding heterogeneous preferences in random utility models, doi:10.1023/A:1021351721619; Conlon & Mortimer (2021),
-        Empirical properties of diversion ratios, doi:10.1111/1756-2171.12388.
+        Understanding heterogeneous preferences in random utility models, doi:10.1023/A:1021351721619; Conlon &
+        Mortimer (2021), Empirical properties of diversion ratios, doi:10.1111/1756-2171.12388.
 
     Examples:
         >>> import pandas as pd, pycmtensor as cmt

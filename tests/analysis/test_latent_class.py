@@ -132,6 +132,42 @@ def test_the_classes_of_surplus_are_those_of_before(two_costs: cmt.Results) -> N
     assert (found.changes["estimate"] != 0).all()
 
 
+def test_willingness_to_pay_of_classes_and_of_individuals(two_costs: cmt.Results) -> None:
+    """The ratio of each class, their mean with shares by income, and that of individuals with posterior shares."""
+    r, ds = two_costs, engine_of(two_costs).dataset
+    income = ds.array("income")[0, :, 0]
+    situations = ds.array(ds.observed)[..., 0].sum(axis=0)
+
+    def values(theta: np.ndarray) -> np.ndarray:
+        b = dict(zip(r.params.index, theta, strict=True))
+        each = np.array([b["t_slow"] / b["c_slow"], b["t_fast"] / b["c_fast"]])
+        pi = 1 / (1 + np.exp(-b["class_fast"] - 0.5 * income))
+        mean = np.average((1 - pi) * each[0] + pi * each[1], weights=situations)
+        return np.array([mean, *each])
+
+    G = differences(values, r.fit.theta, step=1e-6)
+    std_err = np.sqrt(np.diag(G.T @ r.cov_params().to_numpy() @ G))
+    estimates, h = values(r.fit.theta), r.membership()[["slow", "fast"]].to_numpy()
+    mean = h @ estimates[1:]
+    sd = np.sqrt((h * (estimates[1:] - mean[:, None]) ** 2).sum(axis=1))
+    low = np.argsort(estimates[1:])
+    median = np.where(h[:, low[0]] >= 0.5, estimates[1:].min(), estimates[1:].max())
+    by_name = {"slow": "t_slow", "fast": "t_fast"}, {"fast": "c_fast", "slow": "c_slow"}
+    for numerator, denominator in (by_name, (ds["t_bus"], ds["c_bus"])):
+        found = r.wtp(numerator, denominator)
+        np.testing.assert_allclose(found.table["estimate"], estimates, rtol=1e-9)
+        np.testing.assert_allclose(found.table["std_err"], std_err, rtol=1e-5)
+        assert found.distribution is not None
+        assert found.distribution["mean"] == pytest.approx(estimates[0], rel=1e-9)
+        individuals = found.by_individual
+        assert individuals.index.tolist() == r.membership().index.tolist()
+        np.testing.assert_allclose(individuals["mean"], mean, rtol=1e-8)
+        np.testing.assert_allclose(individuals["sd"], sd, rtol=1e-7)
+        np.testing.assert_allclose(individuals["median"], median, rtol=1e-9)
+    assert found.table.index.tolist() == ["t_bus / c_bus", *(f"t_bus / c_bus in class {c}" for c in ("slow", "fast"))]
+    assert r.wtp("t_fast", "c_fast").estimate == pytest.approx(estimates[2], rel=1e-12)
+
+
 def test_what_is_no_money_of_classes(two_costs: cmt.Results, mixed: cmt.Results) -> None:
     changes = {"c_bus": 1.0}
     for results, cost, message in (
@@ -152,16 +188,18 @@ def test_elasticities_of_long_data_by_differences() -> None:
     long = wide.to_long(varying)
     options = {"choice": "mode", "alternative": "alternative", "situation": "situation", "individual": "who"}
     ds = cmt.Dataset.from_long(long, **options, alternatives=list(ALTERNATIVES))
-    tastes = tastes_of_classes()
-    at_once = {which: time * ds["t"] + cost * ds["c"] for which, (time, cost) in tastes.items()}
-    by_one = {w: {n: time * ds["t", n] + cost * ds["c", n] for n in ALTERNATIVES} for w, (time, cost) in tastes.items()}
-    adam = cmt.Stochastic(cmt.optimizers.Adam, epochs=1)
-    for V in (at_once, by_one):
-        results = cmt.estimate(cmt.LatentClass(ds, V), method=adam)
-        found = results.marginal_effects("t").table["estimate"]
-        up, down = (results.predict(ds.with_columns({("t", "bus"): lambda t, h=h: t + h})) for h in (1e-5, -1e-5))
-        np.testing.assert_allclose(found["bus"], (up.shares - down.shares) / 2e-5, rtol=1e-6)
-        assert list(found.index.get_level_values(0).unique()) == list(ALTERNATIVES)
+    by_one = {name: -2.5 * ds["t", name] - ds["c", name] for name in ALTERNATIVES}
+    model = cmt.LatentClass(ds, {"at once": Beta("t", -0.5) * ds["t"] - ds["c"], "by one": by_one})
+    results = cmt.estimate(model, method=cmt.Stochastic(cmt.optimizers.Adam, epochs=1))
+    found = results.marginal_effects("t").table["estimate"]
+    engine, observed = engine_of(results), ds.array(ds.observed)[..., 0]
+    up, down = (
+        engine.on(ds.with_columns({("t", "bus"): lambda t, h=h: t + h})).probabilities(results.fit.theta)
+        for h in (1e-5, -1e-5)
+    )
+    slopes = (observed * (up - down)).sum(axis=(1, 2)) / ds.nobs / 2e-5
+    np.testing.assert_allclose(found["bus"], slopes, rtol=1e-6)
+    assert list(found.index.get_level_values(0).unique()) == list(ALTERNATIVES)
 
 
 def test_the_surplus_is_the_average_of_those_of_the_classes(results: cmt.Results) -> None:
