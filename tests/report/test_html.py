@@ -72,6 +72,8 @@ def test_loaded_results_have_a_report_without_utilities(swissmetro_results: cmt.
         ("(a + b) * c", "(a+b)·c"),
         ("a ** 2", "a2"),
         ("-exp(m + s * z)", "−exp(m+s·z)"),
+        ("b * Lt(GA, 1) / 2", "b·(GA<1)2"),
+        ("Ge(a + b, c)", "(a+b≥c)"),
         ("b <&> c", "train=b<&>c"),
     ],
 )
