@@ -257,9 +257,9 @@ def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
     """A picture that no window shows."""
     from matplotlib.figure import Figure
 
-    picture, figure = io.BytesIO(), Figure(figsize=(7, height), layout="constrained")
+    picture, figure = io.BytesIO(), Figure(figsize=(5.6, height), layout="constrained")
     draw(figure.add_subplot())
-    figure.savefig(picture, format="png", dpi=150)
+    figure.savefig(picture, format="png", dpi=190)
     return picture.getvalue()
 
 

@@ -22,7 +22,10 @@ from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import likelihood_of
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import CrossNestedLogit, NestedLogit
 from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
@@ -48,6 +51,17 @@ class Answers:
         from pycmtensor.plots import distribution
 
         return distribution(population_draws(self, coefficient), coefficient, ax)
+
+    def plot_nests(self, ax: Axes | None = None) -> Axes:
+        """The nests of a `NestedLogit` or `CrossNestedLogit`, as its ``plot`` shows them.
+
+        Raises:
+            InferenceError: The model has no nests.
+        """
+        model = likelihood_of(self, "nests").model
+        if not isinstance(model, (NestedLogit, CrossNestedLogit)):
+            raise InferenceError(f"{model.name} has no nests.")
+        return model.plot(ax)
 
     def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
         """Observed and predicted shares by segment; see `pycmtensor.plots.shares`."""

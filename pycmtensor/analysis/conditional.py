@@ -16,6 +16,7 @@ from pycmtensor.checks import in_range
 from pycmtensor.draws import Sampling, values_of
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.models import LatentClass
 from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ def conditional_estimates(
     in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
     engine = likelihood_of(results, "conditional estimates")
     if not engine.model.draws:
-        raise InferenceError(f"{engine.model.name} has no random coefficients; everybody has the same.")
+        instead = "everybody has the same"
+        if isinstance(engine.model, LatentClass):
+            instead = "results.membership() tells the classes of individuals, results.wtp what they are willing to pay"
+        raise InferenceError(f"{engine.model.name} has no random coefficients; {instead}.")
     given: Mapping[str, Expression] = coefficients_of(engine.model) if coefficients is None else coefficients
     if not given:
         raise InferenceError("No coefficient is known by name. Give them, such as {'time': mean + sd * z}.")

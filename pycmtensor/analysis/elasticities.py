@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.marginal import owners
+from pycmtensor.analysis.marginal import owners, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.checks import in_range
 from pycmtensor.engine import LocalEngine
@@ -40,6 +40,8 @@ class Responses:
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
         note: Why there are no standard errors, empty when there are.
+        unit: Of the column that marginal effects are derivatives with, as far as the data know it; elasticities have
+            none.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Responses:
     kind: str
     note: str
     _rows: Callable[[], pd.DataFrame] = field(repr=False)
+    unit: str = ""
 
     @property
     def matrix(self) -> pd.DataFrame:
@@ -63,11 +66,15 @@ class Responses:
         """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
         from pycmtensor.plots import intervals
 
-        return intervals(self.table, self.title, ax)
+        return intervals(self.table, self._heading, ax)
+
+    @property
+    def _heading(self) -> str:
+        return f"{self.title}, per {self.unit}" if self.unit else self.title
 
     def __str__(self) -> str:
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return "\n".join([self.title, self.table.to_string(), about, *filter(None, [self.note])])
+        return "\n".join([self._heading, self.table.to_string(), about, *filter(None, [self.note])])
 
 
 def elasticities(
@@ -174,7 +181,8 @@ def marginal_effects(
     """
     asked = _asked(results, column, at, data)
     response = asked.totals()[1] / asked.weights.sum()
-    return asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
+    answer = asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
+    return replace(answer, unit=unit_of(asked.engine.dataset, column))
 
 
 def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:

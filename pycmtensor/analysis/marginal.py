@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.relations import Expression, in_parameters, text_of
 
-__all__ = ["Marginal", "coefficients_of", "column_of", "marginal_utilities", "marginal_utility", "owners", "resolved"]
+__all__ = [
+    "Marginal",
+    "coefficients_of",
+    "column_of",
+    "marginal_utilities",
+    "marginal_utility",
+    "owners",
+    "resolved",
+    "unit_of",
+]
 
 #: What has a marginal utility: a coefficient, an expression or a column, also one for each latent class.
 Marginal: TypeAlias = Expression | Mapping[str, Expression]
@@ -23,6 +34,13 @@ Marginal: TypeAlias = Expression | Mapping[str, Expression]
 def column_of(symbol: Any) -> Any:
     """The key of the column that a symbol stands for, None when it is something else."""
     return getattr(symbol.tag, "column", None) if isinstance(symbol, Variable) else None
+
+
+def unit_of(ds: Dataset, symbol: Any) -> str:
+    """The unit of the column that a symbol or a name stands for, as far as the data set knows it; empty otherwise."""
+    key = symbol if isinstance(symbol, str) else column_of(symbol)
+    name = key[0] if isinstance(key, tuple) else key
+    return re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip()
 
 
 def owners(engine: LocalEngine, column: str) -> list[str]:

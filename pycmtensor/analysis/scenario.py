@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.marginal import Marginal
+from pycmtensor.analysis.marginal import Marginal, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
@@ -45,6 +45,7 @@ class Scenarios:
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
         note: Why there are no standard errors, empty when there are.
+        unit: Of the surplus, where cost is a column whose unit the data know; empty otherwise.
     """
 
     shares: pd.DataFrame
@@ -55,6 +56,7 @@ class Scenarios:
     alpha: float
     kind: str
     note: str = ""
+    unit: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -72,7 +74,7 @@ class Scenarios:
         from pycmtensor.plots import intervals
 
         labels = {"shares": "market share", "changes": "change in market share", "diversion": "diversion ratio"}
-        labels["surplus"] = "change in consumer surplus, in the unit of cost"
+        labels["surplus"] = f"change in consumer surplus of a choice, {self._money}"
         table = getattr(self, what) if what in labels else None
         if table is None:
             raise InferenceError(
@@ -80,10 +82,14 @@ class Scenarios:
             )
         return intervals(table, labels[what], ax)
 
+    @property
+    def _money(self) -> str:
+        return self.unit or "in the unit that cost has in the utilities"
+
     def __str__(self) -> str:
         tables = {"Market shares": self.shares, "Changes": self.changes, "Diversion": self.diversion}
         if self.surplus is not None:
-            tables["Change in consumer surplus"] = self.surplus
+            tables[f"Change in consumer surplus of a choice, {self._money}"] = self.surplus
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
         lines = [line for title, table in tables.items() for line in (title, table.to_string())]
         return "\n".join([*lines, about, *filter(None, [self.note])])
@@ -174,6 +180,7 @@ def scenario(
         alpha,
         str(kind),
         note(results, shares["before"], kind),
+        "" if isinstance(cost, str) else unit_of(before.dataset, cost),
     )
 
 

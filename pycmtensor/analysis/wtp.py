@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.marginal import Marginal, column_of, marginal_utilities, resolved
+from pycmtensor.analysis.marginal import Marginal, marginal_utilities, resolved, unit_of
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
@@ -274,7 +273,5 @@ def _distribution(values: Array, w: Array) -> tuple[pd.Series | None, str]:
 
 def _unit(ds: Dataset, numerator: Marginal, denominator: Marginal) -> str:
     """Such as 'CHF per minutes', when both are columns whose units the data set knows."""
-    keys = [column_of(expression) for expression in (numerator, denominator)]
-    names = [key[0] if isinstance(key, tuple) else key for key in keys]
-    above, below = (re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip() for name in names)
+    above, below = (unit_of(ds, expression) for expression in (numerator, denominator))
     return f"{below} per {above}" if above and below else ""

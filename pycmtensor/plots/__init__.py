@@ -2,9 +2,10 @@
 
 from pycmtensor.plots.convergence import convergence
 from pycmtensor.plots.cross_effects import cross_effects
+from pycmtensor.plots.cross_nests import cross_nests
 from pycmtensor.plots.distribution import distribution
 from pycmtensor.plots.intervals import intervals
 from pycmtensor.plots.nests import nests
 from pycmtensor.plots.shares import shares
 
-__all__ = ["convergence", "cross_effects", "distribution", "intervals", "nests", "shares"]
+__all__ = ["convergence", "cross_effects", "cross_nests", "distribution", "intervals", "nests", "shares"]
