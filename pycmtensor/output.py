@@ -18,6 +18,7 @@ from pycmtensor.expressions import networks_in
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import LatentClass
 from pycmtensor.relations import text_of
 from pycmtensor.report import Summary
 from pycmtensor.report.compare import compared
@@ -119,7 +120,10 @@ class Output(Estimates):
 
         sections = {}
         if self.engine is not None:
-            utilities = self.engine.model.named_utilities
+            model = self.engine.model
+            utilities = dict(model.named_utilities)
+            if isinstance(model, LatentClass):
+                utilities |= {f"membership of {name}": model.number(W) for name, W in model.membership.items()}
             sections["Utilities"] = "".join(equation(name, text_of(V)) for name, V in utilities.items())
         sections["Identification"] = html.text(str(self.identification()))
         shown = [label for label in self.fit.labels if label not in _networks(self.fit)[0]]

@@ -47,6 +47,8 @@ def _set(node: ast.expr) -> tuple[str, int]:
             return f"<mo>−</mo>{_within(operand, 2)}", 2
         case ast.Call(func=ast.Name(id=name), args=[left, right]) if name.lower() in STATEMENTS:
             return f"<mo>(</mo>{_set(left)[0]}<mo>{STATEMENTS[name.lower()]}</mo>{_set(right)[0]}<mo>)</mo>", FUNCTION
+        case ast.Call(func=ast.Name(id="Float32" | "Float64" | "float32" | "float64"), args=[number]):
+            return _set(number)
         case ast.Call(func=function, args=arguments):
             inner = "<mo>,</mo>".join(_set(argument)[0] for argument in arguments)
             name = f"<mi>{escape(ast.unparse(function).lower())}</mi>"
