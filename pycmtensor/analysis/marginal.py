@@ -123,7 +123,13 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
         return quantities.expression(symbol, key=of), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)
     symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
-    found = _owners(_classes(engine)[of_class], symbols)
+    classes = _classes(engine)
+    if of_class not in classes:
+        raise InferenceError(
+            f"Column '{column}' has a marginal utility in each class, {', '.join(map(str, classes))}. Give a "
+            "coefficient of one class here; results.wtp and cmt.scenario take columns for all."
+        )
+    found = _owners(classes[of_class], symbols)
     if not found or (alternative is None and (len(found) != 1 or found == ["all"])):
         where = f"in the utilities of {', '.join(found)}" if found else "in no utility"
         where += "" if of_class is None else f" of class '{of_class}'"

@@ -154,7 +154,7 @@ def choices_on(results: Estimated, data: Any, what: str) -> LocalEngine:
     engine = engine_on(results, data, what)
     if isinstance(engine.dataset, SampledDataset):
         raise InferenceError(
-            f"{what.capitalize()} are about all alternatives, the data set holds samples of them. Give a frame or "
+            f"{what.capitalize()} need all alternatives, the data set holds samples of them. Give a frame or "
             "Dataset that has them all as data to predict, elasticities, marginal_effects or scenario."
         )
     return engine

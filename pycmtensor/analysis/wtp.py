@@ -135,9 +135,10 @@ def wtp(
 
     Args:
         results: The estimates.
-        numerator: A coefficient, as text or symbols of parameters, draws and columns, or the name of a random one; or a
-            column, ``ds["TRAIN_TT"]``, of long data ``ds["ivt", "train"]``. Of a latent class model, also name of each
-            class -> one of these; a column stands for the derivatives of the utilities of all classes.
+        numerator: A coefficient, as text or symbols of parameters, draws and columns, or the name of a random one,
+            which goes before a parameter of that name; or a column, ``ds["TRAIN_TT"]``, of long data
+            ``ds["ivt", "train"]``. Of a latent class model, also name of each class -> one of these; a column stands
+            for the derivatives of the utilities of all classes.
         denominator: Likewise, of cost.
         alpha: One minus the coverage of the interval, in (0, 1).
         kind: Kind of the covariance of the estimates.

@@ -129,11 +129,11 @@ def test_fixed_parameters_keep_their_values(zones: cmt.LongDataset) -> None:
 def test_what_samples_cannot_tell(sampled: cmt.Results, zones: cmt.LongDataset) -> None:
     again = zones.sample_alternatives(5, seed=9)
     for ask, error, message in (
-        (lambda: sampled.predict(), InferenceError, "Predictions are about all alternatives.*has them all as data"),
+        (lambda: sampled.predict(), InferenceError, "Predictions need all alternatives.*has them all as data"),
         (lambda: sampled.predict(again), InferenceError, "holds samples of them"),
-        (lambda: sampled.elasticities("price"), InferenceError, "Elasticities are about all alternatives"),
-        (lambda: cmt.scenario(sampled, None, {"price": 1}), InferenceError, "Scenarios are about all alternatives"),
-        (lambda: sampled.confusion(), InferenceError, "Most probable choices are about all alternatives"),
+        (lambda: sampled.elasticities("price"), InferenceError, "Elasticities need all alternatives"),
+        (lambda: cmt.scenario(sampled, None, {"price": 1}), InferenceError, "Scenarios need all alternatives"),
+        (lambda: sampled.confusion(), InferenceError, "Most probable choices need all alternatives"),
         (lambda: sampled.predict(zones, conditional=True), InferenceError, "Leave conditional out"),
         (lambda: sampled.predict(zones.to_long().drop(columns="size")), DatasetError, "no column 'size'"),
     ):

@@ -170,6 +170,8 @@ def test_willingness_to_pay_of_classes_and_of_individuals(two_costs: cmt.Results
 
 def test_what_is_no_money_of_classes(two_costs: cmt.Results, mixed: cmt.Results) -> None:
     changes = {"c_bus": 1.0}
+    with pytest.raises(InferenceError, match="'t_bus' has a marginal utility in each class, slow, fast. Give a coeff"):
+        two_costs.tastes({"time": engine_of(two_costs).dataset["t_bus"]})
     for results, cost, message in (
         (two_costs, {"fast": "c_fast"}, "given of fast, the classes are slow, fast. Give one for each"),
         (two_costs, {"fast": "c_fast", "slow": "-c_slow"}, "cost, -c_slow, is not negative at 100.00%"),
