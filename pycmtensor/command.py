@@ -49,7 +49,9 @@ def estimate(model: Path, data: Path, out: Path) -> None:
     from pycmtensor.specification import Specification
 
     specification = Specification(model)
-    results = cmt.estimate(specification.model(specification.dataset(data)), **specification.estimation)
+    model_of_file = specification.model(specification.dataset(data))
+    with specification.located():
+        results = cmt.estimate(model_of_file, **specification.estimation)
     click.echo(str(results.summary()))
     out.mkdir(parents=True, exist_ok=True)
     (out / "summary.txt").write_text(f"{results.summary()}\n", encoding="utf-8")
@@ -92,7 +94,9 @@ def describe(data: Path, model: Path | None) -> None:
         frame = Table(data).frame.to_pandas()
         click.echo(f"{len(frame):,} rows\n{frame.describe(include='all').T.to_string()}")
     else:
-        click.echo(str(Specification(model).dataset(data).describe()))
+        specification = Specification(model)
+        dataset = specification.dataset(data)
+        click.echo(str(dataset.describe(specification.availability(dataset))))
 
 
 @main.command()

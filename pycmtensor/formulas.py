@@ -7,6 +7,7 @@ import operator
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -169,7 +170,9 @@ class Formula:
             case ast.Name(id=name) if name in names:
                 return names[name]
             case ast.Name(id=name):
-                raise ModelError(f"'{self.text}' uses '{name}', which is unknown. Known are {', '.join(names)}.")
+                near = get_close_matches(name, names, n=1)
+                hint = f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(names)}."
+                raise ModelError(f"'{self.text}' uses '{name}', which is unknown. {hint}")
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
                 return ARITHMETIC[type(op)](amount(left), amount(right))
             case ast.UnaryOp(op=ast.Not(), operand=operand):

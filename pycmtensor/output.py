@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.estimates import Estimates
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import networks_in
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import LatentClass
 from pycmtensor.relations import text_of
 from pycmtensor.report import Summary
 from pycmtensor.report.compare import compared
@@ -29,71 +30,16 @@ if TYPE_CHECKING:
 __all__ = ["Output", "compare"]
 
 
-class Output:
+class Output(Estimates):
     """How `pycmtensor.Results` is shown and written."""
 
-    fit: Fit
-
     if TYPE_CHECKING:
-        engine: LocalEngine | None
 
         @property
         def provenance(self) -> dict[str, str]:
             """Of the results."""
 
         def identification(self) -> Identification:
-            """Of the results."""
-
-        @property
-        def llf(self) -> float:
-            """Of the results."""
-
-        @property
-        def llnull(self) -> float:
-            """Of the results."""
-
-        @property
-        def rho2(self) -> float:
-            """Of the results."""
-
-        @property
-        def rho2_adjusted(self) -> float:
-            """Of the results."""
-
-        @property
-        def aic(self) -> float:
-            """Of the results."""
-
-        @property
-        def bic(self) -> float:
-            """Of the results."""
-
-        @property
-        def nobs(self) -> int:
-            """Of the results."""
-
-        @property
-        def n_individuals(self) -> int:
-            """Of the results."""
-
-        @property
-        def params(self) -> pd.Series:
-            """Of the results."""
-
-        @property
-        def history(self) -> pd.DataFrame:
-            """Of the results."""
-
-        def standard_errors(self, kind: Kind = "classical", groups: Any = None) -> pd.Series:
-            """Of the results."""
-
-        def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
-            """Of the results."""
-
-        def conf_int(self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
-            """Of the results."""
-
-        def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
             """Of the results."""
 
         def cross_effects(self, layer: int = 1) -> pd.DataFrame:
@@ -174,7 +120,10 @@ class Output:
 
         sections = {}
         if self.engine is not None:
-            utilities = self.engine.model.named_utilities
+            model = self.engine.model
+            utilities = dict(model.named_utilities)
+            if isinstance(model, LatentClass):
+                utilities |= {f"membership of {name}": model.number(W) for name, W in model.membership.items()}
             sections["Utilities"] = "".join(equation(name, text_of(V)) for name, V in utilities.items())
         sections["Identification"] = html.text(str(self.identification()))
         shown = [label for label in self.fit.labels if label not in _networks(self.fit)[0]]
@@ -208,6 +157,8 @@ class Output:
     def to_excel(self, path: str | PathLike[str]) -> Path:
         """Write estimates, fit, covariances, correlations and history as a workbook, one sheet each.
 
+        Fixed parameters stand below the estimates, without errors; the column "status" tells which they are.
+
         Args:
             path: The file, ending in .xlsx; its folder must exist.
 
@@ -225,7 +176,9 @@ class Output:
         errors = {f"{kind} std err": self.standard_errors(kind) for kind in kinds}
         fit = {"choice situations": self.nobs, "individuals": self.n_individuals, "parameters": self.fit.n_parameters}
         fit |= {name: getattr(self, name) for name in ("llnull", "llf", "rho2", "rho2_adjusted", "aic", "bic")}
-        sheets = {"estimates": pd.DataFrame({"value": self.params, **errors})}
+        fixed = pd.DataFrame({"value": self.fit.fixed, "status": "fixed"}, index=list(self.fit.fixed))
+        estimates = pd.DataFrame({"value": self.params, **errors, "status": "estimated"})
+        sheets = {"estimates": pd.concat([estimates, fixed]) if self.fit.fixed else estimates}
         sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
         sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
         sheets |= {"correlations": self.correlation(), "history": self.history}
@@ -308,9 +261,9 @@ def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
     """A picture that no window shows."""
     from matplotlib.figure import Figure
 
-    picture, figure = io.BytesIO(), Figure(figsize=(7, height), layout="constrained")
+    picture, figure = io.BytesIO(), Figure(figsize=(5.6, height), layout="constrained")
     draw(figure.add_subplot())
-    figure.savefig(picture, format="png", dpi=150)
+    figure.savefig(picture, format="png", dpi=190)
     return picture.getvalue()
 
 

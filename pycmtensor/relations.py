@@ -19,7 +19,7 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import graph_inputs, io_toposort
-from pytensor.printing import pprint
+from pytensor.printing import greek, pprint
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.subtensor import Subtensor
@@ -252,6 +252,8 @@ def _symbols(expression: Expression) -> Variable:
 def text_of(expression: Expression) -> str:
     """An expression of parameters as Python writes it, without brackets that say nothing."""
     text = expression if isinstance(expression, str) else pprint(_symbols(expression))
+    for name, typeset in greek.items():  # PyTensor prints a parameter 'alpha' as TeX does
+        text = text.replace(typeset, name)
     try:
         return ast.unparse(ast.parse(text.strip(), mode="eval"))
     except SyntaxError:  # names that are no Python names

@@ -71,11 +71,10 @@ class Schedule:
         Returns:
             The matplotlib Axes.
         """
-        if ax is None:
-            from matplotlib import pyplot
+        from pycmtensor.plots.style import DARK, axes
 
-            _, ax = pyplot.subplots()
-        ax.plot(range(steps), [self(step) for step in range(steps)])
+        ax = axes(ax)
+        ax.plot(range(steps), [self(step) for step in range(steps)], color=DARK)
         ax.set(xlabel="step", ylabel="learning rate", title=str(self))
         return ax
 

@@ -116,20 +116,33 @@ class Specification:
             with self._at("random", name):
                 parameters[name] = self._random(name, given, parameters)
         named = self._used()
-        used = [name for name in dataset.columns if unicodedata.normalize("NFKC", name) in named]
-        self._check_apart(used)
+        self._check_apart([name for name in dataset.columns if unicodedata.normalize("NFKC", name) in named])
         self._check_used("random", named)
-
-        def columns(alternative: str) -> dict[str, Any]:
-            return {
-                name: dataset[name, alternative] if isinstance(dataset, LongDataset) else dataset[name] for name in used
-            }
-
-        V = {name: self._symbol("utilities", name, columns(name) | parameters) for name in self._section("utilities")}
-        available = {name: self._symbol("availability", name, columns(name)) for name in self._section("availability")}
-        model = self._of_kind(dataset, V, available, parameters)
+        self._check_alternatives(dataset)
+        self._check_near([*dataset.columns, *parameters])
+        V = {
+            name: self._symbol("utilities", name, self._columns(dataset, name) | parameters)
+            for name in self._section("utilities")
+        }
+        model = self._of_kind(dataset, V, self.availability(dataset), parameters)
         self._check_used("parameters", [parameter.name for parameter in model.params])
         return model
+
+    def availability(self, dataset: Dataset | LongDataset) -> dict[str, Any]:
+        """What can be chosen in a data set, by alternative, as far as the file says.
+
+        Raises:
+            SpecificationError: A formula cannot be used.
+        """
+        self._check_alternatives(dataset)
+        given = self._section("availability")
+        return {name: self._symbol("availability", name, self._columns(dataset, name)) for name in given}
+
+    def _columns(self, dataset: Dataset | LongDataset, alternative: str) -> dict[str, Any]:
+        """The columns that formulas of an alternative name."""
+        named = self._used()
+        used = [name for name in dataset.columns if unicodedata.normalize("NFKC", name) in named]
+        return {n: dataset[n, alternative] if isinstance(dataset, LongDataset) else dataset[n] for n in used}
 
     def _of_kind(self, dataset: Any, V: Any, available: Any, parameters: Mapping[str, Any]) -> Model:
         options = self._section("model")
@@ -269,6 +282,37 @@ class Specification:
                 near = get_close_matches(name, list(known), n=1)
                 hint = f" Did you mean '{near[0]}'?" if near else ""
                 raise SpecificationError(f"'{name}' is unknown; {what} {', '.join(sorted(known))}.{hint}")
+
+    def _check_alternatives(self, dataset: Dataset | LongDataset) -> None:
+        """Raise an error when a utility or an availability is that of no alternative."""
+        for section in ("utilities", "availability"):
+            for name in self._section(section):
+                with self._at(section, name):
+                    self._check_names({name: None}, dataset.alternatives, "the alternatives are")
+
+    def _check_near(self, known: list[str]) -> None:
+        """Raise an error when formulas use an unknown name that is almost that of a column or a parameter."""
+        known = [unicodedata.normalize("NFKC", name) for name in known]
+        for section in ("utilities", "availability"):
+            for entry, text in self._section(section).items():
+                with self._at(section, entry):
+                    for name in Formula(str(text)).names:
+                        near = get_close_matches(name, known, n=1)
+                        if near and name not in known:
+                            raise SpecificationError(f"'{name}' is unknown. Did you mean '{near[0]}'?")
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Say of an error in an estimation which line it is about, if it names an option of that section."""
+        try:
+            yield
+        except PyCMTensorError as error:
+            for entry, value in self.estimation.items():
+                values = value if isinstance(value, list) else [value]
+                if any(isinstance(own, str) and repr(own) in str(error) for own in values):
+                    with self._at("estimation", entry):
+                        raise
+            raise
 
     @contextmanager
     def _at(self, section: str, entry: str | None = None) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,8 @@ def test_the_example_gives_the_numbers_of_the_script(
 
 def test_data_are_described(survey: Path) -> None:
     assert "10,728 rows" in run("describe", survey)
-    assert "6,768" in run("describe", survey, "--model", EXAMPLE)
+    described = run("describe", survey, "--model", EXAMPLE)
+    assert re.search(r"car +1,770 +0.2615 +5,607 +0.3157", described)  # a car is there in 5,607 of 6,768 rows
     assert set(cmt.datasets.available()) <= set(run("datasets").split())
 
 
@@ -132,7 +134,8 @@ draws = 64
         ('choice = "CHOICE"', 'choise = "CHOICE"', r"line 3: 'choise' is unknown.*Did you mean 'choice'"),
         ("[utilities]", "[utilitys]", r"line 11: 'utilitys' is unknown; the sections are.*Did you mean 'utilities'"),
         ('sm = "B *', 'sm = "BETA *', r"line 13: .* uses 'BETA', which is unknown. Known are"),
-        ('car = "ASC + B', 'bus = "ASC + B', r"line 1.*bus"),
+        ('car = "ASC + B', 'bus = "ASC + B', r"line 14: 'bus' is unknown; the alternatives are car, sm, train"),
+        ('sm = "B * SM_TT', 'sm = "B * SM_T', r"line 13: 'SM_T' is unknown. Did you mean 'SM_TT'"),
         ("upper = 0}", "upper = 0, lwoer = -1}", r"line 8: 'lwoer' is unknown; a parameter has .*'lower'"),
         ("FIXED = {fixed = 0.5}", "FIXED = {fixed = 0.5, start = 1}", r"line 10: 'FIXED' is fixed"),
         ('kind = "NestedLogit"', 'kind = "Nested"', r"line 16: kind is one of MNL.*found 'Nested'"),
@@ -199,6 +202,23 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(SpecificationError, match="UTF-8"):
         Specification(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ('method = "newtn"', "line {}: method must be one of 'trust-region', .*found 'newtn'"),
+        ('constraints = ["B_TIME = B_COSTS"]', "line {}: 'B_TIME = B_COSTS' names 'B_COSTS', .*Did you mean B_COST"),
+    ],
+)
+def test_options_of_the_estimation_are_found(tmp_path: Path, survey: Path, option: str, message: str) -> None:
+    text = EXAMPLE.read_text().replace('method = "trust-region"', option)
+    path = tmp_path / "model.toml"
+    path.write_text(text)
+    line = 1 + text.splitlines().index(option)
+    done = CliRunner().invoke(main, ["estimate", str(path), "--data", str(survey), "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert re.search(message.format(line), done.output)
 
 
 def test_an_error_is_a_line_and_a_status(tmp_path: Path, survey: Path) -> None:

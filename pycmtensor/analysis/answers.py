@@ -17,6 +17,7 @@ from pycmtensor.analysis.fit_measures import (
     llconstants,
     shares_by,
 )
+from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.tastes import regularity, tastes
@@ -24,7 +25,9 @@ from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.inference.protocol import likelihood_of
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import CrossNestedLogit, NestedLogit
 from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
@@ -50,6 +53,17 @@ class Answers:
         from pycmtensor.plots import distribution
 
         return distribution(population_draws(self, coefficient), coefficient, ax)
+
+    def plot_nests(self, ax: Axes | None = None) -> Axes:
+        """The nests of a `NestedLogit` or `CrossNestedLogit`, as its ``plot`` shows them.
+
+        Raises:
+            InferenceError: The model has no nests.
+        """
+        model = likelihood_of(self, "nests").model
+        if not isinstance(model, (NestedLogit, CrossNestedLogit)):
+            raise InferenceError(f"{model.name} has no nests.")
+        return model.plot(ax)
 
     def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
         """Observed and predicted shares by segment; see `pycmtensor.plots.shares`."""
@@ -115,6 +129,7 @@ class Answers:
         at: str = "individuals",
         alpha: float = 0.05,
         kind: Kind = "classical",
+        data: Any = None,
     ) -> Responses:
         """Elasticities of choice probabilities, direct and cross; see `pycmtensor.analysis.elasticities`.
 
@@ -124,11 +139,17 @@ class Answers:
             at: "individuals", or "means" of all columns.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
+            data: As in `predict`.
         """
-        return elasticities(self, column, change, at, alpha, kind)
+        return elasticities(self, column, change, at, alpha, kind, data)
 
     def marginal_effects(
-        self, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+        self,
+        column: str,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        data: Any = None,
     ) -> Responses:
         """Average derivatives of choice probabilities; see `pycmtensor.analysis.marginal_effects`.
 
@@ -137,13 +158,14 @@ class Answers:
             at: "individuals", or "means" of all columns.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
+            data: As in `predict`.
         """
-        return marginal_effects(self, column, at, alpha, kind)
+        return marginal_effects(self, column, at, alpha, kind, data)
 
     def wtp(
         self,
-        numerator: Expression,
-        denominator: Expression,
+        numerator: Marginal,
+        denominator: Marginal,
         alpha: float = 0.05,
         kind: Kind = "classical",
         method: str = "delta",
@@ -151,7 +173,8 @@ class Answers:
         """Willingness to pay, a ratio of marginal utilities; see `pycmtensor.analysis.wtp`.
 
         Args:
-            numerator: A coefficient as text or symbols, which may be random, or a column ``ds["TRAIN_TT"]``.
+            numerator: A coefficient as text or symbols, which may be random, or a column ``ds["TRAIN_TT"]``; of a
+                latent class model also name of each class -> one of these.
             denominator: Likewise, of cost.
             alpha: One minus the coverage of the interval.
             kind: Kind of the covariance of the estimates.

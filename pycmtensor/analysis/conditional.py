@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
 
-from pycmtensor.analysis.marginal import marginal_utility
+from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
 from pycmtensor.checks import in_range
 from pycmtensor.draws import Sampling, values_of
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated, likelihood_of
-from pycmtensor.models import Model
+from pycmtensor.models import LatentClass
 from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ConditionalEstimates", "coefficients_of", "conditional_estimates", "population_draws"]
+__all__ = ["ConditionalEstimates", "conditional_estimates", "population_draws"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +92,10 @@ def conditional_estimates(
     in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
     engine = likelihood_of(results, "conditional estimates")
     if not engine.model.draws:
-        raise InferenceError(f"{engine.model.name} has no random coefficients; everybody has the same.")
+        instead = "everybody has the same"
+        if isinstance(engine.model, LatentClass):
+            instead = "results.membership() tells the classes of individuals, results.wtp what they are willing to pay"
+        raise InferenceError(f"{engine.model.name} has no random coefficients; {instead}.")
     given: Mapping[str, Expression] = coefficients_of(engine.model) if coefficients is None else coefficients
     if not given:
         raise InferenceError("No coefficient is known by name. Give them, such as {'time': mean + sd * z}.")
@@ -151,22 +153,3 @@ def population_draws(results: Estimated, coefficient: str, number: int = 10_000)
     at |= {draws(): pt.constant(own[:1]) for draws, own in zip(model.draws, drawn, strict=True)}
     (found,) = graph_replace([known[coefficient]], at, strict=False)
     return np.asarray(found.eval(mode="FAST_COMPILE")).ravel()
-
-
-def coefficients_of(model: Model) -> dict[str, Variable]:
-    """The random coefficients in the utilities that `pycmtensor.coefficients` made, by name."""
-    found: dict[str, Variable] = {}
-    seen: set[Variable] = set()
-
-    def search(symbols: Iterable[Variable]) -> None:
-        for symbol in symbols:
-            if symbol in seen:
-                continue
-            seen.add(symbol)
-            if hasattr(symbol.tag, "coefficient"):
-                found.setdefault(symbol.tag.coefficient, symbol)
-            elif symbol.owner is not None:
-                search(symbol.owner.inputs)
-
-    search(model.V if isinstance(model.V, list) else [model.V])
-    return dict(sorted(found.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.marginal import owners
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.marginal import owners, unit_of
+from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.checks import in_range
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Quantity
@@ -40,6 +40,8 @@ class Responses:
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
         note: Why there are no standard errors, empty when there are.
+        unit: Of the column that marginal effects are derivatives with, as far as the data know it; elasticities have
+            none.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Responses:
     kind: str
     note: str
     _rows: Callable[[], pd.DataFrame] = field(repr=False)
+    unit: str = ""
 
     @property
     def matrix(self) -> pd.DataFrame:
@@ -63,11 +66,15 @@ class Responses:
         """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
         from pycmtensor.plots import intervals
 
-        return intervals(self.table, self.title, ax)
+        return intervals(self.table, self._heading, ax)
+
+    @property
+    def _heading(self) -> str:
+        return f"{self.title}, per {self.unit}" if self.unit else self.title
 
     def __str__(self) -> str:
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return "\n".join([self.title, self.table.to_string(), about, *filter(None, [self.note])])
+        return "\n".join([self._heading, self.table.to_string(), about, *filter(None, [self.note])])
 
 
 def elasticities(
@@ -77,6 +84,7 @@ def elasticities(
     at: str = "individuals",
     alpha: float = 0.05,
     kind: Kind = "classical",
+    data: Any = None,
 ) -> Responses:
     r"""Elasticities of choice probabilities with respect to a column: direct ones and cross elasticities.
 
@@ -98,8 +106,10 @@ def elasticities(
             individual.
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
+        data: A frame, a path or a `Dataset` as in `predict`, also without choices; None for the data of the estimation.
 
     Raises:
+        DatasetError: The data do not fit the model.
         ModelError: The model does not use the column.
         InferenceError: The column is in no utility, or ``at`` is unknown.
 
@@ -120,7 +130,7 @@ def elasticities(
                 bus            -0.823959  1.103882 -2.987528  1.339610
         0.95 intervals, classical covariance
     """
-    asked = _asked(results, column, at)
+    asked = _asked(results, column, at, data)
     if change is None:
         P, _, relative = asked.totals()
         return asked.responses("Elasticities", relative / P, asked.point, alpha, kind)
@@ -132,7 +142,12 @@ def elasticities(
 
 
 def marginal_effects(
-    results: Estimated, column: str, at: str = "individuals", alpha: float = 0.05, kind: Kind = "classical"
+    results: Estimated,
+    column: str,
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    data: Any = None,
 ) -> Responses:
     r"""Derivatives of choice probabilities with respect to a column, averaged over the sample.
 
@@ -147,8 +162,10 @@ def marginal_effects(
         at: As in `elasticities`.
         alpha: As in `elasticities`.
         kind: As in `elasticities`.
+        data: As in `elasticities`.
 
     Raises:
+        DatasetError: As `elasticities`.
         ModelError: As `elasticities`.
         InferenceError: As `elasticities`.
 
@@ -162,16 +179,17 @@ def marginal_effects(
         cost of
         bus             0.103 -0.103
     """
-    asked = _asked(results, column, at)
+    asked = _asked(results, column, at, data)
     response = asked.totals()[1] / asked.weights.sum()
-    return asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
+    answer = asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
+    return replace(answer, unit=unit_of(asked.engine.dataset, column))
 
 
-def _asked(results: Estimated, column: str, at: str) -> _Asked:
+def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
-    engine = engine_on(results, None, "elasticities")
+    engine = choices_on(results, data, "elasticities")
     moved = _moved(engine, column)
     return _Asked(results, engine if at == "individuals" else engine.on(engine.dataset.at_means()), column, moved, at)
 

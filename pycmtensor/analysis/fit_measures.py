@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import segments
 from pycmtensor.checks import in_range
 from pycmtensor.estimation.maximise import Options, maximise
@@ -47,7 +47,7 @@ def confusion(results: Estimated) -> pd.DataFrame:
     """
     import pandas as pd
 
-    engine = engine_on(results, None, "most probable choices")
+    engine = choices_on(results, None, "most probable choices")
     ds, names = engine.dataset, list(engine.dataset.alternatives)
     predicted = engine.probabilities(results.fit.theta).argmax(axis=0)
     counts = np.zeros((len(names), len(names)))
@@ -90,7 +90,7 @@ def shares_by(results: Estimated, segment: str, alpha: float = 0.05, kind: Kind 
     """
     import pandas as pd
 
-    engine = engine_on(results, None, "shares")
+    engine = choices_on(results, None, "shares")
     ds, names = engine.dataset, list(engine.dataset.alternatives)
     groups, weights = segments(ds, segment)
     weights = weights / weights.sum(axis=(1, 2), keepdims=True)
@@ -123,7 +123,7 @@ def llconstants(results: Estimated) -> float:
     """
     from scipy.special import xlogy
 
-    engine = engine_on(results, None, "constants")
+    engine = choices_on(results, None, "constants")
     if isinstance(engine.model, RankedLogit):
         raise InferenceError(
             "Constants alone are compared with single choices, the likelihood is of rankings. Estimate a RankedLogit "

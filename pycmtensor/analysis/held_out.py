@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 
@@ -55,7 +55,7 @@ def compare_held_out(results: Mapping[str, Estimated], data: Any) -> pd.DataFram
         raise InferenceError("compare_held_out needs the results of at least one model, found none.")
     rows = {}
     for name, one in results.items():
-        engine = engine_on(one, data, "comparisons")
+        engine = choices_on(one, data, "comparisons")
         ds, theta = engine.dataset, one.fit.theta
         if not ds.choices_known:
             raise InferenceError("The data have no choice column, so that nothing can be compared with the choices.")

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypeAlias
 
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.models import LatentClass, Model
 from pycmtensor.relations import Expression, in_parameters, text_of
 
-__all__ = ["column_of", "marginal_utility", "owners"]
+__all__ = [
+    "Marginal",
+    "coefficients_of",
+    "column_of",
+    "marginal_utilities",
+    "marginal_utility",
+    "owners",
+    "resolved",
+    "unit_of",
+]
+
+#: What has a marginal utility: a coefficient, an expression or a column, also one for each latent class.
+Marginal: TypeAlias = Expression | Mapping[str, Expression]
 
 
 def column_of(symbol: Any) -> Any:
@@ -20,25 +36,82 @@ def column_of(symbol: Any) -> Any:
     return getattr(symbol.tag, "column", None) if isinstance(symbol, Variable) else None
 
 
+def unit_of(ds: Dataset, symbol: Any) -> str:
+    """The unit of the column that a symbol or a name stands for, as far as the data set knows it; empty otherwise."""
+    key = symbol if isinstance(symbol, str) else column_of(symbol)
+    name = key[0] if isinstance(key, tuple) else key
+    return re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip()
+
+
 def owners(engine: LocalEngine, column: str) -> list[str]:
-    """The alternatives whose utilities hold a column; ``["all"]`` when one expression is the utility of all.
+    """The alternatives whose utilities hold a column, in any class; ``["all"]`` when one expression is that of all.
 
     Raises:
         ModelError: The model does not use the column.
     """
-    model, program = engine.model, engine.program
-    symbols = {program.inputs[p] for p in program.places_of(column)}
-    utilities = {"all": model.utility} if model.utility is not None else model.utilities
-    return [name for name, V in utilities.items() if symbols & set(graph_inputs([V]))]
+    symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
+    found = dict.fromkeys(name for model in _classes(engine).values() for name in _owners(model, symbols))
+    return ["all"] if "all" in found else list(found)
 
 
-def marginal_utility(engine: LocalEngine, of: Expression) -> tuple[Term, str]:
+def coefficients_of(model: Model) -> dict[str, Variable]:
+    """The random coefficients in the utilities that `pycmtensor.coefficients` made, by name."""
+    found: dict[str, Variable] = {}
+    seen: set[Variable] = set()
+
+    def search(symbols: Iterable[Variable]) -> None:
+        for symbol in symbols:
+            if symbol in seen:
+                continue
+            seen.add(symbol)
+            if hasattr(symbol.tag, "coefficient"):
+                found.setdefault(symbol.tag.coefficient, symbol)
+            elif symbol.owner is not None:
+                search(symbol.owner.inputs)
+
+    search(model.V if isinstance(model.V, list) else [model.V])
+    return dict(sorted(found.items()))
+
+
+def resolved(engine: LocalEngine, of: Expression) -> Expression:
+    """The random coefficient that a text is the name of, else the expression as it is."""
+    return coefficients_of(engine.model).get(of, of) if isinstance(of, str) else of
+
+
+def marginal_utilities(engine: LocalEngine, of: Marginal) -> list[tuple[Term, str]]:
+    """A marginal utility at every choice situation and draw, and its name, in each latent class.
+
+    Args:
+        engine: The likelihood; in a model without classes there is one.
+        of: Name of a class -> as in `marginal_utility`; or that of all classes, where a column stands for the
+            derivatives of their own utilities.
+
+    Raises:
+        ModelError: As `marginal_utility`.
+        InferenceError: As `marginal_utility`; also when what is given does not name the classes.
+    """
+    classes = _classes(engine)
+    if not isinstance(of, Mapping):
+        return [marginal_utility(engine, of, name) for name in classes]
+    if list(classes) == [None]:
+        raise InferenceError(f"{engine.model.name} has no classes, found marginal utilities of {', '.join(of)}.")
+    if set(of) != set(classes):
+        raise InferenceError(
+            f"Marginal utilities are given of {', '.join(of) or 'no class'}, the classes are "
+            f"{', '.join(map(str, classes))}. Give one for each."
+        )
+    return [marginal_utility(engine, of[name], name) for name in classes if name is not None]
+
+
+def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None = None) -> tuple[Term, str]:
     """A marginal utility at every choice situation and draw, and its name.
 
     Args:
         engine: The likelihood.
-        of: Text or symbols of a coefficient, which may depend on draws and on columns; or a column itself,
-            ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the derivative of the utility that holds it.
+        of: Text or symbols of a coefficient, which may depend on draws and on columns, or the name of a random
+            coefficient; or a column itself, ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the
+            derivative of the utility that holds it.
+        of_class: The latent class whose utility it is; None in models without classes.
 
     Raises:
         ModelError: A name, a column or draws are not of the model.
@@ -46,14 +119,35 @@ def marginal_utility(engine: LocalEngine, of: Expression) -> tuple[Term, str]:
     """
     quantities, key = engine.program.quantities, column_of(of)
     if key is None:
-        return quantities.expression(in_parameters(of, engine.model.params), key=of), text_of(of)
+        symbol = in_parameters(resolved(engine, of), engine.model.params)
+        return quantities.expression(symbol, key=of), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)
-    found = owners(engine, column)
-    if alternative is None and (len(found) != 1 or found == ["all"]):
+    symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
+    classes = _classes(engine)
+    if of_class not in classes:
+        raise InferenceError(
+            f"Column '{column}' has a marginal utility in each class, {', '.join(map(str, classes))}. Give a "
+            "coefficient of one class here; results.wtp and cmt.scenario take columns for all."
+        )
+    found = _owners(classes[of_class], symbols)
+    if not found or (alternative is None and (len(found) != 1 or found == ["all"])):
         where = f"in the utilities of {', '.join(found)}" if found else "in no utility"
+        where += "" if of_class is None else f" of class '{of_class}'"
         raise InferenceError(
             f"Column '{column}' is {where}, so that its marginal utility is not one number. Give the coefficient, or "
             f"in long data the column of one alternative, ds['{column}', 'name of the alternative']."
         )
     name = column if alternative is None else f"{column} of {alternative}"
-    return quantities.marginal_utility(column, alternative or found[0]), name
+    return quantities.marginal_utility(column, alternative or found[0], of_class), name
+
+
+def _classes(engine: LocalEngine) -> Mapping[str | None, Model]:
+    """The models of the latent classes, by name, or the model itself."""
+    model = engine.model
+    return dict(model.classes.items()) if isinstance(model, LatentClass) else {None: model}
+
+
+def _owners(model: Model, symbols: Collection[Variable]) -> list[str]:
+    """The alternatives whose utilities in a model hold some symbols, or "all"."""
+    utilities = {"all": model.utility} if model.utility is not None else model.utilities
+    return [name for name, V in utilities.items() if any(v in symbols for v in graph_inputs([V]))]

@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.long import LongDataset
 from pycmtensor.dataset.sampling import SampledDataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Quantity
 from pycmtensor.exceptions import DatasetError, InferenceError
 from pycmtensor.inference.protocol import Estimated, likelihood_of
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models.choice_sets import with_all_alternatives
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Prediction", "engine_on", "predict", "situation_weights"]
+__all__ = ["Prediction", "choices_on", "engine_on", "predict", "situation_weights"]
 
 Array = NDArray[np.floating]
 
@@ -86,7 +88,7 @@ def predict(
 
     Raises:
         DatasetError: The data do not fit the model; conditional: an individual was not in the estimation.
-        InferenceError: The alternatives are a sample; conditional: the model has no random coefficients, or some that
+        InferenceError: The alternatives are samples; conditional: the model has no random coefficients, or some that
             are drawn anew in each situation.
 
     References:
@@ -108,7 +110,7 @@ def predict(
     """
     import pandas as pd
 
-    engine, theta = engine_on(results, data, "predictions"), results.fit.theta
+    engine, theta = choices_on(results, data, "predictions"), results.fit.theta
     ds, names = engine.dataset, list(engine.dataset.alternatives)
     quantity = _given_choices(results, engine) if conditional else engine.program.quantities.probabilities
     P = ds.of_situations(engine.by_situation(quantity, theta))
@@ -124,23 +126,48 @@ def predict(
 def engine_on(results: Estimated, data: Any, what: str) -> LocalEngine:
     """The likelihood of the estimation on a frame, a path, a Dataset, or on the data of the estimation.
 
+    An estimation with samples of alternatives gives the likelihood of choices among all of them where data have all.
+
     Raises:
         PyCMTensorError: The likelihood is not at hand.
         DatasetError: The data do not fit the model.
-        InferenceError: Alternatives are a sample, among which there are no probabilities.
+        ModelError: The model was made with samples, and cannot be that of all alternatives.
     """
     engine = likelihood_of(results, what)
-    ds = engine.dataset
-    if data is not None:
-        ds = data if isinstance(data, Dataset) else ds.like(data)
-        check = engine.model.check if ds.choices_known else engine.model.check_to_predict
-        check(ds)
-    if isinstance(ds, SampledDataset):
+    if data is None:
+        return engine
+    ds = data if isinstance(data, Dataset) else engine.dataset.like(data)
+    sampled = isinstance(engine.dataset, SampledDataset)
+    if sampled and isinstance(ds, LongDataset) and not isinstance(ds, SampledDataset):
+        engine = _among_all(engine, ds)
+    check = engine.model.check if ds.choices_known else engine.model.check_to_predict
+    check(ds)
+    return engine.on(ds)
+
+
+def choices_on(results: Estimated, data: Any, what: str) -> LocalEngine:
+    """What `engine_on` gives, for answers about probabilities of all alternatives.
+
+    Raises:
+        InferenceError: The data are samples of alternatives, among which there are none.
+    """
+    engine = engine_on(results, data, what)
+    if isinstance(engine.dataset, SampledDataset):
         raise InferenceError(
-            f"{what.capitalize()} need all alternatives, the data set holds samples of them. Make the model with the "
-            "data set that has them all."
+            f"{what.capitalize()} need all alternatives, the data set holds samples of them. Give a frame or "
+            "Dataset that has them all as data to predict, elasticities, marginal_effects or scenario."
         )
-    return engine if data is None else engine.on(ds)
+    return engine
+
+
+def _among_all(engine: LocalEngine, ds: LongDataset) -> LocalEngine:
+    """The likelihood of choices among all alternatives; its program is kept with the model."""
+    kept = engine.model.compiled
+    if "all alternatives" not in kept:
+        kept["all alternatives"] = with_all_alternatives(engine.model, ds)
+    among_all = LocalEngine(kept["all alternatives"], ds)
+    among_all.fixed = engine.fixed
+    return among_all
 
 
 def situation_weights(ds: Dataset) -> Array:
@@ -151,6 +178,11 @@ def situation_weights(ds: Dataset) -> Array:
 def _given_choices(results: Estimated, engine: LocalEngine) -> Quantity:
     """Probabilities on the data of the engine, given what the same individuals chose in the estimation."""
     estimation = likelihood_of(results, "conditional probabilities")
+    if isinstance(estimation.dataset, SampledDataset):
+        raise InferenceError(
+            "The choices of the estimation are among samples of alternatives, and probabilities given them would need "
+            "all. Leave conditional out; conditional_estimates tells of the tastes."
+        )
     model, draws = engine.model, engine.model.draws
     if not draws and len(model.mixture(model.V)) == 1:
         raise InferenceError(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.marginal import Marginal, unit_of
+from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
@@ -18,7 +19,6 @@ from pycmtensor.engine.quantities import Quantity
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +45,7 @@ class Scenarios:
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
         note: Why there are no standard errors, empty when there are.
+        unit: Of the surplus, where cost is a column whose unit the data know; empty otherwise.
     """
 
     shares: pd.DataFrame
@@ -55,6 +56,7 @@ class Scenarios:
     alpha: float
     kind: str
     note: str = ""
+    unit: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -72,7 +74,7 @@ class Scenarios:
         from pycmtensor.plots import intervals
 
         labels = {"shares": "market share", "changes": "change in market share", "diversion": "diversion ratio"}
-        labels["surplus"] = "change in consumer surplus, in the unit of cost"
+        labels["surplus"] = f"change in consumer surplus of a choice, {self._money}"
         table = getattr(self, what) if what in labels else None
         if table is None:
             raise InferenceError(
@@ -80,10 +82,14 @@ class Scenarios:
             )
         return intervals(table, labels[what], ax)
 
+    @property
+    def _money(self) -> str:
+        return self.unit or "in the unit that cost has in the utilities"
+
     def __str__(self) -> str:
         tables = {"Market shares": self.shares, "Changes": self.changes, "Diversion": self.diversion}
         if self.surplus is not None:
-            tables["Change in consumer surplus"] = self.surplus
+            tables[f"Change in consumer surplus of a choice, {self._money}"] = self.surplus
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
         lines = [line for title, table in tables.items() for line in (title, table.to_string())]
         return "\n".join([*lines, about, *filter(None, [self.note])])
@@ -95,7 +101,7 @@ def scenario(
     changes: Mapping[Any, Any],
     *,
     segment: str | None = None,
-    cost: Expression | None = None,
+    cost: Marginal | None = None,
     alpha: float = 0.05,
     kind: Kind = "classical",
 ) -> Scenarios:
@@ -106,8 +112,13 @@ def scenario(
         D_j = \frac{\Delta S_j}{-\Delta S_i}, \quad i = \arg\max_j |\Delta S_j|, \quad
         \Delta CS = \frac{\sum_n w_n \operatorname{mean}_r [\Delta E \max_j U_{jnr} / \alpha_{nr}]}{\sum_n w_n}
 
-    with the marginal utility of money :math:`\alpha = -\beta_{cost}`, that of before. Standard errors are those of the
-    delta method for all of it, differences included, as draws and data are the same before and after.
+    with the marginal utility of money :math:`\alpha = -\beta_{cost}`, that of before. In a latent class model utilities
+    of different classes cannot be added, but their values in money can: each class has its own, and
+
+    .. math:: \Delta CS_n = \sum_c \pi_{nc} \frac{\Delta E \max_j U_{jnc}}{\alpha_{nc}}
+
+    with the probabilities :math:`\pi_{nc}` of classes before choices are seen, those of before. Standard errors are
+    those of the delta method for all of it, differences included, as draws and data are the same before and after.
 
     Args:
         results: The estimates.
@@ -117,7 +128,8 @@ def scenario(
             scenarios, name -> such a dict.
         segment: A column by whose values tables are given too.
         cost: The coefficient of cost, as text or symbols, which may be random, or a column ``ds["TRAIN_COST"]`` for the
-            marginal utility of that cost. None when surplus is not asked for.
+            marginal utility of that cost, in each class. Or, of a latent class model, name of each class -> its
+            coefficient: ``{"hurried": "b_cost_1", "patient": "b_cost_2"}``. None when surplus is not asked for.
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
 
@@ -128,8 +140,9 @@ def scenario(
 
     References:
         Small & Rosen (1981), Applied welfare economics with discrete choice models, doi:10.2307/1911129; Train (2009),
-        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.5; Conlon & Mortimer (2021),
-        Empirical properties of diversion ratios, doi:10.1111/1756-2171.12388.
+        Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 3.5; Boxall & Adamowicz (2002),
+        Understanding heterogeneous preferences in random utility models, doi:10.1023/A:1021351721619; Conlon &
+        Mortimer (2021), Empirical properties of diversion ratios, doi:10.1111/1756-2171.12388.
 
     Examples:
         >>> import pandas as pd, pycmtensor as cmt
@@ -146,7 +159,7 @@ def scenario(
         half         0.280    0.146 -0.006  0.565
         free         0.622    0.198  0.235  1.009
     """
-    before = engine_on(results, data, "scenarios")
+    before = choices_on(results, data, "scenarios")
     states = {"before": before, **_after(before, changes)}
     groups, weights = segments(before.dataset, segment)
     answer = _Answer(results, groups, list(before.dataset.alternatives), alpha, kind)
@@ -167,6 +180,7 @@ def scenario(
         alpha,
         str(kind),
         note(results, shares["before"], kind),
+        "" if isinstance(cost, str) else unit_of(before.dataset, cost),
     )
 
 

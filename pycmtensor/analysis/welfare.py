@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycmtensor.analysis.marginal import marginal_utility
+from pycmtensor.analysis.marginal import Marginal, marginal_utilities
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Quantity
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
-from pycmtensor.relations import Expression
 
 __all__ = ["surplus_quantity"]
 
 
-def surplus_quantity(results: Estimated, engine: LocalEngine, cost: Expression) -> Quantity:
+def surplus_quantity(results: Estimated, engine: LocalEngine, cost: Marginal) -> Quantity:
     r"""Expected maximum utility divided by the marginal utility of money, the average over draws, up to a constant.
 
-    .. math:: CS_n = \frac{1}{R} \sum_r \frac{1}{\alpha_{nr}} E \max_j U_{jnr}, \quad \alpha = -\beta_{cost}
+    .. math::
+        CS_n = \sum_c \pi_{nc} \frac{1}{R} \sum_r \frac{1}{\alpha_{ncr}} E \max_j U_{jncr}, \quad
+        \alpha = -\beta_{cost}
 
-    The marginal utility of money is that of the data of the engine, also where the quantity is evaluated on others, so
-    that differences are free of it.
+    with the classes c of a latent class model, each with its own marginal utility of money; other models are of one
+    class. That and the probabilities of classes are those of the data of the engine, also where the quantity is
+    evaluated on others, so that differences are free of the constant.
 
     Args:
         results: The estimates.
@@ -33,16 +35,18 @@ def surplus_quantity(results: Estimated, engine: LocalEngine, cost: Expression) 
 
     References:
         Small & Rosen (1981), Applied welfare economics with discrete choice models, doi:10.2307/1911129; McFadden
-        (1999), Computing willingness-to-pay in random utility models, chapter 15 of Trade, Theory and Econometrics.
+        (1999), Computing willingness-to-pay in random utility models, chapter 15 of Trade, Theory and Econometrics;
+        Boxall & Adamowicz (2002), doi:10.1023/A:1021351721619, for latent classes.
     """
-    term, name = marginal_utility(engine, cost)
-    quantity = engine.program.quantities.surplus(term, engine.columns())
-    _, meaningless = engine.by_situation(quantity, results.fit.theta)
-    share = float(np.mean(engine.dataset.of_situations(meaningless)))
-    if share > 0:
-        raise InferenceError(
-            f"The marginal utility of cost, {name}, is not negative at {share:.2%} of choice situations and draws, "
-            "where utility has no value in money. Give the coefficient of cost; a random one needs a distribution that "
-            "is negative everywhere, such as lognormal(..., sign=-1)."
-        )
+    found = marginal_utilities(engine, cost)
+    quantity = engine.program.quantities.surplus([term for term, _ in found], engine.columns())
+    _, *meaningless = engine.by_situation(quantity, results.fit.theta)
+    for (_, name), where in zip(found, meaningless, strict=True):
+        share = float(np.mean(engine.dataset.of_situations(where)))
+        if share > 0:
+            raise InferenceError(
+                f"The marginal utility of cost, {name}, is not negative at {share:.2%} of choice situations and draws, "
+                "where utility has no value in money. Give the coefficient of cost; a random one needs a distribution "
+                "that is negative everywhere, such as lognormal(..., sign=-1)."
+            )
     return quantity

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.analysis.dual import Dual, intervals, note
-from pycmtensor.analysis.marginal import column_of, marginal_utility
+from pycmtensor.analysis.dual import Dual, intervals, note, stacked
+from pycmtensor.analysis.marginal import Marginal, marginal_utilities, resolved, unit_of
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.delta import delta
 from pycmtensor.inference.krinsky_robb import krinsky_robb
 from pycmtensor.inference.protocol import Estimated, likelihood_of
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import LatentClass
 from pycmtensor.relations import Expression, in_parameters, text_of
 
 if TYPE_CHECKING:
@@ -42,9 +46,10 @@ class WillingnessToPay:
 
     Attributes:
         name: What is divided by what.
-        table: Estimate, standard error and confidence interval; of the mean, where the ratio has a distribution.
-        distribution: Over choice situations and draws, weighted: mean, sd, quantiles, and the share that is negative;
-            None where the ratio is one number.
+        table: Estimate, standard error and confidence interval; of the mean, where the ratio has a distribution. Below
+            it those of the latent classes, if there are any.
+        distribution: Over choice situations, draws and classes, weighted: mean, sd, quantiles, and the share that is
+            negative; None where the ratio is one number.
         unit: Unit of the ratio, as far as the data know those of two columns; empty otherwise.
         alpha: One minus the coverage of the interval.
         kind: Kind of the covariance of the estimates.
@@ -58,17 +63,40 @@ class WillingnessToPay:
     alpha: float
     kind: str
     note: str = ""
+    _rows: Callable[[], pd.DataFrame] | None = field(default=None, repr=False)
 
     @property
     def estimate(self) -> float:
         """The ratio at the estimates, or its mean."""
         return float(self.table["estimate"].iloc[0])
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
-        from pycmtensor.plots import intervals
+    @cached_property
+    def by_individual(self) -> pd.DataFrame:
+        """The ratio of each individual given its choices: mean, sd, and the quantiles lower, median and upper.
 
-        return intervals(self.table, f"{self.name}, {self.unit}" if self.unit else self.name, ax)
+        As the function `wtp` tells, which also says how far from lower to upper is.
+
+        Raises:
+            InferenceError: The ratio is one number, the same for everybody.
+        """
+        if self._rows is None:
+            raise InferenceError(f"{self.name} is one number, {self.estimate:.6g}, the same for everybody.")
+        return self._rows()
+
+    def plot(self, what: str = "interval", ax: Axes | None = None) -> Axes:
+        """A picture: "interval" of the estimates, or "individuals", how the means of individuals are spread.
+
+        Raises:
+            InferenceError: There is no such picture; individuals: the ratio is the same for everybody.
+        """
+        from pycmtensor.plots import distribution, intervals
+
+        label = f"{self.name}, {self.unit}" if self.unit else self.name
+        if what == "interval":
+            return intervals(self.table, label, ax)
+        if what != "individuals":
+            raise InferenceError(f"what is 'interval' or 'individuals', found {what!r}.")
+        return distribution(self.by_individual["mean"].dropna().to_numpy(), f"{label}, mean of each individual", ax)
 
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
@@ -79,8 +107,8 @@ class WillingnessToPay:
 
 def wtp(
     results: Estimated,
-    numerator: Expression,
-    denominator: Expression,
+    numerator: Marginal,
+    denominator: Marginal,
     alpha: float = 0.05,
     kind: Kind = "classical",
     method: str = "delta",
@@ -91,13 +119,26 @@ def wtp(
 
     Marginal utilities are given as coefficients, whose units are those of the utilities as they were written; or as
     columns, for exact derivatives of the utilities that hold them, which know how columns were scaled. Ratios that
-    depend on data or on draws have a distribution; their mean is over all situations where the denominator is not 0.
-    For the ratios of individuals ask `conditional_estimates`.
+    depend on data, draws or latent classes have a distribution; their mean is over all situations where the denominator
+    is not 0, and classes count with their probabilities before choices are seen.
+
+    ``by_individual`` then has a row for each individual, given what it chose:
+
+    .. math::
+        E[WTP_n | y_n] = \sum_c \sum_r h_{ncr} \frac{1}{T_n} \sum_t WTP_{ntcr}, \quad
+        h_{ncr} = \frac{\pi_{nc} L_{nc}(\beta_{nr})}{\sum_d \sum_s \pi_{nd} L_{nd}(\beta_{ns})}, \quad
+        L_{nc}(\beta) = \prod_t P_{y_{nt}, c}(\beta)
+
+    with standard deviation and the quantiles alpha / 2, 1 / 2 and 1 - alpha / 2 of the same weights, which are of what
+    the individual is willing to pay, with the estimates taken as known. Without draws and classes, the choices of an
+    individual tell nothing of it, and its row is about its characteristics in all of its situations.
 
     Args:
         results: The estimates.
-        numerator: A coefficient, as text or symbols of parameters, draws and columns; or a column, ``ds["TRAIN_TT"]``,
-            of long data ``ds["ivt", "train"]``.
+        numerator: A coefficient, as text or symbols of parameters, draws and columns, or the name of a random one,
+            which goes before a parameter of that name; or a column, ``ds["TRAIN_TT"]``, of long data
+            ``ds["ivt", "train"]``. Of a latent class model, also name of each class -> one of these; a column stands
+            for the derivatives of the utilities of all classes.
         denominator: Likewise, of cost.
         alpha: One minus the coverage of the interval, in (0, 1).
         kind: Kind of the covariance of the estimates.
@@ -105,12 +146,14 @@ def wtp(
 
     Raises:
         ModelError: A name, a column or draws are not of the model.
-        InferenceError: A column is in no utility or in several, the denominator is 0 everywhere, or the method is
-            unknown or does not go with a distribution.
+        InferenceError: A column is in no utility or in several, the denominator is 0 everywhere, classes are not those
+            of the model, or the method is unknown or does not go with a distribution.
 
     References:
         Daly, Hess & de Jong (2012), doi:10.1016/j.trb.2011.10.008, for errors; Daly, Hess & Train (2012), Assuring
-        finite moments for willingness to pay, doi:10.1007/s11116-011-9331-3, for random denominators.
+        finite moments for willingness to pay, doi:10.1007/s11116-011-9331-3, for random denominators; Greene & Hensher
+        (2003), doi:10.1016/S0191-2615(02)00046-2, and Train (2009), doi:10.1017/CBO9780511805271, chapter 11, for
+        individuals.
 
     Examples:
         >>> import pandas as pd, pycmtensor as cmt
@@ -125,34 +168,62 @@ def wtp(
     """
     if method not in METHODS:
         raise InferenceError(f"method is one of {', '.join(METHODS)}, found {method!r}.")
-    if _is_one_number(numerator) and _is_one_number(denominator):
+    if _is_one_number(results, numerator) and _is_one_number(results, denominator):
         return _of_parameters(results, numerator, denominator, alpha, kind, method)
     if method != "delta":
         raise InferenceError("A ratio with a distribution over situations or draws has errors by method='delta'.")
     engine, theta = likelihood_of(results, "marginal utilities"), results.fit.theta
-    (top, above), (bottom, below) = marginal_utility(engine, numerator), marginal_utility(engine, denominator)
+    above, below = marginal_utilities(engine, numerator), marginal_utilities(engine, denominator)
+    ratios = [(top, bottom) for (top, _), (bottom, _) in zip(above, below, strict=True)]
+    names = [text_of(f"({top}) / ({bottom})") for (_, top), (_, bottom) in zip(above, below, strict=True)]
     quantities, w = engine.program.quantities, situation_weights(engine.dataset)
-    sums = Dual(*engine.totals(quantities.mean_ratio(top, bottom), w[None], theta))[0]
-    name = text_of(f"({above}) / ({below})")
-    if sums.value[1] == 0:
-        raise InferenceError(f"{name}: the denominator is 0 in all choice situations. Ask for another column of cost.")
-    mean = sums[:1] / sums[1:]
-    table = intervals(results, mean, [name], alpha, kind)
-    distribution, about = _distribution(engine.by_situation(quantities.ratio(top, bottom), theta), w)
-    notes = [note(results, mean, kind), about]
+    sums = Dual(*engine.totals(quantities.mean_ratios(ratios), w[None], theta))[0]
+    for name, defined in zip(names, sums.value[1::2], strict=True):
+        if defined == 0:
+            raise InferenceError(
+                f"{name}: the denominator is 0 in all choice situations. Ask for another column of cost."
+            )
+    title = names[0] if len(set(names)) == 1 else "mean over classes"
+    mean, rows = _total(sums[::2]) / _total(sums[1::2]), [title]
+    if isinstance(engine.model, LatentClass):
+        rows += [f"{name} in class {of_class}" for name, of_class in zip(names, engine.model.classes, strict=True)]
+        mean = stacked([mean, sums[::2] / sums[1::2]])
+    table = intervals(results, mean, rows, alpha, kind)
+    distribution, about = _distribution(engine.by_situation(quantities.ratios(ratios), theta), w)
+    about = " ".join(filter(None, [note(results, mean, kind), about]))
     unit = _unit(engine.dataset, numerator, denominator)
-    return WillingnessToPay(name, table, distribution, unit, alpha, str(kind), " ".join(filter(None, notes)))
+    individuals = None if distribution is None else partial(_individuals, results, engine, ratios, alpha)
+    return WillingnessToPay(title, table, distribution, unit, alpha, str(kind), about, individuals)
 
 
-def _is_one_number(expression: Expression) -> bool:
+def _total(of: Dual) -> Dual:
+    """The sum along the first axis, which stays."""
+    return Dual(of.value.sum(axis=0, keepdims=True), of.slope.sum(axis=0, keepdims=True))
+
+
+def _individuals(
+    results: Estimated, engine: LocalEngine, ratios: Sequence[tuple[Term, Term]], alpha: float
+) -> pd.DataFrame:
+    """Ratios given the choices of each individual, one row each."""
+    import pandas as pd
+
+    ds, shares = engine.dataset, (alpha / 2, 0.5, 1 - alpha / 2)
+    quantity = engine.program.quantities.ratios_given_choices(ratios, shares, ds.array(ds.observed))
+    found = engine.by_situation(quantity, results.fit.theta)[:, 0]
+    return pd.DataFrame(found.T, ds.individual_labels, ["mean", "sd", "lower", "median", "upper"])
+
+
+def _is_one_number(results: Estimated, expression: Marginal) -> bool:
     """Whether it depends on parameters alone."""
+    if isinstance(expression, str) and results.engine is not None:
+        expression = resolved(results.engine, expression)
     if isinstance(expression, str) or not hasattr(expression, "tag"):
-        return True
+        return not isinstance(expression, Mapping)
     return not any(hasattr(v.tag, "draws") or hasattr(v.tag, "column") for v in graph_inputs([expression]))
 
 
 def _of_parameters(
-    results: Estimated, numerator: Expression, denominator: Expression, alpha: float, kind: Kind, method: str
+    results: Estimated, numerator: Any, denominator: Any, alpha: float, kind: Kind, method: str
 ) -> WillingnessToPay:
     """A ratio that is one number."""
     import pandas as pd
@@ -173,12 +244,12 @@ def _of_parameters(
 
 
 def _distribution(values: Array, w: Array) -> tuple[pd.Series | None, str]:
-    """How ratios (2, T, N, R), with their denominators, are spread, and what is odd about them, in sentences."""
+    """How ratios, with denominators and weights (3, T, N, R), are spread, and what is odd about them, in sentences."""
     import pandas as pd
 
-    ratio, below = values
+    ratio, below, share = values
     weights = w if len(ratio) > 1 else w.sum(axis=0, keepdims=True)
-    weights = np.broadcast_to(weights[..., None], ratio.shape)
+    weights = weights[..., None] * share
     counts = weights > 0
     is_defined = counts & (below != 0)
     x, w_x = ratio[is_defined], weights[is_defined]
@@ -201,9 +272,7 @@ def _distribution(values: Array, w: Array) -> tuple[pd.Series | None, str]:
     return pd.Series(numbers, name="distribution"), " ".join(about)
 
 
-def _unit(ds: Dataset, numerator: Expression, denominator: Expression) -> str:
+def _unit(ds: Dataset, numerator: Marginal, denominator: Marginal) -> str:
     """Such as 'CHF per minutes', when both are columns whose units the data set knows."""
-    keys = [column_of(expression) for expression in (numerator, denominator)]
-    names = [key[0] if isinstance(key, tuple) else key for key in keys]
-    above, below = (re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip() for name in names)
+    above, below = (unit_of(ds, expression) for expression in (numerator, denominator))
     return f"{below} per {above}" if above and below else ""

@@ -102,8 +102,11 @@ class Columns:
 
     @property
     def units(self) -> dict[str, str]:
-        """Column -> unit, as far as the frame knows them: ``frame.attrs["units"]`` of pandas."""
-        return self._table.units
+        """Column -> unit, as far as the frame knows them: ``frame.attrs["units"]`` of pandas.
+
+        What is made of a data set keeps its units; see `Dataset.with_columns` for those of new values.
+        """
+        return dict(self._table.units)
 
     # ---- numbers ----------------------------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ class Dataset(Columns):
 
         Args:
             frame: As in `Dataset`, with the columns that this data set names. Without the choice column, its choices
-                are not known.
+                are not known; its columns have the units of this data set, unless it tells its own.
 
         Raises:
             DatasetError: As `Dataset`.
@@ -114,14 +114,18 @@ class Dataset(Columns):
         """
         table = Table(frame)
         choice = self.choice if self.choice in table.columns else None
-        return self._of_frame(table.frame, choice, self.alternatives)
+        return self._made_of(table.frame, choice)
 
-    def with_columns(self, changes: Mapping[Any, Any]) -> Dataset:
+    def with_columns(self, changes: Mapping[Any, Any], units: Mapping[str, str] | None = None) -> Dataset:
         """This data set with other values in some columns; the frame stays as it is.
+
+        New values are in the unit of the old ones, which coefficients go with, so that `units` stay as they are.
 
         Args:
             changes: Column -> a number, an array of one number per row, or a function of the old values. In long data
                 (column, alternative) changes the rows of one alternative.
+            units: Column -> unit of its new values, where it is another: ``{"time": "hours"}`` when the change makes
+                hours of minutes.
 
         Raises:
             DatasetError: A column does not exist, holds no numbers or says who chooses what, or new values do not fit.
@@ -131,13 +135,19 @@ class Dataset(Columns):
             >>> ds = Dataset(pd.DataFrame({"mode": [1, 2], "cost": [4.0, 8]}), "mode", {"car": 1, "bus": 2})
             >>> ds.with_columns({"cost": lambda cost: 1.5 * cost}).array("cost").ravel().tolist()
             [6.0, 12.0]
+            >>> ds.with_columns({"cost": lambda cost: 0.9 * cost}, units={"cost": "EUR"}).units
+            {'cost': 'EUR'}
         """
         for key in changes:
             column = key[0] if isinstance(key, tuple) else key
             if self._roles().get(column, "weights") != "weights":
                 raise DatasetError(f"Column '{column}' says who chooses what; only other columns can be changed.")
         rows = [(key if isinstance(key, str) else key[0], self._rows_named(key), new) for key, new in changes.items()]
-        return self._of_frame(changed(self._table, rows), self.choice, self.alternatives)
+        for column in units or {}:
+            self._table.column(column)
+        other = self._made_of(changed(self._table, rows), self.choice)
+        other._table.units |= units or {}
+        return other
 
     def at_means(self) -> Dataset:
         """One choice situation with the weighted means of all columns of numbers, of each alternative in long data."""
@@ -145,7 +155,7 @@ class Dataset(Columns):
         kept = {column: value for column, value in identifiers.items() if column is not None}
         weights = self.of_situations(np.broadcast_to(self.individual_weights, self._situations.shape))
         frame = means(self._table, group, weights[self._situation_of], kept)
-        return self._of_frame(frame, None, self.alternatives)
+        return self._made_of(frame, None)
 
     def varies(self, column: str) -> bool:
         """Whether a column has a value for each alternative of a situation; in wide data every column has one value."""
@@ -317,7 +327,13 @@ class Dataset(Columns):
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         """The data set of some choice situations, in the order of the frame."""
         rows = self._table.rows(np.sort(situations))
-        return self._of_frame(rows, self.choice, alternatives or self.alternatives)
+        return self._made_of(rows, self.choice, alternatives)
+
+    def _made_of(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
+        """A data set of this kind and with these options and units of another frame, which may tell its own units."""
+        other = self._of_frame(frame, choice, alternatives or self.alternatives)
+        other._table.units = {**self.units, **other.units}
+        return other
 
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> Dataset:
         """A data set of this kind and with these options of another frame."""

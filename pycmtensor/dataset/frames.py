@@ -57,6 +57,9 @@ class Table:
     Args:
         frame: A table of any kind that narwhals supports, or the path of a Parquet or CSV file.
 
+    Attributes:
+        units: Column -> unit, where a pandas frame has them as ``attrs["units"]``.
+
     Raises:
         DatasetError: The frame is of an unknown kind or empty, or the file cannot be read.
     """
@@ -65,16 +68,12 @@ class Table:
         self.frame = _snapshot(_read(Path(frame)) if isinstance(frame, (str, PathLike)) else frame)
         if len(self.frame) == 0:
             raise DatasetError("The frame has no rows. Check the file and the filter that made it.")
+        self.units: dict[str, str] = dict(getattr(self.frame.to_native(), "attrs", {}).get("units", {}))
 
     @property
     def columns(self) -> list[str]:
         """Names of the columns."""
         return list(self.frame.columns)
-
-    @property
-    def units(self) -> dict[str, str]:
-        """Column -> unit, where a pandas frame has them as ``attrs["units"]``."""
-        return dict(getattr(self.frame.to_native(), "attrs", {}).get("units", {}))
 
     @property
     def index(self) -> Any:

@@ -78,7 +78,8 @@ def code_positions(codes: NDArray[Any], alternatives: Mapping[str, Hashable], co
         known = ", ".join(f"{code!r} ({name})" for name, code in list(alternatives.items())[:20])
         raise DatasetError(
             f"The column '{column}' holds {found}, which no alternative has as its code "
-            f"({rows_text(unknown)}). Known codes: {known}. Add the alternative or drop these rows."
+            f"({rows_text(unknown)}). Known codes: {known}. Add the alternative, drop these rows, or leave the "
+            "column out where there is only something to predict."
         )
     return position
 

@@ -119,6 +119,11 @@ class LongDataset(Dataset):
             return self._of_one(Special.AVAILABLE, alternative)
         return self._of_all(Special.AVAILABLE)
 
+    def counterpart(self, symbol: Variable) -> Variable:
+        """The symbol with the axes (J, T, N, 1) that stands for the same column as one of another long data set."""
+        key = symbol.tag.column
+        return self[key] if isinstance(key, str) else self._of_all(key)
+
     def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:
         """Coefficients that differ between alternatives, as a symbol (J, 1, 1, 1) that goes with columns.
 
@@ -161,7 +166,8 @@ class LongDataset(Dataset):
 
         Each situation keeps the chosen alternative and a sample of others. The estimates of a logit stay consistent
         when ``sample["correction"]``, which is - log(q / k), is added to the utility: q is the probability that a draw
-        is the alternative, k how often the sample has it. With uniform sampling it is 0 and can be left out.
+        is the alternative, k how often the sample has it. With uniform sampling it is 0 and can be left out. Among all
+        alternatives there is no correction: ``results.predict(ds)`` and other answers about all leave it out.
 
         Args:
             n: Alternatives of a situation, the chosen one included; situations that have fewer keep all.
@@ -186,11 +192,11 @@ class LongDataset(Dataset):
         self._need_choices("Samples with the chosen alternative")
         return SampledDataset.drawn_from(self, n, seed, weights)
 
-    def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> LongDataset:
+    def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         names = list(self.alternatives)
         kept = np.isin(names, list(alternatives or names))
         rows = np.flatnonzero(np.isin(self._situation_of, situations) & kept[self._alternative_of])
-        return self._of_frame(self._table.rows(rows), self.choice, alternatives or self.alternatives)
+        return self._made_of(self._table.rows(rows), self.choice, alternatives)
 
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> LongDataset:
         given = choice, self.alternative, self.situation, self.individual, self.weights
@@ -357,7 +363,7 @@ class LongDataset(Dataset):
 
     def _values(self, key: Any) -> NDArray[Any]:
         """The numbers of a column by row, (rows,)."""
-        return self._table.finite(key)
+        return self._alternative_of if key is Special.ALTERNATIVE else self._table.finite(key)
 
     def _named(self, rows: NDArray[np.integer]) -> str:
         """Column and identifier of the situation that the first of some rows belongs to."""

@@ -16,7 +16,7 @@ from pycmtensor.dataset.frames import Table, rows_text
 from pycmtensor.dataset.long import LongDataset
 from pycmtensor.exceptions import DatasetError
 
-__all__ = ["SampledDataset", "draw_uniform", "draw_weighted"]
+__all__ = ["CORRECTION", "SampledDataset", "draw_uniform", "draw_weighted"]
 
 #: The column of a sample that holds what is added to utilities.
 CORRECTION = "correction"
@@ -26,7 +26,8 @@ class SampledDataset(LongDataset):
     """Choices among samples of alternatives, as `LongDataset.sample_alternatives` gives them.
 
     The axis of alternatives has n places instead of one for each alternative: those of a situation stand on the first
-    places, in the order of ``alternatives``.
+    places, in the order of ``alternatives``. A model of it is estimated; probabilities are those among all
+    alternatives, so that `pycmtensor.Results` predict for data sets and frames that have them.
 
     Args:
         n: Length of the axis of alternatives.
@@ -59,7 +60,9 @@ class SampledDataset(LongDataset):
         part = ds._table.rows(rows)
         part = part.with_columns(nw.new_series(CORRECTION, correction, backend=part.implementation))
         given = ds.choice, ds.alternative, ds.situation, ds.individual, ds.weights
-        return cls(n, part, *given, ds.alternatives)
+        sample = cls(n, part, *given, ds.alternatives)
+        sample._table.units = ds.units
+        return sample
 
     def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:
         """Coefficients that differ between alternatives, looked up by the alternative on each place, (n, T, N, 1)."""
@@ -69,8 +72,11 @@ class SampledDataset(LongDataset):
         """An error: the correction would be that of the last sample only."""
         raise DatasetError("The alternatives are a sample already. Draw from the data set that has them all.")
 
-    def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> SampledDataset:
+    def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> LongDataset:
+        """A sample has the column of the correction; without it a frame holds all alternatives."""
         given = choice, self.alternative, self.situation, self.individual, self.weights
+        if CORRECTION not in Table(frame).columns:
+            return LongDataset(frame, *given, alternatives)
         return SampledDataset(self.n, frame, *given, alternatives)
 
     def _places(self) -> tuple[NDArray[np.integer], int]:
@@ -81,9 +87,6 @@ class SampledDataset(LongDataset):
             "A sample of alternatives has no column of one alternative, which may not be in it. Write one utility for "
             f"all with ds['{column}'], and coefficients that differ with ds.per_alternative."
         )
-
-    def _values(self, key: Any) -> NDArray[Any]:
-        return self._alternative_of if key is Special.ALTERNATIVE else super()._values(key)
 
 
 def _positive(table: Table, column: str) -> NDArray[np.floating]:

@@ -14,10 +14,12 @@ import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
+from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.exceptions import InferenceError, ModelError
+from pycmtensor.models import LatentClass
 
 if TYPE_CHECKING:
     from pycmtensor.engine.program import Program
@@ -134,13 +136,17 @@ class Quantities:
         """An expression of parameters, draws and columns that the model uses, (1 or T, 1 or B, 1 or R).
 
         Args:
-            symbol: The expression.
+            symbol: The expression. Columns can be those of any data set; what has the axis of alternatives must be the
+                same for all of them, such as an income.
             key: The same for the same expression.
 
         Raises:
-            ModelError: It depends on a column or on draws that the model does not use.
+            ModelError: It depends on a column or on draws that the model does not use, or differs between alternatives.
         """
-        self._check_known(symbol)
+        return self._term(self._of_inputs(symbol), key)
+
+    def _term(self, symbol: Variable, key: Hashable) -> Term:
+        """An expression of parameters and inputs."""
         function = self._program.lowered([pt.cast(symbol, pytensor.config.floatX)])
 
         def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
@@ -159,9 +165,18 @@ class Quantities:
 
         return Quantity(("averages", tuple(term.key for term in terms)), of)
 
-    def marginal_utility(self, column: str, alternative: str) -> Term:
-        """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R)."""
-        model, program = self._program.model, self._program
+    def marginal_utility(self, column: str, alternative: str, of_class: str | None = None) -> Term:
+        """dV_j / dx of the utility of an alternative with respect to one of its columns, (T, B, 1 or R).
+
+        Args:
+            column: Its name.
+            alternative: Its name.
+            of_class: The latent class whose utility it is; None in models without classes.
+        """
+        program, model = self._program, self._program.model
+        if of_class is not None:
+            assert isinstance(model, LatentClass)
+            model = model.classes[of_class]
         of_all = model.utility is not None
         V = program.lowered(
             [model.V[model.alternatives.index(alternative)] if of_all else model.utilities[alternative]]
@@ -178,7 +193,7 @@ class Quantities:
 
             return jax.jvp(utility, (at,), (direction,))[1]
 
-        return Term(("marginal utility", column, alternative), at_draws)
+        return Term(("marginal utility", column, alternative, of_class), at_draws)
 
     def posterior(self, terms: Sequence[Term], quantiles: Sequence[float]) -> Quantity:
         """Of each term the mean, standard deviation and quantiles given the choices, and its mean and mean square.
@@ -199,26 +214,79 @@ class Quantities:
                         "taste is one number. Ask for the coefficients that it is made of."
                     )
                 beta = jnp.broadcast_to(found[0], w.shape)
-                mean = (w * beta).sum(axis=-1)
-                sd = jnp.sqrt((w * (beta - mean[:, None]) ** 2).sum(axis=-1))
-                rows += [mean, sd, *_quantiles(beta, w, quantiles), beta.mean(axis=-1), (beta**2).mean(axis=-1)]
+                rows += [*_described(beta, w, quantiles), beta.mean(axis=-1), (beta**2).mean(axis=-1)]
             return jnp.stack(rows)[:, None]
 
         return Quantity(("posterior", tuple(term.key for term in terms), tuple(quantiles)), of)
 
-    def ratio(self, above: Term, below: Term) -> Quantity:
-        """A ratio, which means nothing where its denominator is 0, and that, at every draw, (2, 1 or T, B, 1 or R)."""
-        return Quantity(("ratio", above.key, below.key), lambda *block: jnp.stack(self._divided(above, below, *block)))
+    def ratios(self, of_classes: Sequence[tuple[Term, Term]]) -> Quantity:
+        """A ratio that means nothing where its denominator is 0, that, and their weight, (3, T, B, classes * draws).
 
-    def mean_ratio(self, above: Term, below: Term) -> Quantity:
-        """The sum of a ratio over the draws at which it is defined, and how many these are, both over R, (2, T, B)."""
+        Args:
+            of_classes: Numerator and denominator in each latent class; weights are the probabilities of classes over R.
+        """
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
-            ratio, denominator = self._divided(above, below, theta, fixed, columns)
-            means = jnp.where(denominator != 0, ratio, 0.0).mean(axis=-1), (denominator != 0).mean(axis=-1)
-            return jnp.stack([mean.astype(ratio.dtype) for mean in means])
+            rows = []
+            for terms, share in zip(of_classes, self._shares(theta, fixed, columns), strict=True):
+                ratio, below = self._divided(*terms, theta, fixed, columns)
+                rows.append(jnp.stack([ratio, below, jnp.broadcast_to(share, ratio.shape) / ratio.shape[-1]]))
+            T = max(row.shape[1] for row in rows)
+            return jnp.concatenate([jnp.broadcast_to(row, (3, T, *row.shape[2:])) for row in rows], axis=-1)
 
-        return Quantity(("mean ratio", above.key, below.key), of)
+        return Quantity(("ratios", *_keys(of_classes)), of)
+
+    def mean_ratios(self, of_classes: Sequence[tuple[Term, Term]]) -> Quantity:
+        """By class the sum of a ratio over the draws at which it is defined, and how many these are, (C 2, T, B).
+
+        Both are over R, and times the probability of the class. As in `ratios`.
+        """
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            rows: list[Any] = []
+            for terms, share in zip(of_classes, self._shares(theta, fixed, columns), strict=True):
+                ratio, denominator = self._divided(*terms, theta, fixed, columns)
+                means = jnp.where(denominator != 0, ratio, 0.0).mean(axis=-1), (denominator != 0).mean(axis=-1)
+                rows += [share[..., 0] * mean.astype(ratio.dtype) for mean in means]
+            shape = columns[self._program.chosen].shape[:2]
+            return jnp.stack([jnp.broadcast_to(row, shape) for row in rows])
+
+        return Quantity(("mean ratios", *_keys(of_classes)), of)
+
+    def ratios_given_choices(
+        self, of_classes: Sequence[tuple[Term, Term]], quantiles: Sequence[float], observed: NDArray[Any]
+    ) -> Quantity:
+        """Of each individual the mean, standard deviation and quantiles of a ratio given the choices, (2 + Q, 1, B).
+
+        Over the individual's situations, over draws and classes; where the ratio is nowhere defined, NaN.
+
+        Args:
+            of_classes: As in `ratios`.
+            quantiles: Q shares.
+            observed: 1 for situations and 0 for padding, (T, N, 1).
+        """
+        classes = self._program.model.mixture(self._program.model.V)
+        likelihoods = self._program.lowered([logL for logL, _ in classes])
+
+        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+            *columns, is_observed = columns
+            logL = jnp.stack(
+                jnp.broadcast_arrays(*likelihoods(*unflattened(theta, self._program.free), *fixed, *columns))
+            )
+            posterior = jax.nn.softmax(logL, axis=(0, -1))  # (C, B, R)
+            x, w = [], []
+            for terms, h in zip(of_classes, posterior, strict=True):
+                ratio, below = self._divided(*terms, theta, fixed, columns)
+                shape = jnp.broadcast_shapes(ratio.shape, (*is_observed.shape[:2], h.shape[-1]))
+                x.append(jnp.broadcast_to(ratio, shape))
+                w.append(jnp.where(below != 0, h * is_observed, 0.0))
+            values, weights = (
+                jnp.moveaxis(jnp.stack(of_all), 2, 0).reshape(is_observed.shape[1], -1) for of_all in (x, w)
+            )
+            weights = weights / weights.sum(axis=-1, keepdims=True)
+            return jnp.stack(_described(values, weights, quantiles))[:, None]
+
+        return Quantity(("ratios given choices", *_keys(of_classes), *quantiles), of, [observed])
 
     def _divided(self, above: Term, below: Term, theta: Any, fixed: Any, columns: Any) -> tuple[Any, Any]:
         numerator, denominator = (term.at_draws(theta, fixed, columns) for term in (above, below))
@@ -226,37 +294,64 @@ class Quantities:
         shape = jnp.broadcast_shapes(ratio.shape, (1, columns[self._program.chosen].shape[1], 1))
         return jnp.broadcast_to(ratio, shape), jnp.broadcast_to(denominator, shape)
 
-    def surplus(self, cost: Term, before: Sequence[NDArray[Any]]) -> Quantity:
-        r"""Expected maximum utility in money, and the share of draws at which that means nothing, (2, T, B).
+    @cached_property
+    def _shares(self) -> Callable[..., list[Any]]:
+        """The probabilities of the latent classes before choices are seen, each (1, 1 or B, 1), of a block."""
+        terms = [self._term(pt.exp(log_pi)[None], "share of a class") for log_pi in self._program.model.log_shares()]
+        return lambda *block: [term.at_draws(*block) for term in terms]
 
-        .. math:: \frac{1}{R} \sum_r \frac{1}{- \beta_{cost}} E \max_j U_j
+    def surplus(self, costs: Sequence[Term], before: Sequence[NDArray[Any]]) -> Quantity:
+        r"""Expected maximum utility in money, and of each class the share of draws without a value, (1 + C, T, B).
+
+        .. math:: \sum_c \pi_{nc} \frac{1}{R} \sum_r \frac{1}{- \beta^{cost}_{cnr}} E \max_j U_{jncr}
 
         Args:
-            cost: The marginal utility of cost, which is negative.
-            before: The columns at which it is evaluated, as `LocalEngine.columns`.
+            costs: The marginal utility of cost of each class, which is negative.
+            before: The columns at which it and the probabilities of classes are evaluated, as `LocalEngine.columns`.
         """
-        model = self._program.model
-        maximum = self.expression(model.expected_maximum_utility(model.V), "expected maximum utility")
+        program, model = self._program, self._program.model
+        utilities = model.expected_maximum_utilities(model.V)
+        maxima = [self._term(maximum, "expected maximum utility") for maximum in utilities]
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
-            utility = maximum.at_draws(theta, fixed, columns[: len(before)])
-            income = -cost.at_draws(theta, fixed, columns[len(before) :])
-            meaningless = jnp.broadcast_to(income <= 0, jnp.broadcast_shapes(income.shape, utility.shape))
-            money = utility / jnp.where(income > 0, income, 1.0)
-            shape = columns[self._program.chosen].shape[:2]
-            means = money.mean(axis=-1), meaningless.mean(axis=-1, dtype=money.dtype)
-            return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
+            now, first = (theta, fixed, columns[: len(before)]), (theta, fixed, columns[len(before) :])
+            total, meaningless = 0.0, []
+            for share, maximum, cost in zip(self._shares(*first), maxima, costs, strict=True):
+                income = -cost.at_draws(*first)
+                money = maximum.at_draws(*now) / jnp.where(income > 0, income, 1.0)
+                total += share * money
+                meaningless.append(jnp.broadcast_to(income <= 0, money.shape).astype(money.dtype))
+            shape = columns[program.chosen].shape[:2]
+            return jnp.stack([jnp.broadcast_to(q.mean(axis=-1), shape) for q in (total, *meaningless)])
 
-        return Quantity(("surplus", cost.key), of, before)
+        return Quantity(("surplus", *(cost.key for cost in costs)), of, before)
 
-    def _check_known(self, symbol: Variable) -> None:
+    def _of_inputs(self, symbol: Variable) -> Variable:
+        """An expression of columns and draws as one of the inputs, without the axis of alternatives."""
+        columns = {}
         for variable in graph_inputs([symbol]):
-            if hasattr(variable.tag, "column") and variable not in self._program.inputs:
-                key = variable.tag.column
-                column = key[0] if isinstance(key, tuple) else key
-                raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")
+            if hasattr(variable.tag, "column"):
+                columns[variable] = self._input(variable.tag.column)
             if hasattr(variable.tag, "draws") and variable.tag.draws not in self._program.model.draws:
                 raise ModelError(f"The expression depends on draws '{variable}', which the model does not use.")
+        symbol = clone_replace(symbol, columns, rebuild_strict=False)
+        return symbol[0] if symbol.ndim == 4 else symbol
+
+    def _input(self, key: Any) -> Variable:
+        """What holds a column: (T, N, 1), or (1, T, N, 1) of long data where it is the same for all alternatives."""
+        program, ds = self._program, self._program.model.dataset
+        known = {symbol.tag.column: symbol for symbol in program.inputs}
+        column, alternative = key if isinstance(key, tuple) else (key, None)
+        if column not in known and key not in known:
+            raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")
+        if key not in known:  # of one alternative, where the model has all
+            return known[column][list(ds.alternatives).index(alternative)]
+        if known[key].ndim == 4 and ds.varies(column):
+            raise ModelError(
+                f"The expression depends on column {column!r}, which differs between alternatives. Name one of them, "
+                f"ds['{column}', 'name of the alternative']."
+            )
+        return known[key][:1] if known[key].ndim == 4 else known[key]
 
     def _at_draws(self, theta: Any, fixed: Any, columns: Any, logP: Callable[..., Any] | None = None) -> Any:
         """Choice probabilities at every draw (J, T, B, R), of the whole model or of one class."""
@@ -287,10 +382,19 @@ class Quantities:
         return self._program.lowered([pt.neq(pt.as_tensor_variable(1.0 if a is None else a), 0) for a in one_by_one])
 
 
-def _quantiles(values: Any, weights: Any, shares: Sequence[float]) -> list[Any]:
-    """The smallest of the values (B, R) up to which the weights (B, R) add up to each share, (B,)."""
+def _keys(pairs: Sequence[tuple[Term, Term]]) -> list[tuple[Hashable, Hashable]]:
+    return [(above.key, below.key) for above, below in pairs]
+
+
+def _described(values: Any, weights: Any, shares: Sequence[float]) -> list[Any]:
+    """Mean, standard deviation and quantiles of values (B, R) with weights (B, R) that add up to 1, each (B,).
+
+    A quantile is the smallest of the values up to which the weights add up to its share.
+    """
+    mean = (weights * values).sum(axis=-1)
+    sd = jnp.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=-1))
     order = jnp.argsort(values, axis=-1)
     ordered = jnp.take_along_axis(values, order, axis=-1)
     reached = jnp.cumsum(jnp.take_along_axis(weights, order, axis=-1), axis=-1)
     places = [jnp.minimum((reached < share).sum(axis=-1), values.shape[-1] - 1) for share in shares]
-    return [jnp.take_along_axis(ordered, place[:, None], axis=-1)[:, 0] for place in places]
+    return [mean, sd, *(jnp.take_along_axis(ordered, place[:, None], axis=-1)[:, 0] for place in places)]

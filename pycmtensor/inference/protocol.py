@@ -36,5 +36,8 @@ def likelihood_of(results: Estimated, what: str) -> LocalEngine:
         PyCMTensorError: It is not at hand any more.
     """
     if results.engine is None:
-        raise PyCMTensorError(f"The model and the data, which {what} need, are not at hand. Estimate again.")
+        raise PyCMTensorError(
+            f"The model and the data, which {what} need, are not at hand. Give the model to "
+            "Results.load(path, model), or estimate again."
+        )
     return results.engine

@@ -132,6 +132,14 @@ class Model:
         """Expected utility of the best available alternative up to a constant, (T, N, R), given utilities as `V`."""
         raise ModelError(f"{type(self).__name__} does not say what the expected maximum utility is.")
 
+    def expected_maximum_utilities(self, V: Sequence[Variable] | Variable) -> list[Variable]:
+        """The `expected_maximum_utility` of each latent class."""
+        return [self.expected_maximum_utility(V)]
+
+    def log_shares(self) -> list[Variable]:
+        """By latent class the log of its probability before choices are seen, (1 or N, 1)."""
+        return [pt.zeros((1, 1))]
+
     def mixture(self, V: Sequence[Variable] | Variable) -> list[tuple[Variable, Variable]]:
         """By latent class the log of its weight times the likelihood (N, R), and the log-probability (T, N, R)."""
         return [(self.over_situations(V), self.log_probability(V))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytensor.tensor as pt
@@ -16,6 +17,10 @@ from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit, generating_log_sum
 from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.nested_logit import check_scale
+from pycmtensor.relations import text_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["CrossNest", "CrossNestedLogit"]
 
@@ -120,6 +125,19 @@ class CrossNestedLogit(Model):
         """The scales and allocations of the nests."""
         scales = [self.number(nest.scale) for nest in self.nests]
         return scales + [part for parts in self._parts() for part in parts.values()]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The nests with their scales and allocations; see `pycmtensor.plots.cross_nests`."""
+        from pycmtensor.plots import cross_nests
+
+        def text(of: Expression | None) -> str:
+            return "rest" if of is None else f"{of:g}" if isinstance(of, (int, float)) else text_of(of)
+
+        labels = {
+            f"{nest.name}\nscale {text(nest.scale)}": {name: text(part) for name, part in nest.allocations.items()}
+            for nest in self.nests
+        }
+        return cross_nests(labels, self.alternatives, ax)
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The cross-nested logit kernel of the utilities."""

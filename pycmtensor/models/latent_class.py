@@ -116,7 +116,7 @@ class LatentClass(Model):
     @property
     def log_membership(self) -> Variable:
         """Log-probability of each class before any choice is seen, (N, C), or (1, C) when it is that of everybody."""
-        return pt.concatenate(self._log_membership(), axis=1)
+        return pt.concatenate(self.log_shares(), axis=1)
 
     @property
     def log_joint(self) -> Variable:
@@ -142,8 +142,12 @@ class LatentClass(Model):
         return [(log_pi + m.over_situations(V_c), m.log_probability(V_c)) for log_pi, m, V_c in self._by_class(list(V))]
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
-        """The average over classes; in money only with a coefficient of cost that all classes share."""
+        """The average over classes; in money they are averaged after, as `expected_maximum_utilities` tells them."""
         return sum(pt.exp(log_pi) * m.expected_maximum_utility(V_c) for log_pi, m, V_c in self._by_class(list(V)))
+
+    def expected_maximum_utilities(self, V: Sequence[Variable] | Variable) -> list[Variable]:
+        """The expected maximum utility of each class."""
+        return [model.expected_maximum_utility(V_c) for _, model, V_c in self._by_class(list(V))]
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""
@@ -185,7 +189,7 @@ class LatentClass(Model):
     def _by_class(self, V: Sequence[Variable]) -> Iterator[tuple[Variable, Model, Sequence[Variable] | Variable]]:
         """The classes with their log-probabilities (1 or N, 1) and their utilities, as their kernels take them."""
         rest = iter(V)
-        for log_pi, model in zip(self._log_membership(), self.classes.values(), strict=True):
+        for log_pi, model in zip(self.log_shares(), self.classes.values(), strict=True):
             own = list(islice(rest, len(model.named_utilities)))
             yield log_pi, model, own if model.utility is None else own[0]
 
@@ -194,8 +198,8 @@ class LatentClass(Model):
         given = [self.number(self.membership.get(name, 0.0)) for name in self.classes]
         return [W[0] if W.ndim else W.dimshuffle("x", "x") for W in given]
 
-    def _log_membership(self) -> list[Variable]:
-        """log pi_c = W_c - log sum_d exp W_d."""
+    def log_shares(self) -> list[Variable]:
+        """By class log pi_c = W_c - log sum_d exp W_d, (1 or N, 1)."""
         W = self._membership()
         total = log_sum_exp(W, [None] * len(W))
         return [W_c - total for W_c in W]

@@ -3,6 +3,7 @@
 from pycmtensor.plots.calibration import calibration
 from pycmtensor.plots.convergence import convergence
 from pycmtensor.plots.cross_effects import cross_effects
+from pycmtensor.plots.cross_nests import cross_nests
 from pycmtensor.plots.distribution import distribution
 from pycmtensor.plots.intervals import intervals
 from pycmtensor.plots.nests import nests
@@ -13,6 +14,7 @@ __all__ = [
     "calibration",
     "convergence",
     "cross_effects",
+    "cross_nests",
     "distribution",
     "intervals",
     "nests",

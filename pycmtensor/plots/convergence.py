@@ -30,6 +30,7 @@ def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = N
     (llf,) = ax.plot(history[step], history["llf"], color="#1b4f72", label="log-likelihood (left)", marker=marker, ms=4)
     ax.set_xlabel(step)
     ax.set_ylabel("log-likelihood")
+    ax.ticklabel_format(axis="y", useOffset=False)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top"]].set_visible(False)
     right = ax.twinx()

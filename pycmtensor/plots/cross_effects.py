@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
 if TYPE_CHECKING:
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["cross_effects"]
 
+#: So many alternatives leave room for numbers.
+READABLE = 12
+
 
 def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """A heat map of the residual matrix of a layer, white at 0.
+    """A heat map of the residual matrix of a layer, white at 0, with its numbers as far as they can be read.
 
     Args:
         table: As `Results.cross_effects` gives it, (J, J).
@@ -25,6 +29,9 @@ def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     largest = float(table.abs().to_numpy().max()) or 1.0
     image = ax.imshow(table.to_numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
     places = range(len(table))
+    for (i, j), weight in np.ndenumerate(table.to_numpy() if len(table) <= READABLE else np.empty((0, 0))):
+        ink = "white" if abs(weight) > 0.6 * largest else "black"
+        ax.text(j, i, f"{weight:.2g}", ha="center", va="center", color=ink)
     ax.set_xticks(places, [str(name) for name in table.columns], rotation=45, ha="right")
     ax.set_yticks(places, [str(name) for name in table.index])
     ax.set_xlabel(str(table.columns.name))

@@ -15,13 +15,16 @@ def distribution(values: NDArray[np.floating], label: str, ax: Axes | None = Non
     """A histogram between the 0.5 and 99.5 per cent quantiles, with the mean, and the share on either side of 0.
 
     Args:
-        values: Draws of the coefficient.
+        values: Draws of the coefficient, or one number of each individual.
         label: Its name, with its unit.
         ax: Where to draw; None makes a figure.
     """
     ax = axes(ax)
     ends = np.quantile(values, [0.005, 0.995])
-    ax.hist(values, bins=60, range=(float(ends[0]), float(ends[1])), density=True, color=LIGHT, edgecolor=DARK, lw=0.5)
+    bins = min(60, 10 + len(values) // 20)
+    ax.hist(
+        values, bins=bins, range=(float(ends[0]), float(ends[1])), density=True, color=LIGHT, edgecolor=DARK, lw=0.5
+    )
     ax.axvline(values.mean(), color=MIDDLE, ls="--", label=f"mean {values.mean():.4g}")
     positive = (values > 0).mean()
     if 0 < positive < 1:

@@ -20,7 +20,7 @@ def intervals(table: pd.DataFrame, label: str = "estimate", ax: Axes | None = No
 
     Args:
         table: Columns 'estimate', 'lower' and 'upper', as every table of answers has them. Rows without an interval
-            show the dot alone.
+            show the dot alone; the names of the index say what rows are.
         label: What is estimated, with its unit.
         ax: Where to draw; None makes a figure.
 
@@ -30,7 +30,7 @@ def intervals(table: pd.DataFrame, label: str = "estimate", ax: Axes | None = No
         >>> [text.get_text() for text in intervals(table).get_yticklabels()]
         ['b_time']
     """
-    ax = axes(ax, height=1.1 + 0.32 * len(table))
+    ax = axes(ax, height=1.3 + 0.32 * len(table))
     places = np.arange(len(table))
     ax.axvline(0.0, color=LIGHT, zorder=0)
     ax.hlines(places, table["lower"], table["upper"], color=DARK, lw=2)
@@ -39,6 +39,8 @@ def intervals(table: pd.DataFrame, label: str = "estimate", ax: Axes | None = No
     ax.invert_yaxis()
     ax.margins(y=0.5 / max(len(table), 1))
     ax.set_xlabel(label)
+    ax.locator_params(axis="x", nbins=7)
+    ax.set_title(", ".join(str(name) for name in table.index.names if name is not None), loc="left", fontsize="medium")
     return ax
 
 

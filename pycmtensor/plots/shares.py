@@ -30,6 +30,7 @@ def shares(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.plot(places, table["estimate"], "o", color=DARK, markerfacecolor="white", ms=6, label="predicted")
     names = ["\n".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in table.index]
     ax.set_xticks(places, names)
+    ax.set_xlabel(", ".join(str(name) for name in table.index.names if name is not None))
     ax.set_ylabel("share")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax

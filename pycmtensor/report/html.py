@@ -100,4 +100,6 @@ def _name(name: Any) -> str:
 
 
 def _cell(value: Any, digits: int) -> str:
+    if value != value:  # NaN, where there is no number
+        return "-"
     return f"{value:.{digits}g}" if isinstance(value, (float, int)) else str(value)

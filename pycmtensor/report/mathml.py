@@ -12,6 +12,8 @@ OPERATORS: dict[type[ast.AST], tuple[str, int]] = {
     ast.Sub: ("−", 1),
     ast.Mult: ("·", 2),
 }
+#: Functions of two numbers that are 1 where the statement holds and 0 elsewhere.
+STATEMENTS = {"lt": "&lt;", "le": "≤", "gt": "&gt;", "ge": "≥", "eq": "=", "neq": "≠"}
 FUNCTION = 4  #: binds as tight as a name
 
 
@@ -43,6 +45,10 @@ def _set(node: ast.expr) -> tuple[str, int]:
             return f"{_within(left, binds)}<mo>{sign}</mo>{_within(right, after)}", binds
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return f"<mo>−</mo>{_within(operand, 2)}", 2
+        case ast.Call(func=ast.Name(id=name), args=[left, right]) if name.lower() in STATEMENTS:
+            return f"<mo>(</mo>{_set(left)[0]}<mo>{STATEMENTS[name.lower()]}</mo>{_set(right)[0]}<mo>)</mo>", FUNCTION
+        case ast.Call(func=ast.Name(id="Float32" | "Float64" | "float32" | "float64"), args=[number]):
+            return _set(number)
         case ast.Call(func=function, args=arguments):
             inner = "<mo>,</mo>".join(_set(argument)[0] for argument in arguments)
             name = f"<mi>{escape(ast.unparse(function).lower())}</mi>"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
-from pycmtensor.analysis.conditional import coefficients_of
+from pycmtensor.analysis.marginal import coefficients_of
 from pycmtensor.coefficients import correlated, lognormal, normal, student_t
 from pycmtensor.exceptions import InferenceError, ModelError
 from pycmtensor.expressions import Beta

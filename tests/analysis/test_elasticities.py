@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from examples import swissmetro_mnl
-from pycmtensor.exceptions import InferenceError, ModelError, OptimizerError
+from pycmtensor.exceptions import DatasetError, InferenceError, ModelError, OptimizerError
 from pycmtensor.expressions import Beta
 from tests.analysis.problems import engine_of
 from tests.engine.test_local import differences
@@ -99,6 +99,28 @@ def weighted(trips: pd.DataFrame) -> cmt.Results:
     ds = cmt.Dataset(trips, "mode", {"car": 1, "bus": 2}, weights="w")
     b = Beta("b")
     return cmt.estimate(cmt.MNL(ds, {"car": b * ds["t_car"] / 10, "bus": Beta("asc") + b * ds["t_bus"] / 10}))
+
+
+def test_other_data_respond_at_the_same_estimates(weighted: cmt.Results, trips: pd.DataFrame) -> None:
+    """The closed form on rows, weights and a format of choices (none) that the estimation has not seen."""
+    other = trips.assign(t_car=trips.t_car[::-1].to_numpy() + 3, w=[6.0, 0, 1, 2, 2, 1]).drop(columns="mode")
+    b, asc = weighted.params[["b", "asc"]]
+    P = (1 / (1 + np.exp(asc + b * (other.t_bus - other.t_car) / 10))).to_numpy()
+    own, w, x = b * other.t_car.to_numpy() / 10, other.w.to_numpy(), other.t_car.to_numpy()
+    for data in (other, cmt.Dataset(other, None, {"car": 1, "bus": 2}, weights="w")):
+        found = weighted.elasticities("t_car", data=data)
+        np.testing.assert_allclose(found.by_situation["car", "car"], own * (1 - P), rtol=1e-10)
+        assert found.table.estimate.iloc[0] == pytest.approx((w * P * own * (1 - P)).sum() / (w * P).sum(), rel=1e-10)
+        effects = weighted.marginal_effects("t_car", data=data)
+        assert effects.table.estimate.iloc[0] == pytest.approx((w * P * (1 - P) * b / 10).sum() / w.sum(), rel=1e-10)
+        at_means = weighted.elasticities("t_car", at="means", data=data).table.estimate.iloc[0]
+        mean, bus = w @ x / w.sum(), w @ other.t_bus / w.sum()
+        assert at_means == pytest.approx(b * mean / 10 * (1 - 1 / (1 + np.exp(asc + b * (bus - mean) / 10))), rel=1e-10)
+        P_up = 1 / (1 + np.exp(asc + b * (other.t_bus - 1.1 * other.t_car) / 10))
+        arc = (w @ P_up - w @ P) / (w @ P_up + w @ P) * 2 / (0.1 / 1.05)
+        assert weighted.elasticities("t_car", 0.1, data=data).table.estimate.iloc[0] == pytest.approx(arc, rel=1e-10)
+    with pytest.raises(DatasetError, match="'t_car' holds 6 missing"):
+        weighted.elasticities("t_car", data=other.assign(t_car=np.nan))
 
 
 def test_arcs_divide_by_the_middle(weighted: cmt.Results, trips: pd.DataFrame) -> None:

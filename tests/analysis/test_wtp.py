@@ -12,7 +12,7 @@ from examples import swissmetro_mnl
 from pycmtensor.coefficients import lognormal, normal
 from pycmtensor.exceptions import InferenceError, ModelError
 from pycmtensor.expressions import Beta
-from tests.analysis.problems import ALTERNATIVES, engine_of
+from tests.analysis.problems import ALTERNATIVES, attributes, engine_of, probabilities_at_draws
 from tests.engine.test_local import differences
 
 
@@ -129,6 +129,46 @@ def test_ratios_of_random_coefficients(panel: pd.DataFrame) -> None:
     np.testing.assert_allclose(by_column.distribution, found.distribution, rtol=1e-9)
     reverse = results.wtp(cost, time)
     assert "The denominator has both signs" in reverse.note
+
+
+def test_what_individuals_are_willing_to_pay_given_their_choices(mixed: cmt.Results) -> None:
+    """Draws of the ratio weighted with the likelihood of the individual's choices; the coefficient is named."""
+    ds, b = engine_of(mixed).dataset, mixed.params
+    P = probabilities_at_draws(mixed, *attributes(ds))
+    chosen = np.take_along_axis(P, ds.chosen_alternatives[None, ..., None], axis=0)[0]
+    L = np.where(ds.array(ds.observed) != 0, chosen, 1.0).prod(axis=0)
+    w = L / L.sum(axis=-1, keepdims=True)
+    ratio = (b["b_time"] + b["sd_time"] * engine_of(mixed).model.arrays()[-1][0]) / b["b_cost"]
+    mean = (w * ratio).sum(axis=-1)
+    found = mixed.wtp("time", "b_cost", alpha=0.2)
+    each = found.by_individual
+    assert each.index.name == "who"
+    assert each.index.tolist() == list(range(100, 130))
+    np.testing.assert_allclose(each["mean"], mean, rtol=1e-6)
+    np.testing.assert_allclose(each["sd"], np.sqrt((w * (ratio - mean[:, None]) ** 2).sum(axis=-1)), rtol=1e-5)
+    for name, share in (("lower", 0.1), ("median", 0.5), ("upper", 0.9)):
+        quantile = [np.quantile(ratio[n], share, weights=w[n], method="inverted_cdf") for n in range(30)]
+        np.testing.assert_allclose(each[name], quantile, rtol=1e-6)
+    assert found.estimate == pytest.approx(b["b_time"] / b["b_cost"], rel=0.02)  # 64 draws of a mean
+
+
+def test_individuals_who_differ_in_characteristics(panel: pd.DataFrame) -> None:
+    """An interaction with what changes between situations: their mean and sd, without padding."""
+    ds = cmt.Dataset(panel, "mode", {"car": 1, "bus": 2, "tram": 3}, individual="who")
+    time, far, cost = Beta("time", -1.0), Beta("far"), Beta("cost", -1.0)
+    each = time + far * ds["t_car"]
+    V = {name: each * ds[f"t_{name}"] + cost * ds[f"c_{name}"] for name in ALTERNATIVES}
+    results = cmt.estimate(cmt.MNL(ds, V, {"tram": ds["has_tram"]}))
+    b = results.params
+    ratio = (b["time"] + b["far"] * panel.t_car) / b["cost"]
+    found = results.wtp(each, cost).by_individual
+    by_person = ratio.groupby(panel.who)
+    np.testing.assert_allclose(found["mean"], by_person.mean().loc[found.index], rtol=1e-10)
+    np.testing.assert_allclose(found["sd"], by_person.std(ddof=0).loc[found.index], rtol=1e-8)
+    smallest = by_person.min().loc[found.index]
+    np.testing.assert_allclose(found["lower"], smallest, rtol=1e-10)  # of three or four situations
+    with pytest.raises(InferenceError, match=r"time / cost is one number, .*the same for everybody"):
+        _ = results.wtp("time", "cost").by_individual
 
 
 def test_what_is_no_willingness_to_pay(mixed: cmt.Results, swissmetro_results: cmt.Results) -> None:

@@ -54,6 +54,22 @@ def test_units_are_kept(modechoice: cmt.LongDataset) -> None:
     assert modechoice.units["ttme"] == "minutes of waiting in the terminal; 0 for car"
     assert modechoice.take(np.arange(3)).units == modechoice.units
     assert cmt.Dataset(pl.DataFrame({"mode": [1, 2]}), "mode", MODES).units == {}
+    faster = modechoice.with_columns({("ttme", "train"): lambda t: t / 2, "gc": 10.0})
+    assert faster.units == modechoice.at_means().units == modechoice.units
+    assert modechoice.sample_alternatives(3).units == modechoice.units
+    without_units = cmt.datasets.load("modechoice").drop(columns="choice")
+    without_units.attrs.clear()
+    assert modechoice.like(without_units).units == modechoice.units
+
+
+def test_units_of_new_values_can_be_told(modechoice: cmt.LongDataset) -> None:
+    """0.5 hours of waiting have another unit than 30 minutes; other columns keep theirs, also in parts."""
+    in_hours = modechoice.with_columns({"ttme": lambda t: t / 60}, units={"ttme": "hours"})
+    assert in_hours.take(np.arange(3)).units == {**modechoice.units, "ttme": "hours"}
+    told = cmt.Dataset(pl.DataFrame({"mode": [1, 2], "t": [30, 60]}), "mode", MODES).with_columns({}, {"t": "minutes"})
+    assert told.take(np.arange(1)).units == {"t": "minutes"}
+    with pytest.raises(DatasetError, match="no column 'tme'. Did you mean 'ttme'"):
+        modechoice.with_columns({}, units={"tme": "hours"})
 
 
 def test_faults_are_named(ds: cmt.Dataset, modechoice: cmt.LongDataset) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pycmtensor as cmt
@@ -57,6 +57,7 @@ def test_a_panel_has_the_situations_of_an_individual(legs: pd.DataFrame) -> None
     assert ds.array(ds.observed)[..., 0].T.tolist() == [[1, 1], [1, 0]]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(8)))
 def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
     legs = pd.DataFrame(

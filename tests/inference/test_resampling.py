@@ -181,7 +181,7 @@ def test_bad_input(shares: cmt.Results, trips: pd.DataFrame) -> None:
     with pytest.raises(PyCMTensorError, match="Percentile intervals need bootstrap"):
         shares.jackknife().conf_int()
     alone = cmt.Results(shares.fit)
-    with pytest.raises(PyCMTensorError, match="which bootstrap need, are not at hand. Estimate again"):
+    with pytest.raises(PyCMTensorError, match="which bootstrap need, are not at hand. Give the model to Results.load"):
         alone.bootstrap()
     panel = cmt.Dataset(trips, "mode", {"car": 1, "bus": 2}, individual="person")
     with pytest.raises(DatasetError, match="'purpose' changes within an individual of 'person' at row 2"):

@@ -78,7 +78,58 @@ def test_the_distribution_of_a_taste() -> None:
         cmt.estimate(cmt.MixedLogit(ds, V, draws=8)).plot_distribution("b_cost")
 
 
-def test_the_tree_of_nests() -> None:
+def test_what_individuals_are_willing_to_pay(swissmetro_results: cmt.Results) -> None:
+    """The picture shows the mean of the means of individuals, and says what they are."""
+    ds = swissmetro_mnl.ds
+    varying = swissmetro_results.wtp(swissmetro_mnl.b_time * (1 + ds["TRAIN_TT"] / 100), "B_COST")
+    ax = varying.plot("individuals")
+    _, labels = ax.get_legend_handles_labels()
+    longer = swissmetro_mnl.frame["TRAIN_TT"].mean() / 100
+    expected = (1 + longer) * swissmetro_results.wtp("B_TIME", "B_COST").estimate
+    assert float(labels[0].removeprefix("mean ")) == pytest.approx(expected, rel=1e-3)
+    assert "mean of each individual" in ax.get_xlabel()
+    with pytest.raises(InferenceError, match="'interval' or 'individuals', found 'draws'"):
+        varying.plot("draws")
+
+
+def test_units_of_changes(swissmetro_results: cmt.Results) -> None:
+    r, ds = swissmetro_results, swissmetro_mnl.ds
+    assert r.marginal_effects("CAR_TT").plot().get_xlabel() == "Marginal effects, per minutes"
+    changes = {"CAR_TT": lambda t: 0.9 * t}
+    in_francs = cmt.scenario(r, None, changes, cost=ds["CAR_CO"]).plot("surplus")
+    assert in_francs.get_xlabel() == "change in consumer surplus of a choice, CHF"
+    in_hundreds = cmt.scenario(r, None, changes, cost="B_COST").plot("surplus")
+    assert in_hundreds.get_xlabel().endswith("in the unit that cost has in the utilities")
+
+
+def test_nests_that_share_alternatives() -> None:
+    """A box for each nest and alternative, and the part that belongs to a nest on its line."""
+    ds = swissmetro_mnl.ds
+    nests = [
+        cmt.CrossNest("existing", {"train": Beta("alpha", 0.5, lb=0, ub=1), "car": 1}, Beta("mu", 1.5, lb=1)),
+        cmt.CrossNest("public", {"train": None, "sm": 1}, 1.2),
+    ]
+    ax = cmt.CrossNestedLogit(ds, swissmetro_mnl.V, nests=nests).plot()
+    labels = sorted(text.get_text() for text in ax.texts)
+    expected = ["1", "1", "alpha", "car", "existing\nscale mu", "public\nscale 1.2", "rest", "sm", "train"]
+    assert labels == expected
+    assert len(ax.lines) == 4
+
+
+def test_residual_weights_are_readable_without_colour() -> None:
+    import pandas as pd
+
+    from pycmtensor.plots import cross_effects
+
+    table = pd.DataFrame([[0.25, -1.5], [0.0, 2.0]], index=["car", "bus"], columns=["car", "bus"])
+    ax = cross_effects(table)
+    at = {(round(x), round(y)): text.get_text() for text in ax.texts for x, y in [text.get_position()]}
+    assert at == {(0, 0): "0.25", (1, 0): "-1.5", (0, 1): "0", (1, 1): "2"}
+
+
+def test_the_tree_of_nests(swissmetro_results: cmt.Results) -> None:
+    with pytest.raises(InferenceError, match="Multinomial logit has no nests"):
+        swissmetro_results.plot_nests()
     ds = swissmetro_mnl.ds
     road = cmt.Nest("road", ["car"], 2.0)
     nests: list[cmt.Nest | str] = [cmt.Nest("existing", ["train", road], 1 / Beta("lambda_", 0.5)), "sm"]

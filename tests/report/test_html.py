@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import pycmtensor as cmt
@@ -56,6 +57,20 @@ def test_a_report_needs_no_other_file_and_tells_where_it_comes_from(
         assert section in page.text
 
 
+def test_a_report_of_classes_has_their_membership_and_no_numbers_where_there_are_none(tmp_path: Path) -> None:
+    """One choice of everybody does not tell two classes apart: covariances have no numbers."""
+    ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 2] * 4, "x": [1.0, 2, 3] * 4}), "mode", {"car": 1, "bus": 2})
+    V = {"a": {"car": cmt.Beta("b") * ds["x"], "bus": 0}, "b": {"car": cmt.Beta("asc", 2.0), "bus": 0}}
+    few = cmt.Stochastic(cmt.optimizers.Adam, epochs=1)
+    results = cmt.estimate(cmt.LatentClass(ds, V, membership={"b": cmt.Beta("W")}), method=few)
+    page = read(results.to_html(tmp_path / "report.html").read_text())
+    text = re.sub(r"\s", "", page.text)
+    assert "Vbusofb=0" in text
+    assert "Vmembershipofb=W" in text
+    assert results.cov_params().isna().all(axis=None)
+    assert "nan" not in page.text
+
+
 def test_loaded_results_have_a_report_without_utilities(swissmetro_results: cmt.Results, tmp_path: Path) -> None:
     loaded = cmt.Results.load(swissmetro_results.save(tmp_path / "logit.cmt"))
     page = read(loaded.to_html(tmp_path / "report.html").read_text())
@@ -72,6 +87,9 @@ def test_loaded_results_have_a_report_without_utilities(swissmetro_results: cmt.
         ("(a + b) * c", "(a+b)·c"),
         ("a ** 2", "a2"),
         ("-exp(m + s * z)", "−exp(m+s·z)"),
+        ("a + float64(0.5)", "a+0.5"),
+        ("b * Lt(GA, 1) / 2", "b·(GA<1)2"),
+        ("Ge(a + b, c)", "(a+b≥c)"),
         ("b <&> c", "train=b<&>c"),
     ],
 )

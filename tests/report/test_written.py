@@ -57,6 +57,19 @@ def test_a_workbook_holds_numbers(swissmetro_results: cmt.Results, tmp_path: Pat
     assert len(sheets["history"]) == len(swissmetro_results.history)
 
 
+def test_a_workbook_names_fixed_parameters(tmp_path: Path) -> None:
+    """Three of four take the car: the constant is log 3 minus what the fixed coefficient adds."""
+    ds = cmt.Dataset(pd.DataFrame({"mode": [1, 1, 1, 2]}), "mode", {"car": 1, "bus": 2})
+    model = cmt.MNL(ds, {"car": cmt.Beta("asc_car") + cmt.Beta("held", 0.5, status=1), "bus": 0})
+    path = cmt.estimate(model).to_excel(tmp_path / "fixed.xlsx")
+    sheets = pd.read_excel(path, sheet_name=None, index_col=0)
+    table = sheets["estimates"]
+    assert table["status"].to_dict() == {"asc_car": "estimated", "held": "fixed"}
+    np.testing.assert_allclose(table["value"], [np.log(3) - 0.5, 0.5], rtol=1e-9)
+    assert table.loc["held", ["classical std err", "robust std err"]].isna().all()
+    assert sheets["classical covariance"].shape == (1, 1)
+
+
 def test_a_file_for_alogit_has_its_columns(swissmetro_results: cmt.Results, tmp_path: Path) -> None:
     """Names in columns 6 to 15, values in 19 to 38, errors in 39 to 58; correlations in seventh columns, x 100,000."""
     results, lines = swissmetro_results, swissmetro_results.to_alogit(tmp_path / "logit.F12").read_text().splitlines()

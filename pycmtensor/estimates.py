@@ -1,0 +1,244 @@
+"""Estimates, how certain they are, and the statistics of their fit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.checks import in_range
+from pycmtensor.engine import LocalEngine
+from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.inference import (
+    Bootstrap,
+    Cluster,
+    Jackknife,
+    Kind,
+    Replicates,
+    bootstrap,
+    covariance,
+    jackknife,
+    profile_intervals,
+)
+from pycmtensor.inference.normal import two_sided
+from pycmtensor.inference.protocol import likelihood_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Estimates"]
+
+Array = NDArray[np.floating]
+
+#: The kinds that have groups.
+GROUPED: dict[str, type[Cluster | Bootstrap | Jackknife]] = {
+    "cluster": Cluster,
+    "bootstrap": Bootstrap,
+    "jackknife": Jackknife,
+}
+
+
+class Estimates:
+    """The numbers that `pycmtensor.Results` is about.
+
+    Args:
+        fit: As in `pycmtensor.Results`.
+        engine: As in `pycmtensor.Results`.
+    """
+
+    def __init__(self, fit: Fit, engine: LocalEngine | None = None) -> None:
+        self.fit, self.engine = fit, engine
+        self._resampled: dict[str, Replicates] = {}
+
+    # ---- estimates --------------------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> pd.Series:
+        """Estimates of the free parameters, by name."""
+        return self._series(self.fit.theta, "value")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Classical standard errors, by name."""
+        return self.standard_errors()
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimate divided by its classical standard error, by name; NaN for what constraints determine."""
+        return self.params / self.bse.where(self.bse != 0)
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p values of the hypothesis that a parameter is 0, from the normal distribution, by name."""
+        return self.tvalues.map(two_sided).rename("p value")
+
+    def standard_errors(self, kind: Kind = "classical", groups: Any = None) -> pd.Series:
+        """Standard errors of one kind, by name; NaN where they would mean nothing.
+
+        Args:
+            kind: As in `cov_params`.
+            groups: As in `cov_params`.
+        """
+        return self._series(self._errors(kind, groups), f"{kind} std err")
+
+    def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+        """Covariance matrix of the estimates.
+
+        Args:
+            kind: "classical", "robust", "bhhh", "cluster", "bootstrap" or "jackknife", or with settings
+                ``Cluster(...)``, ``Bootstrap(...)``, ``Jackknife(...)``.
+            groups: For the last three: a column of the data, or one label per individual.
+
+        Raises:
+            PyCMTensorError: The kind is unknown, or lacks what it needs.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._covariance(kind, groups), index=list(self.fit.labels), columns=list(self.fit.labels))
+
+    def conf_int(self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+        """Confidence intervals: Wald's, estimate -+ z(1 - alpha / 2) standard errors, or of the profile likelihood.
+
+        Args:
+            alpha: One minus the coverage, in (0, 1).
+            kind: Kind of the standard errors as in `cov_params`, or "profile" for the values that a likelihood ratio
+                test does not reject; see `pycmtensor.inference.profile`.
+            groups: As in `cov_params`.
+
+        Returns:
+            Columns 'lower' and 'upper', by name.
+        """
+        import pandas as pd
+        from scipy.special import ndtri
+
+        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+        if kind == "profile":
+            if groups is not None:
+                raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind='profile'.")
+            ends = profile_intervals(self.fit, self._likelihood("profile intervals"), alpha)
+            return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
+        half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
+        bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
+        return pd.DataFrame(bounds, index=list(self.fit.labels))
+
+    def bootstrap(self, replicates: int = 200, seed: int = 0, groups: Any = None) -> Replicates:
+        """Estimates from samples drawn with replacement; see `pycmtensor.inference.bootstrap`."""
+        return self._replicates(Bootstrap(replicates, seed, groups))
+
+    def jackknife(self, groups: Any = None) -> Replicates:
+        """Estimates without each individual or group in turn; see `pycmtensor.inference.jackknife`."""
+        return self._replicates(Jackknife(groups))
+
+    def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
+        """Correlations of the estimates (K, K), from the covariance of one kind."""
+        covariance, errors = self.cov_params(kind), self.standard_errors(kind)
+        return covariance.div(errors, axis=0).div(errors, axis=1)
+
+    # ---- fit --------------------------------------------------------------------------------------------------
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood at the estimates."""
+        return self.fit.llf
+
+    @property
+    def llnull(self) -> float:
+        """Log-likelihood when all available alternatives are equally likely, LL(0)."""
+        return self.fit.llnull
+
+    @property
+    def rho2(self) -> float:
+        """McFadden's rho-squared, 1 - LL / LL(0)."""
+        return 1 - self.llf / self.llnull
+
+    @property
+    def rho2_adjusted(self) -> float:
+        """Rho-squared with a charge for each parameter, 1 - (LL - K) / LL(0)."""
+        return 1 - (self.llf - self.fit.n_parameters) / self.llnull
+
+    @property
+    def aic(self) -> float:
+        """Akaike information criterion, 2 K - 2 LL."""
+        return 2 * self.fit.n_parameters - 2 * self.llf
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion, K log(choice situations) - 2 LL."""
+        return self.fit.n_parameters * math.log(self.nobs) - 2 * self.llf
+
+    @property
+    def nobs(self) -> int:
+        """Choice situations."""
+        return self.fit.nobs
+
+    @property
+    def n_individuals(self) -> int:
+        """Decision makers."""
+        return len(self.fit.weights)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per iteration or epoch."""
+        import pandas as pd
+
+        return pd.DataFrame(self.fit.history)
+
+    def _errors(self, kind: Kind, groups: Any = None) -> Array:
+        return np.sqrt(np.diag(self._covariance(kind, groups)))
+
+    def _covariance(self, kind: Kind, groups: Any = None) -> Array:
+        if isinstance(kind, str) and kind in GROUPED and (groups is not None or kind != "cluster"):
+            kind = GROUPED[kind](groups=groups)
+        elif groups is not None:
+            raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind={kind!r}.")
+        if isinstance(kind, Cluster):
+            return covariance(self.fit, "cluster", self._groups(kind.groups))
+        if isinstance(kind, (Bootstrap, Jackknife)):
+            held = self.fit.at_bound
+            return np.where(held[:, None] | held, np.nan, self._replicates(kind).covariance)
+        return covariance(self.fit, kind)
+
+    def _replicates(self, kind: Bootstrap | Jackknife) -> Replicates:
+        """Replicates of one kind, computed once."""
+        key = repr(kind) if kind.groups is None or isinstance(kind.groups, str) else None
+        if key is None or key not in self._resampled:
+            engine, groups = self._likelihood(str(kind)), self._groups(kind.groups)
+            if isinstance(kind, Jackknife):
+                found = jackknife(self.fit, engine, groups)
+            else:
+                found = bootstrap(self.fit, engine, groups, kind.replicates, kind.seed)
+            if key is None:
+                return found
+            self._resampled[key] = found
+        return self._resampled[key]
+
+    def _groups(self, groups: Any) -> NDArray[np.integer]:
+        """Number of each individual's group, from 0, (N,)."""
+        if groups is None:
+            return np.arange(self.n_individuals)
+        if isinstance(groups, str):
+            return self._likelihood("groups by column").dataset.groups(groups)
+        labels = np.asarray(groups)
+        missing = np.flatnonzero([label is None or label != label for label in labels.ravel().tolist()])  # NaN != NaN
+        if len(missing):
+            raise PyCMTensorError(
+                f"groups has no label for {len(missing):,} individual(s), the first at position {missing[0]}. Give "
+                "each one a label."
+            )
+        if labels.shape != (self.n_individuals,):
+            raise PyCMTensorError(
+                f"groups must name a column or hold one label for each of the {self.n_individuals:,} "
+                f"individuals, found an array of shape {labels.shape}."
+            )
+        return np.unique(labels, return_inverse=True)[1]
+
+    def _likelihood(self, what: str) -> LocalEngine:
+        return likelihood_of(self, what)
+
+    def _series(self, values: Array, name: str) -> pd.Series:
+        import pandas as pd
+
+        return pd.Series(values, index=list(self.fit.labels), name=name)
