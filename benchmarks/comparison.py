@@ -42,6 +42,8 @@ PEERS = (
     Participant("Larch, numba", "larch", "numba"),
     Participant("xlogit", "xlogit"),
     Participant("xlogit, num_hess=False", "xlogit", "scores"),
+    Participant("torch-choice", "torch_choice"),
+    Participant("choice-learn", "choice_learn"),
 )
 
 
@@ -74,7 +76,7 @@ class Worker(AbstractContextManager["Worker"]):
         Failed: There is no answer: the library is missing, an error, or the limit of time.
     """
 
-    def __init__(self, participant: Participant, case: str, data: Path) -> None:
+    def __init__(self, participant: Participant, case: str, data: Path, **environment: str) -> None:
         command = [interpreter(participant.module), "-m", f"benchmarks.peers.{participant.module}"]
         self._said = data.with_name(f"{participant.module}.txt")
         began = perf_counter()
@@ -85,7 +87,7 @@ class Worker(AbstractContextManager["Worker"]):
                 stdout=subprocess.PIPE,
                 stderr=said,
                 cwd=data.parent,
-                env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+                env={**os.environ, "PYTHONPATH": str(HERE.parent), **environment},
                 text=True,
             )
         try:

@@ -27,9 +27,9 @@ def as_table(data: Data) -> Table:
     return {f"x{j}_{k}": X[:, j, k] for j in range(J) for k in range(K)} | {"choice": chosen}
 
 
-def synthetic_table(n: int) -> Table:
-    """The large logit: five alternatives and ten attributes."""
-    return as_table(synthetic(n, 5, 10))
+def synthetic_table(n: int, J: int = 5, K: int = 10) -> Table:
+    """The large logit: rows, alternatives and attributes."""
+    return as_table(synthetic(n, J, K))
 
 
 def electricity_table() -> Table:

@@ -47,7 +47,8 @@ def interpreter(module: str, folder: Path = HERE / ".environments") -> str:
 def pinned_version(module: str) -> str:
     """``name version`` of a peer."""
     lines = requirements(module).read_text().splitlines()
-    return next(line for line in lines if line.startswith(f"{module}==")).replace("==", " ")
+    package = module.replace("_", "-")
+    return next(line for line in lines if line.startswith(f"{package}==")).replace("==", " ")
 
 
 def last_line(text: str) -> str:

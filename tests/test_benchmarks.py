@@ -10,8 +10,9 @@ import pytest
 from benchmarks.comparison import BY_HAND, OURS, Case, Participant, Worker, remark
 from benchmarks.data import as_arrays, as_table, electricity_table, shape, swissmetro_arrays, synthetic
 from benchmarks.environments import Failed
-from benchmarks.growth import slope
+from benchmarks.growth import Size, slope
 from benchmarks.peers.worker import Answer
+from benchmarks.report import keep
 from examples import swissmetro_mnl
 from tests import by_hand
 
@@ -52,7 +53,7 @@ def test_a_worker_answers_with_the_maximum_and_the_standard_errors_of_the_hessia
 
 
 def test_what_a_worker_cannot_do_is_said_in_its_words(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="has no model for the case 'probit'"):
+    with pytest.raises(Failed, match="has no script for the case 'probit'"):
         Worker(BY_HAND, "probit", SMALL.write(tmp_path))
 
 
@@ -73,5 +74,11 @@ def test_a_time_counts_at_the_maximum_and_with_standard_errors(llf: float, bse: 
 
 @pytest.mark.parametrize("exponent", [0.9, 1.0, 2.0])
 def test_the_slope_of_a_power_of_the_rows_is_its_exponent(exponent: float) -> None:
-    rows = [10.0, 30.0, 1000.0]
-    assert slope(rows, [0.003 * n**exponent for n in rows]) == pytest.approx(exponent, rel=1e-12)
+    sizes = [Size(n, 1, 0, 1, [0.003 * n**exponent] * 3) for n in (10, 30, 1000)]
+    assert slope(sizes) == pytest.approx(exponent, rel=1e-12)
+
+
+def test_a_section_takes_the_place_of_the_one_with_its_title(tmp_path: Path) -> None:
+    for lines in (["## A", "1"], ["## B", "2"], ["## A", "3"]):
+        keep(tmp_path / "RESULTS.md", lines[0][3:], lines)
+    assert (tmp_path / "RESULTS.md").read_text().endswith("in the errors.\n\n## A\n3\n\n## B\n2\n")

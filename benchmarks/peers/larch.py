@@ -78,5 +78,12 @@ def estimation(model: larch.Model, **start: float) -> Callable[[], Estimate]:
     return estimate
 
 
+LACKS = {
+    "bootstrap": "it has no bootstrap",
+    "swissmetro_mixed": "it has no mixed logit",
+    "swissmetro_panel": "it has no mixed logit",
+    "electricity": "it has no mixed logit",
+}
+
 if __name__ == "__main__":
-    serve(swissmetro, nested, synthetic, many_alternatives)
+    serve(swissmetro, nested, synthetic, many_alternatives, lacks=LACKS)

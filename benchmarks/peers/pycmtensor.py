@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,24 +18,19 @@ from pycmtensor.coefficients import normal
 from pycmtensor.expressions import Beta
 
 
-def swissmetro(table: Table, variant: str) -> Callable[[], Estimate]:
-    return estimation(cmt.MNL(*specification(table)))
+def swissmetro(table: Table, variant: str) -> Estimation:
+    return Estimation(cmt.MNL(*specification(table)))
 
 
-def bootstrap(table: Table, variant: str) -> Callable[[], Estimate]:
-    model, seeds = cmt.MNL(*specification(table)), count()
-
-    def estimate() -> Estimate:
-        results = cmt.estimate(model)
-        return Estimate(results.llf, results.params, results.standard_errors(cmt.Bootstrap(200, seed=next(seeds))))
-
-    return estimate
+def bootstrap(table: Table, variant: str) -> Estimation:
+    seeds = count()
+    return Estimation(cmt.MNL(*specification(table)), lambda: cmt.Bootstrap(200, seed=next(seeds)))
 
 
-def nested(table: Table, variant: str) -> Callable[[], Estimate]:
+def nested(table: Table, variant: str) -> Estimation:
     existing = cmt.Nest("existing", ["train", "car"], Beta("MU", 1.0, lb=1.0))
     ds, V, available = specification(table)
-    return estimation(cmt.NestedLogit(ds, V, availability=available, nests=[existing, "sm"]))
+    return Estimation(cmt.NestedLogit(ds, V, availability=available, nests=[existing, "sm"]))
 
 
 def specification(table: Table) -> tuple[cmt.Dataset, dict[str, Variable], dict[str, Variable]]:
@@ -49,25 +46,26 @@ def specification(table: Table) -> tuple[cmt.Dataset, dict[str, Variable], dict[
     return ds, V, {"train": ds["TRAIN_OPEN"], "sm": ds["SM_AV"], "car": ds["CAR_OPEN"]}
 
 
-def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
+def synthetic(table: Table, variant: str) -> Estimation:
     J, K = shape(table)
     ds = cmt.Dataset(pd.DataFrame(table, copy=False), "choice", {f"alternative {j}": j for j in range(J)})
     betas = [Beta(f"b{k}") for k in range(K)]
     V = {name: sum(b * ds[f"x{j}_{k}"] for k, b in enumerate(betas)) for j, name in enumerate(ds.alternatives)}
-    return estimation(cmt.MNL(ds, V))
+    return Estimation(cmt.MNL(ds, V))
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
+def many_alternatives(table: Table, variant: str) -> Estimation:
     X, _, chosen = as_arrays(table)
     n, J, K = X.shape
     frame = pd.DataFrame({f"x{k}": X[:, :, k].ravel() for k in range(K)})
     frame["situation"], frame["alternative"] = np.divmod(np.arange(n * J), J)
     frame["chosen"] = frame["alternative"] == chosen[frame["situation"]]
     ds = cmt.Dataset.from_long(frame, choice="chosen", alternative="alternative", situation="situation")
-    return estimation(cmt.MNL(ds, sum(Beta(f"b{k}") * ds[f"x{k}"] for k in range(K))))
+    return Estimation(cmt.MNL(ds, sum(Beta(f"b{k}") * ds[f"x{k}"] for k in range(K))))
 
 
-def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Callable[[], Estimate]:
+def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Estimation:
+    """The variant is the number of draws."""
     frame = pd.DataFrame(table, copy=False)
     ds = cmt.Dataset(frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}, individual=individual)
     asc_train, asc_car, b_cost = Beta("ASC_TRAIN"), Beta("ASC_CAR"), Beta("B_COST")
@@ -78,29 +76,35 @@ def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) 
         "car": asc_car + b_time * ds["CAR_TT"] / 100 + b_cost * ds["CAR_CO"] / 100,
     }
     available = {"train": ds["TRAIN_OPEN"], "sm": ds["SM_AV"], "car": ds["CAR_OPEN"]}
-    return estimation(cmt.MixedLogit(ds, V, available, draws=500))
+    return Estimation(cmt.MixedLogit(ds, V, available, draws=int(variant or 500)))
 
 
-def swissmetro_panel(table: Table, variant: str) -> Callable[[], Estimate]:
+def swissmetro_panel(table: Table, variant: str) -> Estimation:
     return swissmetro_mixed(table, variant, individual="ID")
 
 
-def electricity(table: Table, variant: str) -> Callable[[], Estimate]:
+def electricity(table: Table, variant: str) -> Estimation:
     J, K = shape(table)
     alternatives = {f"contract {j}": j for j in range(J)}
     ds = cmt.Dataset(pd.DataFrame(table, copy=False), "choice", alternatives, individual="person")
     tastes = [normal(f"b{k}", Beta(f"b{k}"), Beta(f"s{k}", 0.1)) for k in range(K)]
     V = {name: sum(b * ds[f"x{j}_{k}"] for k, b in enumerate(tastes)) for j, name in enumerate(ds.alternatives)}
-    return estimation(cmt.MixedLogit(ds, V, draws=600))
+    return Estimation(cmt.MixedLogit(ds, V, draws=int(variant or 600)))
 
 
-def estimation(model: cmt.models.Model) -> Callable[[], Estimate]:
-    def estimate() -> Estimate:
-        results = cmt.estimate(model)
+@dataclass(frozen=True)
+class Estimation:
+    """An estimation with classical and robust errors, or those of another kind."""
+
+    model: cmt.models.Model
+    kind: Callable[[], Any] | None = None
+
+    def __call__(self) -> Estimate:
+        results = cmt.estimate(self.model)
+        if self.kind is not None:
+            return Estimate(results.llf, results.params, results.standard_errors(self.kind()))
         results.standard_errors("robust")
         return Estimate(results.llf, results.params, results.bse)
-
-    return estimate
 
 
 if __name__ == "__main__":

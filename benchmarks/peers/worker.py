@@ -10,7 +10,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -49,14 +49,19 @@ class Answer:
 Case = Callable[[Table, str], Callable[[], Estimate]]
 
 
-def serve(*cases: Case) -> None:
-    """Answer until standard input ends. What the library prints goes to standard error."""
+def serve(*cases: Case, lacks: Mapping[str, str] | None = None) -> None:
+    """Answer until standard input ends. What the library prints goes to standard error.
+
+    Args:
+        cases: What the script can estimate.
+        lacks: Cases that the library cannot, and why.
+    """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     name, path, variant = (*sys.argv[1:], "")[:3]
     by_name = {case.__name__: case for case in cases}
     if name not in by_name:
-        sys.exit(f"has no model for the case '{name}'")
+        sys.exit((lacks or {}).get(name, f"has no script for the case '{name}'"))
     limit = int(MEMORY * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     before, estimate = peak_rss(), None

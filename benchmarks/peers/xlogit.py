@@ -82,5 +82,10 @@ def in_rows(data: Data, names: list[str]) -> dict[str, Any]:
     return long
 
 
+LACKS = {
+    "bootstrap": "it has no bootstrap",
+    "nested": "it has no nested logit",
+}
+
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(swissmetro, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity, lacks=LACKS)

@@ -59,7 +59,7 @@ class LinearLogit(Likelihood):
     prepares = True
 
     def __init__(self, model: Model, columns: list[Variable], forms: list[dict[int, Variable]]) -> None:
-        self._K, self._J = len(model.free), len(model.alternatives)
+        self._K, self._J = len(model.free), model.dataset.n_alternatives
         self._places = [(k, j) for j, form in enumerate(forms) for k in form]
         self._terms = 1 + max(k for k, _ in self._places)
         self._at_once = model.utility is not None
