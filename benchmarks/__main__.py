@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,7 +96,7 @@ def sections(full: bool, on_gpu: bool) -> list[Section]:
         return [("On a GPU", on_a_gpu)]
     cases: tuple[Case, ...] = (SWISSMETRO, NESTED, MIXED[0])
     if full:
-        cases = (replace(SWISSMETRO, starts=3), NESTED, BOOTSTRAP, *MIXED, MANY, LARGE, LARGEST)
+        cases = (SWISSMETRO, NESTED, BOOTSTRAP, *MIXED, MANY, LARGE, LARGEST)
     found: list[Section] = [(f"{case.title[0].upper()}{case.title[1:]}", partial(beside_peers, case)) for case in cases]
     found.append(("Beside hand-written code", beside_hand_written))
     return [*found, ("Beside the floor", beside_the_floor), ("Growth", growing)] if full else found

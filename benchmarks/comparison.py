@@ -56,7 +56,6 @@ class Case:
     table: Callable[[], Table]
     peers_goal: float
     repeats: int
-    starts: int = 1
     by_hand_goal: float = 1.0
     noise: float = 0.0  #: of the log-likelihood, where each library makes its own draws
     errors_noise: float = 0.0  #: of the standard errors, as a part of them
@@ -163,8 +162,7 @@ def compare(case: Case, folder: Path) -> list[Measured]:
     others = [Measured(participant) for participant in (BY_HAND, *case.peers)]
     for its in others:
         try:
-            for _ in range(case.starts):
-                in_turn(case, data, ours, its)
+            in_turn(case, data, ours, its)
         except Failed as failure:
             its.answer, its.remark = None, str(failure)
     data.unlink()

@@ -25,7 +25,7 @@ def seconds(J, N=100):
     began = perf_counter()
     model = cmt.MNL(ds, sum(cmt.Beta(f"b{k}") * ds[f"x{k}"] for k in range(3)))
     engine = LocalEngine(model, block=8, cores=1)
-    engine.program.second_order.lower(np.zeros(3), engine.fixed, *engine.parts[0]).compile()
+    engine.program.second_order.lower(np.zeros(3), engine.fixed, *engine.prepared[0]).compile()
     return perf_counter() - began
 
 seconds(4)  # what a process needs once

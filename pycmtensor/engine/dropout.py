@@ -45,8 +45,7 @@ class Dropout:
         """Log-likelihood of a block, summed with the weights, and its gradient (K,), with the masks of a key."""
         logprob = self._logprob
         if logprob is None:
-            likelihood = self._program.likelihood
-            return likelihood.value_and_grad(theta, fixed, weights, likelihood.prepared(columns))
+            return self._program.of_columns.value_and_grad(theta, fixed, weights, columns)
         situations, individuals, _ = columns[self._program.chosen].shape
         masks = self.masks(key, situations, individuals, theta.dtype)
 

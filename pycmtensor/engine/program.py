@@ -50,12 +50,13 @@ class Program:
         arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
         self._arguments = arguments
         self._compiled: dict[Any, Callable[..., Any]] = {}
-        self.likelihood: Likelihood = (
+        of_columns = (
             SimulatedLogit.of(model, arguments, self.draws)
-            or LinearLogit.of(model, self.inputs)
             or LinearUtilities.of(model, arguments)
             or Differentiated(self.lowered([model.logprob]), self.free)
         )
+        self.likelihood: Likelihood = LinearLogit.of(model, self.inputs) or of_columns
+        self.of_columns: Likelihood = of_columns  #: for a few individuals at a time, for whom preparing does not pay
 
     @property
     def chosen(self) -> int:

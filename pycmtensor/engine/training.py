@@ -206,8 +206,7 @@ class Training:
         def step(total: Any, first: Any) -> Any:
             i = first + np.arange(size)
             w, columns = self._taken(weights, rows, jnp.minimum(i, n - 1), i < n)
-            likelihood = self._program.likelihood
-            block = likelihood.value_and_grad(theta, fixed, w, likelihood.prepared(columns))
+            block = self._program.of_columns.value_and_grad(theta, fixed, w, columns)
             return jax.tree.map(jnp.add, total, block), None
 
         zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
