@@ -113,6 +113,8 @@ def plot(grown: dict[Axis, list[Size]], path: Path) -> None:
         below.loglog(n, data, "ks:", markerfacecolor="white", label="the data")
         below.set(xlabel=axis.name, ylabel="MB")
         for axes in (above, below):
+            axes.set_xticks(n, [f"{size:,}" for size in axis.sizes], rotation=30)
+            axes.minorticks_off()
             axes.grid(True, which="both", alpha=0.3)
             axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)

@@ -285,7 +285,7 @@ class LocalEngine:
         """Some blocks of ([J,] T, N, 1), (number, [J,] T, B, 1), filled up with the last individual, or with 0."""
         *leading, _, _ = array.shape
         B = self._shape[2]
-        own = array[..., first * B : (first + number) * B, :]
+        own = array[..., min(first * B, array.shape[-2] - 1) : (first + number) * B, :]
         missing = number * B - own.shape[-2]
         own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
         return np.moveaxis(own.reshape(*leading, number, B, 1), -3, 0)
