@@ -196,7 +196,7 @@ class SimulatedLogit(Likelihood):
         if P_y.shape[1] == 1:
             total = P_y[:, 0].sum(axis=-1)
             return jnp.log(total / R), P_y[:, 0] / total[:, None]
-        logL = (observed[..., None] * jnp.log(P_y)).sum(axis=1)
+        logL = jnp.einsum("bt,btr->br", observed, jnp.log(P_y))  # a product of matrices, which XLA computes once
         s = jax.lax.stop_gradient(logL.max(axis=-1, keepdims=True))
         L = jnp.exp(logL - s)
         total = L.sum(axis=-1)
