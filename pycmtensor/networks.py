@@ -119,8 +119,12 @@ class Network:
         self.name, self.data = name, data
         self.hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self._check(inputs, outputs, activation)
-        if in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)") and not self.hidden:
-            raise ModelError(f"Network '{name}': dropout is of hidden layers, of which there are none. Leave it out.")
+        in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)")
+        for what, given in (("dropout", dropout), ("residual", residual), ("layer_norm", layer_norm)):
+            if given and not self.hidden:
+                raise ModelError(
+                    f"Network '{name}': {what} is of hidden layers, of which there are none. Leave it out."
+                )
         names = [ONE_OUTPUT] if isinstance(outputs, int) else list(outputs)
         signs = (
             dict.fromkeys(names, output) if isinstance(output, str) else {n: output.get(n, "identity") for n in names}

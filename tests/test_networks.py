@@ -155,6 +155,8 @@ FAULTS: list[tuple[Callable[[cmt.Dataset], Any], type[Exception], str]] = [
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=0), OptimizerError, "at least 1, found 0"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, dropout=1), OptimizerError, r"dropout must be .* in \[0, 1\)"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), dropout=0.1), ModelError, "of hidden layers"),
+    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), residual=True), ModelError, "residual is of hid"),
+    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), layer_norm=True), ModelError, "layer_norm is of"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, initialiser="magic"), ModelError, "one of zeros"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], ["a"], data=ds)["b"], ModelError, "no output 'b'; it has a"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], ["a", "b"], data=ds)(), ModelError, r"such as network\['a'\]"),
