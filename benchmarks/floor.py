@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -57,8 +58,8 @@ def floor(case: Case) -> Floor:
     draws = model.sampling.number if model.sampling else 1
     exponentials = engine.dataset.nobs * len(model.alternatives) * draws
     least = _seconds(lambda: _exponentials(exponentials)) + _seconds(lambda: [np.copy(np.asarray(x)) for x in data])
-    evaluations = (engine.value, engine.value_and_grad, engine.second_order)
-    own = [_seconds(lambda of=of: of(theta)) for of in evaluations]  # type: ignore[misc]
+    evaluations: tuple[Callable[[Any], Any], ...] = (engine.value, engine.value_and_grad, engine.second_order)
+    own = [_seconds(partial(of, theta)) for of in evaluations]
     return Floor(case.title, exponentials, sum(x.nbytes for x in data), least, *own)
 
 

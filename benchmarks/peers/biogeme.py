@@ -92,10 +92,6 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(table, loglogit(V, dict.fromkeys(V, 1), Variable("choice")), variant)
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
-    return synthetic(table, variant)
-
-
 def free(name: str) -> Beta:
     return Beta(name, 0, None, None, 0)
 
@@ -141,4 +137,13 @@ def estimation(
 
 
 if __name__ == "__main__":
-    serve(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(
+        swissmetro,
+        bootstrap,
+        nested,
+        synthetic,
+        swissmetro_mixed,
+        swissmetro_panel,
+        electricity,
+        many_alternatives=synthetic,
+    )

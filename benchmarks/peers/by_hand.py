@@ -23,10 +23,6 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(as_arrays(table))
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
-    return estimation(as_arrays(table))
-
-
 def bootstrap(table: Table, variant: str) -> Callable[[], Estimate]:
     """Newton's method on every sample, from the estimates of the whole."""
     data = swissmetro_arrays(table)
@@ -182,4 +178,13 @@ def newton(data: Data) -> Callable[[], tuple[np.ndarray, float, np.ndarray, np.n
 
 
 if __name__ == "__main__":
-    serve(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(
+        swissmetro,
+        bootstrap,
+        nested,
+        synthetic,
+        swissmetro_mixed,
+        swissmetro_panel,
+        electricity,
+        many_alternatives=synthetic,
+    )

@@ -20,10 +20,6 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(as_arrays(table))
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
-    return estimation(as_arrays(table))
-
-
 def estimation(data: Data) -> Callable[[], Estimate]:
     X, available, chosen = data
     dataset = ChoiceDataset(
@@ -50,4 +46,4 @@ LACKS = {
 }
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, many_alternatives, lacks=LACKS)
+    serve(swissmetro, synthetic, lacks=LACKS, many_alternatives=synthetic)

@@ -65,10 +65,6 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(model)
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
-    return synthetic(table, variant)
-
-
 def estimation(model: larch.Model, **start: float) -> Callable[[], Estimate]:
     def estimate() -> Estimate:
         model.pvals = np.array([start.get(name, 0.0) for name in model.pnames])
@@ -86,4 +82,4 @@ LACKS = {
 }
 
 if __name__ == "__main__":
-    serve(swissmetro, nested, synthetic, many_alternatives, lacks=LACKS)
+    serve(swissmetro, nested, synthetic, lacks=LACKS, many_alternatives=synthetic)

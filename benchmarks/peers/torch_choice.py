@@ -34,10 +34,6 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(as_arrays(table))
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
-    return estimation(as_arrays(table))
-
-
 def estimation(data: Data) -> Callable[[], Estimate]:
     X, available, chosen = map(torch.as_tensor, data)
     dataset = ChoiceDataset(item_index=chosen, item_availability=available, itemsession_x=X)
@@ -59,4 +55,4 @@ LACKS = {
 }
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, many_alternatives, lacks=LACKS)
+    serve(swissmetro, synthetic, lacks=LACKS, many_alternatives=synthetic)

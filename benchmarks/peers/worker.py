@@ -49,17 +49,18 @@ class Answer:
 Case = Callable[[Table, str], Callable[[], Estimate]]
 
 
-def serve(*cases: Case, lacks: Mapping[str, str] | None = None) -> None:
+def serve(*cases: Case, lacks: Mapping[str, str] | None = None, **named: Case) -> None:
     """Answer until standard input ends. What the library prints goes to standard error.
 
     Args:
         cases: What the script can estimate.
         lacks: Cases that the library cannot, and why.
+        named: Functions of other names than their cases.
     """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     name, path, variant = (*sys.argv[1:], "")[:3]
-    by_name = {case.__name__: case for case in cases}
+    by_name = {case.__name__: case for case in cases} | named
     if name not in by_name:
         sys.exit((lacks or {}).get(name, f"has no script for the case '{name}'"))
     limit = int(MEMORY * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

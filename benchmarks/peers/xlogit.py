@@ -24,10 +24,6 @@ def synthetic(table: Table, variant: str) -> Callable[[], Estimate]:
     return estimation(data, [f"b{k}" for k in range(data[0].shape[2])], variant)
 
 
-def many_alternatives(table: Table, variant: str) -> Callable[[], Estimate]:
-    return synthetic(table, variant)
-
-
 def swissmetro_mixed(table: Table, variant: str, individual: str | None = None) -> Callable[[], Estimate]:
     panels = table[individual] if individual else None
     names = ["ASC_TRAIN", "ASC_CAR", "B_TIME", "B_COST"]
@@ -88,4 +84,6 @@ LACKS = {
 }
 
 if __name__ == "__main__":
-    serve(swissmetro, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity, lacks=LACKS)
+    serve(
+        swissmetro, synthetic, swissmetro_mixed, swissmetro_panel, electricity, lacks=LACKS, many_alternatives=synthetic
+    )

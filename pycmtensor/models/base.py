@@ -16,7 +16,7 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.dataset import Dataset, check_alike, rows_text
 from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
@@ -211,31 +211,7 @@ class Model:
 
     def check_to_predict(self, data: Dataset) -> None:
         """Raise a `DatasetError` when this model cannot say what will be chosen in ``data``."""
-        if not isinstance(data, Dataset):
-            raise DatasetError(
-                f"data must be a Dataset, found {type(data).__name__}. Make one with the model's choice and "
-                "alternatives."
-            )
-        if tuple(data.alternatives) != self.alternatives:
-            raise DatasetError(
-                f"The model is for the alternatives {', '.join(self.alternatives)}, the data set has "
-                f"{', '.join(data.alternatives)}. Make the Dataset with the model's alternatives, in that order."
-            )
-        if data.is_long != self.dataset.is_long:
-            raise DatasetError(
-                f"The model was made for {'long' if self.dataset.is_long else 'wide'} data, the data set is "
-                f"{'long' if data.is_long else 'wide'}. Give both in the same format."
-            )
-        if data.is_panel != self.dataset.is_panel:
-            raise DatasetError(
-                f"The model was made for {'a panel' if self.dataset.is_panel else 'a cross-section'}, the data set is "
-                f"{'a panel' if data.is_panel else 'a cross-section'}. Give both the same `individual`."
-            )
-        if data.n_alternatives != self.dataset.n_alternatives:
-            raise DatasetError(
-                f"The model was made for samples of {self.dataset.n_alternatives} alternatives, those of the data set "
-                f"hold {data.n_alternatives}. Draw samples of the same size."
-            )
+        check_alike(self.dataset, data)
         for symbol in self.inputs:
             if hasattr(symbol.tag, "column"):
                 data.array(symbol)
