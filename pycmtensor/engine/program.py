@@ -47,16 +47,22 @@ class Program:
         self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
         self.draws = Simulation(model) if model.sampling else None
         self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)  #: J of the largest array
-        arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
-        self._arguments = arguments
+        self._arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
         self._compiled: dict[Any, Callable[..., Any]] = {}
-        of_columns = (
-            SimulatedLogit.of(model, arguments, self.draws)
-            or LinearUtilities.of(model, arguments)
-            or Differentiated(self.lowered([model.logprob]), self.free)
+
+    @cached_property
+    def likelihood(self) -> Likelihood:
+        """The likelihood of many individuals, for whom preparing data pays."""
+        return LinearLogit.of(self.model, self.inputs) or self.of_columns
+
+    @cached_property
+    def of_columns(self) -> Likelihood:
+        """The likelihood of a few individuals at a time, from their columns."""
+        return (
+            SimulatedLogit.of(self.model, self._arguments, self.draws)
+            or LinearUtilities.of(self.model, self._arguments)
+            or Differentiated(self.lowered([self.model.logprob]), self.free)
         )
-        self.likelihood: Likelihood = LinearLogit.of(model, self.inputs) or of_columns
-        self.of_columns: Likelihood = of_columns  #: for a few individuals at a time, for whom preparing does not pay
 
     @property
     def chosen(self) -> int:
