@@ -9,10 +9,13 @@ from pathlib import Path
 
 CODE = """
 import pandas as pd, pycmtensor as cmt, jax
+events = []
+jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
 ds = cmt.Dataset(pd.DataFrame({"y": [1, 1, 0], "x": [1.0, 2, 4]}), "y", {"a": 1, "b": 0})
 print(jax.config.jax_compilation_cache_dir)  # importing configures nothing
 print(cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("b") * ds["x"], "b": 0})).params["b"].hex())
 print(jax.config.jax_compilation_cache_dir)
+print(events.count("/jax/compilation_cache/cache_hits"))
 """
 
 TYPES = ("float64", "float32")
@@ -30,13 +33,15 @@ def printed(**environment: str) -> list[str]:
 
 
 def test_programs_are_kept_in_the_folder_that_is_named(tmp_path: Path) -> None:
-    before, estimate, after = printed(PYCMTENSOR_CACHE=str(tmp_path))
+    """What took less than 50 ms to compile is not kept, so which programs are may differ from run to run."""
+    before, estimate, after, _ = printed(PYCMTENSOR_CACHE=str(tmp_path))
     assert before == "None"
     assert Path(after).parent == tmp_path
     kept = {file.name for file in Path(after).glob("*-cache")}
     assert kept
-    assert printed(PYCMTENSOR_CACHE=str(tmp_path))[1] == estimate
-    assert {file.name for file in Path(after).glob("*-cache")} == kept
+    _, again, _, found = printed(PYCMTENSOR_CACHE=str(tmp_path))
+    assert again == estimate
+    assert int(found) >= len(kept)
 
 
 def test_the_cache_can_be_off_or_elsewhere(tmp_path: Path) -> None:
