@@ -27,10 +27,10 @@ FEW_NUMBERS = 2**24
 
 
 class Data(NamedTuple):
-    """What is known of a block of B individuals."""
+    """What is known of a block of B individuals, of the J - 1 alternatives of each situation that were not chosen."""
 
-    d: Any  #: data of the terms, less those of the chosen alternative, (P, J, T, B)
-    available: Any  #: (J, T, B), or None when all alternatives always are
+    d: Any  #: data of the terms, less those of the chosen alternative, (P, J - 1, T, B)
+    available: Any  #: (J - 1, T, B), or None when all alternatives always are
     observed: Any  #: 0 where there was no situation, (T, B), or None when there were all
 
 
@@ -40,8 +40,8 @@ class LinearLogit(Likelihood):
     With the differences to the chosen alternative, :math:`d_j = x_j - x_y`, which are computed once,
 
     .. math::
-        \log P_y = -\log \sum_j \exp(d_j' \theta), \quad u = \sum_j P_j d_j, \quad
-        s = -\sum_t u, \quad H = \sum_t \Big(u u' - \sum_j P_j d_j d_j'\Big).
+        \log P_y = -\log \Big(1 + \sum_{j \ne y} \exp(d_j' \theta)\Big), \quad u = \sum_{j \ne y} P_j d_j, \quad
+        s = -\sum_t u, \quad H = \sum_t \Big(u u' - \sum_{j \ne y} P_j d_j d_j'\Big).
 
     Where the choice is nearly certain, all of these are small and keep their digits. Sums over individuals are products
     of matrices.
@@ -80,7 +80,7 @@ class LinearLogit(Likelihood):
     @property
     def numbers(self) -> int:
         """In the data of a situation."""
-        return self._terms * self._J
+        return self._terms * (self._J - 1)
 
     @classmethod
     def of(cls, model: Model, columns: list[Variable]) -> LinearLogit | None:
@@ -108,7 +108,8 @@ class LinearLogit(Likelihood):
         def following(A: int = 1) -> Any:
             return jnp.broadcast_to(jnp.asarray(next(arrays), self._dtype), (A, T, B, 1))[..., 0]
 
-        y = following()[0] == np.arange(self._J)[:, None, None]
+        chosen = following()[0]
+        y = chosen == np.arange(self._J)[:, None, None]
         observed = following()[0] if self._panel else None
         limits = [following(alternatives) if limited else None for limited in self._limited]
         terms = {place: following(alternatives) for place in self._places}
@@ -118,7 +119,9 @@ class LinearLogit(Likelihood):
         available = None
         if any(self._limited):
             available = jnp.concatenate([jnp.ones_like(nothing) if a is None else a for a in limits])
-        return Data(x - jnp.where(y, x, 0).sum(axis=1, keepdims=True), available, observed)
+            available = _others(available, chosen)
+        d = x - jnp.where(y, x, 0).sum(axis=1, keepdims=True)
+        return Data(_others(d, chosen), available, observed)
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual, (B,)."""
@@ -145,16 +148,22 @@ class LinearLogit(Likelihood):
         return weights @ logP.sum(axis=0), -u.sum(axis=1) @ weights, hessian
 
     def _probabilities(self, theta: Any, fixed: Any, data: Data) -> tuple[Any, Any]:
-        """Log-probability of the choice (T, B) and probabilities (J, T, B); 0 where there was no situation."""
+        """Log-probability of the choice (T, B) and probabilities of the others (J - 1, T, B); 0 without a situation."""
         parameters = jnp.concatenate([theta, jnp.stack([*fixed, jnp.ones((), theta.dtype)])])
         V = jnp.tensordot(parameters[: self._terms], data.d, 1)
         if data.available is not None:
             V = jnp.where(data.available != 0, V, -jnp.inf)
         s = jnp.maximum(V.max(axis=0) - LARGEST_EXPONENT, 0.0)
         e = jnp.exp(V - s)
-        total = e.sum(axis=0)
-        logP, P = -s - jnp.log(total), e / total
+        odds = e.sum(axis=0) + (jnp.exp(-s) - 1)  # of the others to the choice, in units of exp(s)
+        logP, P = -s - jnp.log1p(odds), e / (1 + odds)
         return (logP, P) if data.observed is None else (logP * data.observed, P * data.observed)
+
+
+def _others(array: Any, chosen: Any) -> Any:
+    """Of all alternatives (J, T, B) those that were not chosen, in their order, (J - 1, T, B)."""
+    before = np.arange(array.shape[-3] - 1)[:, None, None] < chosen
+    return jnp.where(before, array[..., :-1, :, :], array[..., 1:, :, :])
 
 
 def _product(a: Any, b: Any) -> Any:

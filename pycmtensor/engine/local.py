@@ -158,8 +158,10 @@ class LocalEngine:
 
     def second_order(self, theta: Array) -> SecondOrder:
         """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
-        (value, grad, hessian), _ = self._summed(self.program.second_order, theta)
-        return SecondOrder(partial(self._individuals, theta), float(value), grad, hessian)
+        packed, _ = self._summed(self.program.second_order, theta)
+        K = len(self.labels)
+        hessian = packed[1 + K :].reshape(K, K)
+        return SecondOrder(partial(self._individuals, theta), float(packed[0]), packed[1 : 1 + K], hessian)
 
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.

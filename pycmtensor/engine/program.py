@@ -123,8 +123,13 @@ class Program:
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Log-likelihood, gradient, Hessian."""
-        return compile_with_xla(self.summed_hessian)
+        """Log-likelihood, gradient and Hessian in one array, (1 + K + K^2,): one is fetched in the time of one."""
+
+        def packed(*args: Any) -> Any:
+            sums, rows = self.summed_hessian(*args)
+            return jnp.concatenate([jnp.ravel(part) for part in sums]), rows
+
+        return compile_with_xla(packed)
 
     def summed_hessian(self, *args: Any) -> Any:
         """Log-likelihood, gradient and Hessian of all blocks, to be compiled as a part of something larger."""

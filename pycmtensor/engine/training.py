@@ -23,6 +23,9 @@ from pycmtensor.optimizers import Optimizer, Packed
 
 __all__ = ["Training", "shuffled"]
 
+#: Numbers of the data that are put in the order of an epoch at the same time, for several batches.
+NUMBERS_AT_ONCE = 2**17
+
 ROUNDS = 4  # of the cipher that shuffles, each of two halves
 FEW = 1000  # on fewer numbers a cipher does not reach all orders alike, and a plain permutation costs little
 
@@ -188,25 +191,33 @@ class Training:
     def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = self.n_individuals, self.batch_size, self.batches
         key = jax.random.fold_in(key, number)
-        order = shuffled(key, n)
-        order = jnp.pad(order, (0, batches * size - n)).reshape(batches, size)
-        present = (np.arange(batches * size) < n).reshape(batches, size)
+        some = max(1, min(batches, NUMBERS_AT_ONCE // (size * rows[0].size)))
+        chunks = -(-batches // some)
+        order = jnp.pad(shuffled(key, n), (0, chunks * some * size - n)).reshape(chunks, some, size)
+        present = (np.arange(chunks * some * size) < n).reshape(chunks, some, size)
 
-        def step(state: Any, batch: Any) -> Any:
-            place, individuals, is_present = batch
-            w, columns = self._taken(weights, rows, individuals, is_present)
-            _, g = self.dropout.value_and_grad(jax.random.fold_in(key, place), state[self._theta], fixed, w, columns)
-            return self._moved(state, -g / is_present.sum(), rate), None
+        def chunk(state: Any, batch: Any) -> Any:
+            first, individuals, is_present = batch
+            w, taken = weights[individuals] * is_present, jnp.moveaxis(rows[individuals], 1, -1)
 
-        return jax.lax.scan(step, state, (np.arange(batches), order, present))[0]
+            def step(i: Any, state: Any) -> Any:
+                place = jax.random.fold_in(key, first + i)
+                columns = self._columns(taken[i])
+                _, g = self.dropout.value_and_grad(place, state[self._theta], fixed, w[i], columns)
+                return self._moved(state, -g / is_present[i].sum(), rate)
+
+            return jax.lax.fori_loop(0, jnp.minimum(some, batches - first), step, state), None
+
+        return jax.lax.scan(chunk, state, (some * np.arange(chunks), order, present))[0]
 
     def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
         size, n = self._engine.block, self.n_individuals
 
         def step(total: Any, first: Any) -> Any:
             i = first + np.arange(size)
-            w, columns = self._taken(weights, rows, jnp.minimum(i, n - 1), i < n)
-            block = self._program.of_columns.value_and_grad(theta, fixed, w, columns)
+            individuals = jnp.minimum(i, n - 1)
+            columns = self._columns(jnp.moveaxis(rows[individuals], 0, -1))
+            block = self._program.of_columns.value_and_grad(theta, fixed, weights[individuals] * (i < n), columns)
             return jax.tree.map(jnp.add, total, block), None
 
         zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
@@ -218,16 +229,17 @@ class Training:
         new = self._rule(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 
-    def _taken(self, weights: Any, rows: Any, individuals: Any, is_present: Any) -> tuple[Any, list[Any]]:
-        """Weights and columns ([J,] T, B, 1) of some individuals: one gather of whole rows (B, T, columns)."""
-        chosen, columns, c = rows[individuals], [], 0
+    def _columns(self, taken: Any) -> list[Any]:
+        """Columns ([J,] T, B, 1) of some individuals, from numbers in the order (T, columns, B)."""
+        columns, c = [], 0
         for symbol in self._program.inputs:
             if symbol.ndim == 4:
-                columns.append(chosen[:, :, c : c + symbol.type.shape[0]].T[..., None])
-                c += symbol.type.shape[0]
+                J = symbol.type.shape[0]
+                columns.append(jnp.moveaxis(taken[:, c : c + J], 1, 0)[..., None])
+                c += J
             else:
-                columns.append(chosen[:, :, c].T[:, :, None])
+                columns.append(taken[:, c, :, None])
                 c += 1
         if self._program.draws is not None:
-            columns.append(chosen[:, :1, c].T[:, :, None])
-        return weights[individuals] * is_present, columns
+            columns.append(taken[:1, c, :, None])
+        return columns

@@ -120,7 +120,7 @@ def test_nonlinear_utilities_and_arrays_go_the_direct_way(monkeypatch: pytest.Mo
 
 
 def test_terms_that_need_much_more_memory_than_their_columns_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycmtensor.engine.linear_logit.FEW_NUMBERS", 20)
+    monkeypatch.setattr("pycmtensor.engine.linear_logit.FEW_NUMBERS", 10)
     frame = pd.DataFrame({"y": [0, 1], "x": [1.0, 2.0], "z": [3.0, 5.0]})
     ds = cmt.Dataset(frame, "y", {"a": 0, "b": 1})
     powers = [Beta(f"b{k}") * ds["x"] ** k * ds["z"] for k in range(7)]
