@@ -27,7 +27,16 @@ from pytensor.tensor.subtensor import Subtensor
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 
-__all__ = ["ParameterFunction", "Relation", "constraint", "in_parameters", "matrix", "relations_of", "text_of"]
+__all__ = [
+    "ParameterFunction",
+    "Relation",
+    "constraint",
+    "in_parameters",
+    "matrix",
+    "reading",
+    "relations_of",
+    "text_of",
+]
 
 Array = NDArray[np.floating]
 #: Text such as "b_time / b_cost", a parameter, or a PyTensor expression of parameters.
@@ -239,6 +248,21 @@ def in_parameters(expression: Expression, parameters: Iterable[Parameter]) -> Va
             _check_known(name, known, text)
             own[variable] = known[name]
     return clone_replace(symbols, own, rebuild_strict=False) if own else symbols
+
+
+def reading(text: str, known: Mapping[str, Variable]) -> Variable:
+    """Text as symbols, in which some names stand for what is known.
+
+    Raises:
+        ModelError: The text cannot be read.
+
+    Examples:
+        >>> float(reading("b_time * 60", {"b_time": pt.constant(0.5)}).eval())
+        30.0
+    """
+    reader = _Reader(text)
+    reader.symbols.update(known)
+    return reader.value(_parsed(text))
 
 
 def _symbols(expression: Expression) -> Variable:

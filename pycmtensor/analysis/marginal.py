@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
+from pytensor.graph.traversal import ancestors, graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.models import LatentClass, Model
-from pycmtensor.relations import Expression, in_parameters, text_of
+from pycmtensor.relations import Expression, in_parameters, reading, text_of
 
 __all__ = [
     "Marginal",
@@ -74,8 +74,14 @@ def coefficients_of(model: Model) -> dict[str, Variable]:
 
 
 def resolved(engine: LocalEngine, of: Expression) -> Expression:
-    """The random coefficient that a text is the name of, else the expression as it is."""
-    return coefficients_of(engine.model).get(of, of) if isinstance(of, str) else of
+    """A text that names random coefficients with these in their places, else the expression as it is."""
+    known = coefficients_of(engine.model)
+    if not known or not isinstance(of, str):
+        return of
+    if of in known:
+        return known[of]
+    symbols = reading(of, known)
+    return symbols if any(coefficient in ancestors([symbols]) for coefficient in known.values()) else of
 
 
 def marginal_utilities(engine: LocalEngine, of: Marginal) -> list[tuple[Term, str]]:
@@ -108,8 +114,8 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
 
     Args:
         engine: The likelihood.
-        of: Text or symbols of a coefficient, which may depend on draws and on columns, or the name of a random
-            coefficient; or a column itself, ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the
+        of: Text or symbols of a coefficient, which may depend on draws and on columns, or text with names of
+            random coefficients; or a column itself, ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the
             derivative of the utility that holds it.
         of_class: The latent class whose utility it is; None in models without classes.
 

@@ -135,8 +135,8 @@ def wtp(
 
     Args:
         results: The estimates.
-        numerator: A coefficient, as text or symbols of parameters, draws and columns, or the name of a random one,
-            which goes before a parameter of that name; or a column, ``ds["TRAIN_TT"]``, of long data
+        numerator: A coefficient, as text or symbols of parameters, draws and columns; names of random coefficients go
+            before those of parameters; or a column, ``ds["TRAIN_TT"]``, of long data
             ``ds["ivt", "train"]``. Of a latent class model, also name of each class -> one of these; a column stands
             for the derivatives of the utilities of all classes.
         denominator: Likewise, of cost.

@@ -145,6 +145,8 @@ def test_what_individuals_are_willing_to_pay_given_their_choices(mixed: cmt.Resu
     assert each.index.name == "who"
     assert each.index.tolist() == list(range(100, 130))
     np.testing.assert_allclose(each["mean"], mean, rtol=1e-6)
+    an_hour = mixed.wtp("60 * time", "b_cost").by_individual["mean"]
+    np.testing.assert_allclose(an_hour, 60 * mean, rtol=1e-6)
     np.testing.assert_allclose(each["sd"], np.sqrt((w * (ratio - mean[:, None]) ** 2).sum(axis=-1)), rtol=1e-5)
     for name, share in (("lower", 0.1), ("median", 0.5), ("upper", 0.9)):
         quantile = [np.quantile(ratio[n], share, weights=w[n], method="inverted_cdf") for n in range(30)]
