@@ -76,9 +76,10 @@ def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> Non
 
     specification = Specification(model)
     loaded = cmt.Results.load(results, specification.model(specification.dataset(data)))
-    prediction = loaded.predict(specification.frame(new, filtered=False))
+    frame, left_out = specification.to_predict(new)
+    prediction = loaded.predict(frame)
     prediction.probabilities.to_csv(out)
-    click.echo(f"{prediction}\n\nWritten: {out}")
+    click.echo("\n".join(filter(None, [str(prediction), left_out, f"\nWritten: {out}"])))
 
 
 @main.command()

@@ -97,6 +97,22 @@ class Specification:
                 frame = frame[np.broadcast_to(np.asarray(kept, dtype=bool), len(frame))]
         return frame
 
+    def to_predict(self, data: Any) -> tuple[pd.DataFrame, str]:
+        """All rows of a frame or file with the new variables, and a sentence where choices had to be left out.
+
+        They are left out where some are of no alternative, such as a 0 for a choice that is not known.
+        """
+        frame, options = self.frame(data, filtered=False), self._given["data"]
+        if "situation" in options or options["choice"] not in frame:
+            return frame, ""
+        strange = frame.loc[~frame[options["choice"]].isin(options["alternatives"].values()), options["choice"]]
+        if strange.empty:
+            return frame, ""
+        return frame.drop(columns=options["choice"]), (
+            f"{len(strange):,} row(s) hold a choice that is no alternative, the first {strange.iloc[0]}: all choices "
+            "are left out."
+        )
+
     def dataset(self, data: Any) -> Dataset | LongDataset:
         """The data set of a frame or file; long when the file names the columns ``situation`` and ``alternative``."""
         options = {name: value for name, value in self._given["data"].items() if name != "filter"}

@@ -43,8 +43,14 @@ def test_the_example_gives_the_numbers_of_the_script(
     new, csv = tmp_path / "new.csv", tmp_path / "P.csv"
     rows = pd.read_csv(survey).query("PURPOSE in [1, 3] and CHOICE != 0").head(300)
     rows.drop(columns="CHOICE").to_csv(new, index=False)
-    run("predict", EXAMPLE, "--results", out / "results.cmt", "--data", survey, "--new", new, "--out", csv)
+    predict = ("predict", EXAMPLE, "--results", out / "results.cmt", "--data", survey, "--new", new, "--out", csv)
+    run(*predict)
     expected = swissmetro_results.predict().probabilities.head(300)
+    np.testing.assert_allclose(pd.read_csv(csv, index_col=0), expected, rtol=1e-8)
+    rows.to_csv(new, index=False)
+    assert "Log-likelihood" in run(*predict)
+    rows.assign(CHOICE=rows.CHOICE.where(rows.index != rows.index[7], 0)).to_csv(new, index=False)
+    assert "1 row(s) hold a choice that is no alternative, the first 0: all choices are left out." in run(*predict)
     np.testing.assert_allclose(pd.read_csv(csv, index_col=0), expected, rtol=1e-8)
 
 
