@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import OptimizerError, PyCMTensorError
 
 __all__ = ["in_range", "whole"]
 
 
-def in_range(owner: str, option: str, value: object, interval: str, remedy: str = "Choose a value within it.") -> float:
+def in_range(
+    owner: str,
+    option: str,
+    value: object,
+    interval: str,
+    remedy: str = "Choose a value within it.",
+    error: type[PyCMTensorError] = OptimizerError,
+) -> float:
     """A finite number within an interval.
 
     Args:
@@ -18,12 +25,13 @@ def in_range(owner: str, option: str, value: object, interval: str, remedy: str 
         value: What was given; True and False are not numbers.
         interval: Such as ``"[0, 1)"`` or ``"(0, inf)"``.
         remedy: The last sentence of the error.
+        error: The kind of error to raise.
 
     Returns:
         The value as a float.
 
     Raises:
-        OptimizerError: The value is not a number, or outside.
+        PyCMTensorError: The value is not a number, or outside.
 
     Examples:
         >>> in_range("Adam", "b1", 0.9, "[0, 1)")
@@ -39,19 +47,19 @@ def in_range(owner: str, option: str, value: object, interval: str, remedy: str 
         below = value <= high if interval[-1] == "]" else value < high
         if above and below:
             return float(value)
-    raise OptimizerError(f"{owner}: {option} must be a finite number in {interval}, found {value!r}. {remedy}")
+    raise error(f"{owner}: {option} must be a finite number in {interval}, found {value!r}. {remedy}")
 
 
-def whole(owner: str, option: str, value: object, least: int) -> int:
+def whole(owner: str, option: str, value: object, least: int, error: type[PyCMTensorError] = OptimizerError) -> int:
     """A whole number of at least ``least``.
 
     Raises:
-        OptimizerError: The value is not whole, or too small.
+        PyCMTensorError: The value is not whole, or too small; of the kind that is given.
 
     Examples:
         >>> whole("Adam", "accumulate", 4, least=1)
         4
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise OptimizerError(f"{owner}: {option} must be a whole number of at least {least}, found {value!r}.")
+        raise error(f"{owner}: {option} must be a whole number of at least {least}, found {value!r}.")
     return int(value)

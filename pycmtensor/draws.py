@@ -16,7 +16,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.checks import whole
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import ModelError
 
 __all__ = ["KINDS", "Draws", "Sampling", "draws_of", "mixed_bits", "sampling_of", "uniforms", "values_of"]
 
@@ -40,7 +40,7 @@ class Sampling:
         antithetic: The second half of the draws mirrors the first, u -> 1 - u.
 
     Raises:
-        OptimizerError: A number is not whole or too small, the kind is unknown, or half of an odd number is asked for.
+        ModelError: A number is not whole or too small, the kind is unknown, or half of an odd number is asked for.
 
     References:
         Owen (1997), doi:10.1214/aos/1031594731; L'Ecuyer & Lemieux (2002), doi:10.1007/0-306-48102-2_20, for shifts;
@@ -57,14 +57,14 @@ class Sampling:
     antithetic: bool = False
 
     def __post_init__(self) -> None:
-        whole("Sampling", "number", self.number, least=1)
-        whole("Sampling", "seed", self.seed, least=0)
+        whole("Sampling", "number", self.number, least=1, error=ModelError)
+        whole("Sampling", "seed", self.seed, least=0, error=ModelError)
         if self.kind not in KINDS:
-            raise OptimizerError(f"Sampling: kind must be one of {', '.join(KINDS)}; found {self.kind!r}.")
+            raise ModelError(f"Sampling: kind must be one of {', '.join(KINDS)}; found {self.kind!r}.")
         if self.kind == "mlhs" and self.points >= 2**15:
-            raise OptimizerError(f"Sampling: mlhs takes fewer than 32,768 points, found {self.points:,}. Use sobol.")
+            raise ModelError(f"Sampling: mlhs takes fewer than 32,768 points, found {self.points:,}. Use sobol.")
         if self.antithetic and self.number % 2:
-            raise OptimizerError(f"Sampling: antithetic draws come in pairs, found the odd number {self.number}.")
+            raise ModelError(f"Sampling: antithetic draws come in pairs, found the odd number {self.number}.")
 
     @property
     def points(self) -> int:

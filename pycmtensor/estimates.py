@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pycmtensor.checks import in_range
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.exceptions import InferenceError, PyCMTensorError
 from pycmtensor.inference import (
     Bootstrap,
     Cluster,
@@ -114,7 +114,7 @@ class Estimates:
         import pandas as pd
         from scipy.special import ndtri
 
-        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
         if kind == "profile":
             if groups is not None:
                 raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind='profile'.")

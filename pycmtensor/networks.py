@@ -45,7 +45,7 @@ class Embedding:
         if not isinstance(getattr(getattr(self.column, "tag", None), "column", None), (str, tuple)):
             raise ModelError(f"Embedding takes a column of a data set, such as ds['PURPOSE'], found {self.column!r}.")
         if self.size is not None:
-            whole("Embedding", "size", self.size, least=1)
+            whole("Embedding", "size", self.size, least=1, error=ModelError)
 
 
 class Network:
@@ -80,8 +80,8 @@ class Network:
         outputs: Name -> expression (T, N, 1).
 
     Raises:
-        ModelError: An input is no expression of columns or does not vary, a name is unknown, or an option is not one.
-        OptimizerError: A size or a probability is outside its range.
+        ModelError: An input is no expression of columns or does not vary, a name is unknown, or an option, a size or a
+            probability is not one.
 
     References:
         Goodfellow, Bengio & Courville (2016), Deep Learning, chapter 6; He et al. (2016), arXiv:1512.03385, for
@@ -119,7 +119,7 @@ class Network:
         self.name, self.data = name, data
         self.hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         self._check(inputs, outputs, activation)
-        in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)")
+        in_range(f"Network '{name}'", "dropout", dropout, "[0, 1)", error=ModelError)
         for what, given in (("dropout", dropout), ("residual", residual), ("layer_norm", layer_norm)):
             if given and not self.hidden:
                 raise ModelError(
@@ -229,7 +229,7 @@ class Network:
         if activation not in ACTIVATIONS:
             raise ModelError(f"{what}: activation is one of {', '.join(ACTIVATIONS)}, found {activation!r}.")
         for width in self.hidden:
-            whole(what, "hidden", width, least=1)
+            whole(what, "hidden", width, least=1, error=ModelError)
         names = [] if isinstance(outputs, (int, str)) else list(outputs)
         distinct = names and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
         if outputs != 1 and not distinct:

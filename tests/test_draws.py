@@ -12,7 +12,7 @@ from scipy import stats
 import pycmtensor as cmt
 from pycmtensor import coefficients
 from pycmtensor.draws import KINDS, Draws, Sampling, draws_of, uniforms, values_of
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
 
 
@@ -105,13 +105,13 @@ def test_correlated_coefficients_have_the_covariance_of_their_factor() -> None:
 
 
 def test_what_is_no_sampling() -> None:
-    with pytest.raises(OptimizerError, match="number must be a whole number of at least 1, found 0"):
+    with pytest.raises(ModelError, match="number must be a whole number of at least 1, found 0"):
         Sampling(0)
-    with pytest.raises(OptimizerError, match="one of sobol, halton, mlhs, pseudo; found 'lhs'"):
+    with pytest.raises(ModelError, match="one of sobol, halton, mlhs, pseudo; found 'lhs'"):
         Sampling(10, "lhs")
-    with pytest.raises(OptimizerError, match="mlhs takes fewer than 32,768 points, found 40,000"):
+    with pytest.raises(ModelError, match="mlhs takes fewer than 32,768 points, found 40,000"):
         Sampling(40_000, "mlhs")
-    with pytest.raises(OptimizerError, match="come in pairs, found the odd number 5"):
+    with pytest.raises(ModelError, match="come in pairs, found the odd number 5"):
         Sampling(5, antithetic=True)
     with pytest.raises(ModelError, match="distribution is 'normal' or 'uniform', found 'gamma'"):
         Draws("x", "gamma")

@@ -13,7 +13,7 @@ from scipy.special import erf, expit
 
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine
-from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
+from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.kernels.layers import ACTIVATIONS
 from tests.conftest import MODES
 
@@ -152,8 +152,8 @@ FAULTS: list[tuple[Callable[[cmt.Dataset], Any], type[Exception], str]] = [
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, activation="selu"), ModelError, "one of relu, softplus"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, output="up"), ModelError, "one of identity, positive"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, output={"b": "positive"}), ModelError, "output names b"),
-    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=0), OptimizerError, "at least 1, found 0"),
-    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, dropout=1), OptimizerError, r"dropout must be .* in \[0, 1\)"),
+    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=0), ModelError, "at least 1, found 0"),
+    (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, dropout=1), ModelError, r"dropout must be .* in \[0, 1\)"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), dropout=0.1), ModelError, "of hidden layers"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), residual=True), ModelError, "residual is of hid"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], data=ds, hidden=(), layer_norm=True), ModelError, "layer_norm is of"),
@@ -161,7 +161,7 @@ FAULTS: list[tuple[Callable[[cmt.Dataset], Any], type[Exception], str]] = [
     (lambda ds: cmt.Network("n", [ds["t_car"]], ["a"], data=ds)["b"], ModelError, "no output 'b'; it has a"),
     (lambda ds: cmt.Network("n", [ds["t_car"]], ["a", "b"], data=ds)(), ModelError, r"such as network\['a'\]"),
     (lambda ds: cmt.Embedding(ds["t_car"] * 2), ModelError, "Embedding takes a column"),
-    (lambda ds: cmt.Embedding(ds["t_car"], 0), OptimizerError, "at least 1, found 0"),
+    (lambda ds: cmt.Embedding(ds["t_car"], 0), ModelError, "at least 1, found 0"),
 ]
 
 

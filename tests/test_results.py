@@ -15,7 +15,7 @@ import pytest
 from scipy import stats
 
 import pycmtensor as cmt
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import InferenceError, ModelError, OptimizerError
 from tests.conftest import MODES
 
 
@@ -208,7 +208,7 @@ def test_a_model_whose_parameters_were_all_fixed_later(ds: cmt.Dataset) -> None:
 
 def test_coverage_is_a_share(swissmetro_results: cmt.Results) -> None:
     with pytest.raises(
-        OptimizerError, match=r"alpha must be a finite number in \(0, 1\), found 95. Write 0.05 for 95%"
+        InferenceError, match=r"alpha must be a finite number in \(0, 1\), found 95. Write 0.05 for 95%"
     ):
         swissmetro_results.conf_int(95)
 

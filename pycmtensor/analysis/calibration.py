@@ -38,7 +38,7 @@ def calibration(results: Estimated, data: Any = None, bins: int = 10) -> pd.Data
 
     Raises:
         InferenceError: The choices are not known.
-        OptimizerError: ``bins`` is no whole number of at least 1.
+        InferenceError: ``bins`` is no whole number of at least 1.
         DatasetError: The data do not fit the model.
 
     References:
@@ -56,7 +56,7 @@ def calibration(results: Estimated, data: Any = None, bins: int = 10) -> pd.Data
     """
     import pandas as pd
 
-    whole("calibration", "bins", bins, least=1)
+    whole("calibration", "bins", bins, least=1, error=InferenceError)
     engine = engine_on(results, data, "predicted probabilities")
     ds = engine.dataset
     if not ds.choices_known:

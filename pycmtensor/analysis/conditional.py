@@ -89,7 +89,7 @@ def conditional_estimates(
     """
     import pandas as pd
 
-    in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     engine = likelihood_of(results, "conditional estimates")
     if not engine.model.draws:
         instead = "everybody has the same"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range
+from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.delta import without_variance
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -85,7 +86,7 @@ def intervals(results: Estimated, of: Dual, index: Any, alpha: float, kind: Kind
     import pandas as pd
     from scipy.special import ndtri
 
-    in_range("The interval", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    in_range("The interval", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     covariance = results.cov_params(kind).to_numpy()
     variance = np.einsum("mk,kl,ml->m", of.slope, np.nan_to_num(covariance), of.slope)
     unknown = (of.slope[:, np.isnan(np.diag(covariance))] != 0).any(axis=1)

@@ -134,7 +134,7 @@ def elasticities(
     if change is None:
         P, _, relative = asked.totals()
         return asked.responses("Elasticities", relative / P, asked.point, alpha, kind)
-    in_range("elasticities", "change", change, "(-1, inf)", "Write 0.1 for a rise by 10%.")
+    in_range("elasticities", "change", change, "(-1, inf)", "Write 0.1 for a rise by 10%.", error=InferenceError)
     if change == 0:
         raise InferenceError("A change by 0 has no arc elasticity. Write 0.1 for a rise by 10%.")
     title = f"Arc elasticities of a change by {change:g}"

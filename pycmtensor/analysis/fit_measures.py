@@ -227,7 +227,7 @@ def cross_validate(
     """
     import pandas as pd
 
-    in_range("cross_validate", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    in_range("cross_validate", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     engine, fit = likelihood_of(results, "folds"), results.fit
     start = dict(zip(fit.labels, fit.theta.tolist(), strict=True))
     options = Options(start=start, constraints=list(fit.constraints), progress=False)

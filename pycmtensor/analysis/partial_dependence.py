@@ -95,7 +95,7 @@ def _grid(ds: Dataset, column: str | tuple[str, str], values: Sequence[float] | 
         if not len(values):
             raise InferenceError("partial_dependence: there are no values to set the column to.")
         return list(values)
-    whole("partial_dependence", "values", values, least=2)
+    whole("partial_dependence", "values", values, least=2, error=InferenceError)
     observed: NDArray[Any] = ds.array(column)[..., 0][..., ds.array(ds.observed)[..., 0] != 0]
     low, high = np.quantile(observed, QUANTILES)
     return np.linspace(low, high, int(values)).tolist()

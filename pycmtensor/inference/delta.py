@@ -159,7 +159,7 @@ def delta(
     """
     import pandas as pd
 
-    in_range("delta", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    in_range("delta", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     functions = {name: at_estimates(results, expression) for name, expression in expressions.items()}
     theta, of_estimates = results.fit.theta, results.cov_params(kind).to_numpy()
     G = np.array([function.gradient(theta) for function in functions.values()]).reshape(-1, len(theta))

@@ -109,8 +109,8 @@ def krinsky_robb(
         >>> print(odds)
         exp(asc_car): 3, median ..., mean ..., 0.95 interval [...] of 10,000 draws, classical covariance
     """
-    in_range("krinsky_robb", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
-    whole("krinsky_robb", "draws", draws, least=2)
+    in_range("krinsky_robb", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
+    whole("krinsky_robb", "draws", draws, least=2, error=InferenceError)
     function = at_estimates(results, expression)
     theta, covariance = results.fit.theta, results.cov_params(kind).to_numpy()
     estimate, reason = function.at(theta), without_variance(results.fit, covariance, function.uses)

@@ -10,7 +10,7 @@ from pycmtensor.engine.protocol import Engine
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.trust_region import trust_region
-from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.exceptions import InferenceError, PyCMTensorError
 
 __all__ = ["profile_intervals"]
 
@@ -39,7 +39,7 @@ def profile_intervals(fit: Fit, engine: Engine, alpha: float = 0.05) -> Array:
     References:
         Venzon & Moolgavkar (1988), doi:10.2307/2347496.
     """
-    in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+    in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     if not fit.outcome.converged or len(fit.binding):
         why = "hold linear constraints" if fit.outcome.converged else "are not a maximum of the likelihood"
         raise PyCMTensorError(f"The estimates {why}, around which no profile can be drawn.")

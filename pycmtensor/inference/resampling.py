@@ -15,7 +15,7 @@ from pycmtensor.checks import in_range, whole
 from pycmtensor.engine import LocalEngine, ascents
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
-from pycmtensor.exceptions import PyCMTensorError, ResamplingWarning
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning
 from pycmtensor.inference.covariance import Cluster
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Replicates:
 
         if self.kind != "bootstrap":
             raise PyCMTensorError("Percentile intervals need bootstrap replicates. Use conf_int(kind='jackknife').")
-        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.")
+        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
         lower, upper = np.quantile(self.theta, [alpha / 2, 1 - alpha / 2], axis=0)
         return pd.DataFrame({"lower": lower, "upper": upper}, index=list(self.labels))
 
@@ -94,8 +94,8 @@ class Bootstrap:
     groups: Any = None
 
     def __post_init__(self) -> None:
-        whole("Bootstrap", "replicates", self.replicates, least=2)
-        whole("Bootstrap", "seed", self.seed, least=0)
+        whole("Bootstrap", "replicates", self.replicates, least=2, error=InferenceError)
+        whole("Bootstrap", "seed", self.seed, least=0, error=InferenceError)
 
     def __str__(self) -> str:
         return "bootstrap"

@@ -102,7 +102,7 @@ def simulation_noise(results: Estimated, draws: int | None = None, seed: int | N
 
     Raises:
         InferenceError: The likelihood is not at hand, has no draws, or an estimation ended before a maximum.
-        OptimizerError: ``draws`` or ``seed`` is not a whole number, or cannot be drawn.
+        ModelError: ``draws`` or ``seed`` is not a whole number, or cannot be drawn.
 
     References:
         Train (2009), Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, chapter 10.

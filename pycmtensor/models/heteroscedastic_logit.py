@@ -40,7 +40,7 @@ class HeteroscedasticLogit(Model):
 
     Raises:
         ModelError: As `Model`; also when scales name a stranger, or one is no positive number.
-        OptimizerError: ``nodes`` is not a whole number of at least 16.
+        ModelError: ``nodes`` is not a whole number of at least 16.
 
     References:
         Bhat (1995), A heteroscedastic extreme value model of intercity travel mode choice,
@@ -73,7 +73,7 @@ class HeteroscedasticLogit(Model):
         for name, scale in scales.items():
             check_scale(f"scales of '{name}'", scale)
         self.scales = dict(scales)
-        self.nodes = whole("HeteroscedasticLogit", "nodes", nodes, least=16)
+        self.nodes = whole("HeteroscedasticLogit", "nodes", nodes, least=16, error=ModelError)
         super().__init__(dataset, utilities, availability, params)
 
     def structure(self) -> list[Variable]:

@@ -49,7 +49,7 @@ class ResLogit(Model):
 
     Raises:
         ModelError: As `Model`.
-        OptimizerError: ``layers`` is no whole number of at least 1.
+        ModelError: ``layers`` is no whole number of at least 1.
 
     References:
         Wong & Farooq (2021), ResLogit: A residual neural network logit model for data-driven choice modelling,
@@ -77,7 +77,7 @@ class ResLogit(Model):
         layers: int = 16,
         params: Sequence[Parameter] | None = None,
     ) -> None:
-        self.layers = whole("ResLogit", "layers", layers, least=1)
+        self.layers = whole("ResLogit", "layers", layers, least=1, error=ModelError)
         super().__init__(dataset, utilities, availability, params)
 
     @cached_property

@@ -11,7 +11,7 @@ import pytest
 
 import pycmtensor as cmt
 from examples import swissmetro_mnl
-from pycmtensor.exceptions import InferenceError, OptimizerError
+from pycmtensor.exceptions import InferenceError
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_the_picture_shows_the_table(swissmetro_results: cmt.Results) -> None:
 def test_faults_are_named(swissmetro_results: cmt.Results) -> None:
     with pytest.raises(InferenceError, match="no alternative 'bus' here. Ask for one of all, train, sm, car"):
         swissmetro_results.plot_calibration(alternative="bus")
-    with pytest.raises(OptimizerError, match="bins must be a whole number of at least 1, found 0"):
+    with pytest.raises(InferenceError, match="bins must be a whole number of at least 1, found 0"):
         swissmetro_results.calibration(bins=0)
     ds = cmt.Dataset(pd.DataFrame({"y": [1, 2]}), "y", {"a": 1, "b": 2})
     results = cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("asc"), "b": 0}))

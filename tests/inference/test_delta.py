@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import pycmtensor as cmt
-from pycmtensor.exceptions import InferenceError, ModelError, OptimizerError
+from pycmtensor.exceptions import InferenceError, ModelError
 from tests.conftest import MODES
 from tests.inference.conftest import LABELS, Survey
 
@@ -150,11 +150,11 @@ def test_what_is_printed(full: cmt.Results) -> None:
     [
         (lambda r: r.delta("B_TMIE"), ModelError, "Did you mean B_TIME"),
         (lambda r: r.delta("log(B_COST)"), InferenceError, r"log\(B_COST\) is nan at the estimates"),
-        (lambda r: r.delta("B_TIME", alpha=95), OptimizerError, "delta: alpha must be"),
+        (lambda r: r.delta("B_TIME", alpha=95), InferenceError, "delta: alpha must be"),
         (lambda r: r.delta(3), ModelError, "Expected text such as"),
         (lambda r: r.delta("B_TIME", kind="HC3"), cmt.PyCMTensorError, "found 'HC3'"),
-        (lambda r: r.krinsky_robb("B_TIME", draws=1), OptimizerError, "draws must be a whole number of at least 2"),
-        (lambda r: r.krinsky_robb("B_TIME", alpha=0), OptimizerError, "krinsky_robb: alpha must be"),
+        (lambda r: r.krinsky_robb("B_TIME", draws=1), InferenceError, "draws must be a whole number of at least 2"),
+        (lambda r: r.krinsky_robb("B_TIME", alpha=0), InferenceError, "krinsky_robb: alpha must be"),
         (lambda r: r.krinsky_robb("sqrt(ASC_CAR + 0.3)"), InferenceError, "not a number at .* of 10,000 draws"),
     ],
 )

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 import pycmtensor as cmt
-from pycmtensor.exceptions import OptimizerError, PyCMTensorError
+from pycmtensor.exceptions import InferenceError, PyCMTensorError
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
 
@@ -78,7 +78,7 @@ def test_a_likelihood_that_never_falls_far_enough_has_no_end() -> None:
 
 
 def test_what_has_no_profile(swissmetro_results: cmt.Results) -> None:
-    with pytest.raises(OptimizerError, match="alpha must be a finite number in"):
+    with pytest.raises(InferenceError, match="alpha must be a finite number in"):
         swissmetro_results.conf_int(1.5, kind="profile")
     with pytest.raises(PyCMTensorError, match="which profile intervals need, are not at hand"):
         cmt.Results(swissmetro_results.fit).conf_int(kind="profile")

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.exceptions import DatasetError, OptimizerError, PyCMTensorError, ResamplingWarning
+from pycmtensor.exceptions import DatasetError, InferenceError, PyCMTensorError, ResamplingWarning
 from pycmtensor.inference import resampling
 
 Y = np.repeat([1, 0], [36, 24])
@@ -176,7 +176,7 @@ def test_bad_input(shares: cmt.Results, trips: pd.DataFrame) -> None:
         shares.conf_int(kind="profile", groups="household")
     with pytest.raises(PyCMTensorError, match=r"or kind=Cluster\('column'\)"):
         shares.delta("exp(asc)", kind="cluster")
-    with pytest.raises(OptimizerError, match="replicates must be a whole number of at least 2, found 1"):
+    with pytest.raises(InferenceError, match="replicates must be a whole number of at least 2, found 1"):
         shares.bootstrap(1)
     with pytest.raises(PyCMTensorError, match="Percentile intervals need bootstrap"):
         shares.jackknife().conf_int()

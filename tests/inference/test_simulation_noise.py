@@ -8,7 +8,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.exceptions import InferenceError, ModelError, OptimizerError
+from pycmtensor.exceptions import InferenceError, ModelError
 from pycmtensor.expressions import Beta
 from tests.inference.conftest import Survey
 
@@ -75,5 +75,5 @@ def test_what_has_no_noise(panel: cmt.Dataset, few: cmt.Results, full: cmt.Resul
         survey.model("B_TIME").with_draws(10)
     with pytest.raises(InferenceError, match="not at hand"):
         cmt.Results(few.fit).simulation_noise()
-    with pytest.raises(OptimizerError, match="number must be a whole number of at least 1, found 0"):
+    with pytest.raises(ModelError, match="number must be a whole number of at least 1, found 0"):
         few.simulation_noise(draws=0)

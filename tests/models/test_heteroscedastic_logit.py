@@ -15,7 +15,7 @@ from scipy.integrate import quad
 
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
 from tests.engine.test_local import differences
 from tests.models.test_mnl import by_formula
@@ -119,7 +119,7 @@ FAULTS: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ({"d": 1}, {}, ModelError, "scales names d; the alternatives are a, b, c"),
     ({"a": 0}, {}, ModelError, "scales of 'a': the scale must be positive, found 0"),
     ([1, 1], {}, ModelError, r"scales maps names of alternatives to scales, found \[1, 1\]"),
-    ({}, {"nodes": 4}, OptimizerError, "nodes must be a whole number of at least 16, found 4"),
+    ({}, {"nodes": 4}, ModelError, "nodes must be a whole number of at least 16, found 4"),
 ]
 
 

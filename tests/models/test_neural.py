@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import pycmtensor as cmt
 from examples import swissmetro_mnl
 from pycmtensor.engine import LocalEngine
-from pycmtensor.exceptions import ModelError, OptimizerError, PyCMTensorError
+from pycmtensor.exceptions import ModelError, PyCMTensorError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD, Adam, AdamW
 
@@ -327,7 +327,7 @@ def test_elasticities_go_through_a_network(known_tastes: tuple[cmt.Results, pd.D
 # ---- faults ---------------------------------------------------------------------------------------------------
 
 FAULTS: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: cmt.ResLogit(SURVEY, V, layers=0), OptimizerError, "layers must be a whole number of at least 1"),
+    (lambda: cmt.ResLogit(SURVEY, V, layers=0), ModelError, "layers must be a whole number of at least 1"),
     (
         lambda: cmt.TasteNet(SURVEY, V, tastes=5),  # type: ignore[arg-type]
         ModelError,
