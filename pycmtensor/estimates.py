@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,4 +242,10 @@ class Estimates:
     def _series(self, values: Array, name: str) -> pd.Series:
         import pandas as pd
 
-        return pd.Series(values, index=list(self.fit.labels), name=name)
+        return pd.Series(values, index=self._names, name=name)
+
+    @cached_property
+    def _names(self) -> pd.Index:
+        import pandas as pd
+
+        return pd.Index(list(self.fit.labels))

@@ -242,7 +242,7 @@ class LocalEngine:
     def _individuals(self, theta: Array) -> tuple[Array, Array]:
         """Scores (N, K) and log-likelihoods (N,), of one part after the other to save memory."""
         N, first = self.n_individuals, 0
-        scores, logprob = np.empty((N, len(self.labels)), self.dtype), np.empty(N, self.dtype)
+        scores, logprob = np.empty((len(self.labels), N), self.dtype).T, np.empty(N, self.dtype)
         for part in self.prepared:
             _, rows = self.program.individuals(np.asarray(theta, self.dtype), self.fixed, *part)
             for s, logprob_b in zip(*map(np.asarray, rows), strict=True):  # (blocks, K, B) and (blocks, B)

@@ -14,7 +14,9 @@ __all__ = ["at_the_same_time", "usable_cores"]
 
 
 def at_the_same_time(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-    """What a function of JAX makes of every part. Each has a thread of its own: JAX runs those of one thread in turn.
+    """What a function of JAX makes of every part, which the first may still be at.
+
+    Each has a thread of its own: JAX runs those of one thread in turn.
 
     Examples:
         >>> at_the_same_time(lambda x: x + 1, [1, 2])
@@ -22,7 +24,7 @@ def at_the_same_time(function: Callable[[Any], Any], parts: Sequence[Any]) -> li
     """
     first, *others = parts
     running = [_threads().submit(_awaited, function, part) for part in others]
-    return [_awaited(function, first), *(task.result() for task in running)]
+    return [function(first), *(task.result() for task in running)]
 
 
 def usable_cores() -> int:

@@ -21,7 +21,7 @@ def bends(H: Array) -> Array:
 
     ``H / outer(bends, bends)`` has a unit diagonal, and lengths times bends are in conditional standard errors.
     """
-    diagonal = np.sqrt(np.abs(np.diag(H)))
+    diagonal = np.sqrt(np.abs(H.diagonal()))
     return np.where(diagonal == 0, 1.0, diagonal)
 
 
@@ -43,7 +43,9 @@ def newton_distance(g: Array, H: Array) -> float:
 
 
 def newton_length(projected: Array, w: Array) -> float:
-    """`newton_distance`, from the gradient along the eigenvectors of H and the eigenvalues."""
+    """`newton_distance`, from the gradient along the eigenvectors of H and the ascending eigenvalues."""
+    if w[0] > FLAT * len(w):
+        return float(np.sqrt((projected**2 / w).sum()))
     flat = np.abs(w) <= FLAT * len(w)
     if np.any(w[~flat] < 0) or np.any(np.abs(projected[flat]) > 1e-6 * max(1.0, float(np.abs(projected).max()))):
         return np.inf

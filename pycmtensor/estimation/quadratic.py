@@ -76,9 +76,8 @@ class Quadratic:
         """Eigenvalues and eigenvectors of the Hessian of the free parameters, in units of ``scale``."""
         key = free.tobytes()
         if key not in self._spectra:
-            H = self.H[np.ix_(free, free)] / np.outer(self.scale[free], self.scale[free])
-            w, Q = np.linalg.eigh(H)
-            self._spectra[key] = w, Q
+            scale, H = self.scale[free], self.H if free.all() else self.H[np.ix_(free, free)]
+            self._spectra[key] = np.linalg.eigh(H / (scale[:, None] * scale))
         return self._spectra[key]
 
     def change(self, s: Array) -> float:
@@ -120,6 +119,8 @@ def _in_sphere(g: Array, w: Array, Q: Array, radius: float) -> Array:
     H is given by its eigenvalues w and eigenvectors Q.
     """
     g = Q.T @ g
+    if w[0] > FLAT * len(g) and np.linalg.norm(g / w) <= radius:
+        return -Q @ (g / w)
     flat = np.abs(w) <= FLAT * len(g)  # directions in which the function neither bends nor (if also g = 0) falls
     g = np.where(flat & (np.abs(g) <= 1e-9 * max(1.0, float(np.abs(g).max()))), 0.0, g)
 
