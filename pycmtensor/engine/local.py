@@ -154,14 +154,14 @@ class LocalEngine:
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
         (value, grad, outer_product), _ = self._summed(self.program.first_order, theta)
-        return FirstOrder(partial(self._individuals, theta), float(value), grad, outer_product)
+        return FirstOrder(partial(self.individuals, theta), float(value), grad, outer_product)
 
     def second_order(self, theta: Array) -> SecondOrder:
         """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
         packed, _ = self._summed(self.program.second_order, theta)
         K = len(self.labels)
         hessian = packed[1 + K :].reshape(K, K)
-        return SecondOrder(partial(self._individuals, theta), float(packed[0]), packed[1 : 1 + K], hessian)
+        return SecondOrder(partial(self.individuals, theta), float(packed[0]), packed[1 : 1 + K], hessian)
 
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
@@ -239,7 +239,7 @@ class LocalEngine:
             first = jax.tree.map(np.add, first, sums)
         return first, [rows for _, rows in running]
 
-    def _individuals(self, theta: Array) -> tuple[Array, Array]:
+    def individuals(self, theta: Array) -> tuple[Array, Array]:
         """Scores (N, K) and log-likelihoods (N,), of one part after the other to save memory."""
         N, first = self.n_individuals, 0
         scores, logprob = np.empty((len(self.labels), N), self.dtype).T, np.empty(N, self.dtype)

@@ -18,7 +18,7 @@ from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
-KIND, VERSION = "checkpoint", 2
+KIND, VERSION = "checkpoint", 3
 
 
 def save_checkpoint(path: Path, run: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> None:

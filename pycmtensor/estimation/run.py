@@ -75,7 +75,8 @@ class Run:
         self.epoch, self.per_call = 0, 1
         self.every = 1 if validation else max(1, method.epochs // EVALUATIONS)
         self.path: list[Epoch] = []
-        self.best, self.best_theta, self.best_score = Epoch(0, -np.inf, np.inf), start, -np.inf
+        self.best, self.best_score = Epoch(0, -np.inf, np.inf), -np.inf
+        self.best_theta, self.best_gradient = start, np.zeros_like(start)
         self.file = None if method.checkpoint is None else Path(method.checkpoint)
         if training is None and (self.file is None or not self._resumed(self.file)):
             self.evaluate()
@@ -118,7 +119,7 @@ class Run:
     def see(self, llf: float, g: Array) -> None:
         """Take note of log-likelihood and gradient of the whole sample, and of the validation."""
         theta = self.theta
-        g = np.where(self.held(theta, g), 0.0, g)
+        gradient, g = g, np.where(self.held(theta, g), 0.0, g)
         validated = self.validation.value(theta) if self.validation else np.nan
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))
         penalty = self.training.penalty
@@ -126,7 +127,8 @@ class Run:
         self.relative_gradient = relative_gradient(slope, theta, llf)
         score = self._score(self.path[-1], theta)
         if score >= self.best_score - ROUNDING * abs(llf):
-            self.best, self.best_theta, self.best_score = self.path[-1], theta, score
+            self.best, self.best_score = self.path[-1], score
+            self.best_theta, self.best_gradient = theta, gradient
         if self.plateau and self.epoch:
             self.rate = self.plateau.observe(-score)
 
@@ -182,7 +184,8 @@ class Run:
         arrays: dict[str, NDArray[Any]] = {f"state.{i}": np.asarray(part) for i, part in enumerate(self.state)}
         arrays["path"] = np.array([[getattr(e, f.name) for f in fields(Epoch)] for e in self.path])
         arrays["best"] = np.array([self.path.index(self.best), self.epoch])
-        arrays["best_theta"], arrays["relative_gradient"] = self.best_theta, np.array(self.relative_gradient)
+        arrays["best_theta"], arrays["best_gradient"] = self.best_theta, self.best_gradient
+        arrays["relative_gradient"] = np.array(self.relative_gradient)
         if self.plateau:
             p = self.plateau
             arrays["plateau"] = np.array([p.best, p.bad, p.resting, float(p.lr.get_value())])
@@ -196,7 +199,8 @@ class Run:
         self.state = tuple(arrays[f"state.{i}"] for i in range(len(self.state)))
         self.path = [Epoch(int(row[0]), *map(float, row[1:])) for row in arrays["path"]]
         best, self.epoch = map(int, arrays["best"])
-        self.best, self.best_theta = self.path[best], arrays["best_theta"]
+        self.best = self.path[best]
+        self.best_theta, self.best_gradient = arrays["best_theta"], arrays["best_gradient"]
         self.best_score = self._score(self.best, self.best_theta)
         self.relative_gradient = float(arrays["relative_gradient"])
         if self.plateau:

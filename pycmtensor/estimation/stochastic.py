@@ -183,11 +183,11 @@ def check_start(run: Run) -> None:
 
 def reported(run: Run, why: str, ending: Ending) -> Optimum:
     """The best point of a run that ended, and what it is worth."""
-    engine, bounds, theta = run.engine, (run.lb, run.ub), run.best_theta
+    engine, theta = run.engine, run.best_theta
     best = "best in validation" if run.validation else "the best seen"
     if networks_in(engine.labels):
         why = f"{why} Reported is epoch {run.best.epoch}, {best}, which is no maximum of the likelihood."
-        return given_networks(engine, theta, bounds, Outcome(ending, why), run.path, run.method.polish)
+        return given_networks(run, Outcome(ending, why))
     at = engine.second_order(theta)
     held = run.held(theta, at.gradient)
     distance = newton_distance(at.gradient[~held], -at.hessian[np.ix_(~held, ~held)])

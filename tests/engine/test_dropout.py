@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.engine import LocalEngine, Training
-from pycmtensor.engine.training import shuffled
+from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.optimizers import SGD, Adam
 
 N, P = 30, 0.4

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,8 +12,9 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
+from pycmtensor import schedules
 from pycmtensor.engine import LocalEngine, Training
-from pycmtensor.engine.training import shuffled
+from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.optimizers import SGD, Adam
 
 
@@ -98,6 +101,42 @@ def test_runs_together_are_runs_by_themselves(swissmetro: cmt.MNL, batch_size: i
         expected, gradient = engine.value_and_grad(theta)
         assert value == pytest.approx(expected, rel=1e-12)
         np.testing.assert_allclose(g, gradient, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"make_optimizer": partial(Adam, b1=0.5)},
+        {"make_optimizer": SGD},
+        {"schedule": schedules.Exponential(0.01, 0.9)},
+        {"batch_size": 400},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_an_earlier_training_compiled_is_used_where_it_is_the_same(
+    trips: pd.DataFrame, other: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With another seed and rate nothing is compiled; with other settings a program of its own gives its own steps."""
+
+    def fresh() -> cmt.MNL:
+        """A model that knows of no earlier training."""
+        ds = cmt.Dataset(pd.concat([trips] * 150), "mode", {"car": 1, "bus": 2})
+        return cmt.MNL(ds, {"car": cmt.Beta("asc") + cmt.Beta("b") * ds["t_car"] / 10, "bus": 0})
+
+    def trained(model: cmt.MNL, seed: int, lr: float, **changes: Any) -> np.ndarray:
+        settings = {"make_optimizer": Adam, "schedule": None, "batch_size": 300} | changes
+        training = Training(LocalEngine(model), **settings, seed=seed)
+        return training.theta(training.run(training.start(np.zeros(2)), 0, 2, lr))
+
+    model = fresh()
+    trained(model, 0, 0.1)
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        again = trained(model, 1, 0.2)
+    assert "XLA compilation" not in caplog.text
+    different = trained(model, 1, 0.2, **other)
+    np.testing.assert_array_equal(again, trained(fresh(), 1, 0.2))
+    np.testing.assert_array_equal(different, trained(fresh(), 1, 0.2, **other))
+    assert not np.array_equal(again, different)
 
 
 def test_weighted_individuals_count_as_often() -> None:

@@ -132,7 +132,7 @@ def test_files_of_others_and_of_other_versions_are_refused(tmp_path: Path) -> No
     with pytest.raises(CheckpointError, match="table.csv is not a checkpoint of PyCMTensor. Delete the file"):
         load_checkpoint(file, RUN)
     file.write_bytes(b"PyCMTensor checkpoint 7\nabc\n")
-    with pytest.raises(CheckpointError, match="version 7, this library reads version 2"):
+    with pytest.raises(CheckpointError, match="version 7, this library reads version 3"):
         load_checkpoint(file, RUN)
     assert file.read_bytes() == b"PyCMTensor checkpoint 7\nabc\n"  # left as it was
 

@@ -1,0 +1,178 @@
+"""The epochs of a training as XLA programs, which hold no data and are kept with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from pytensor.graph.basic import Variable, equal_computations
+
+from pycmtensor.engine.dropout import Dropout
+from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.penalty import Penalty
+from pycmtensor.engine.program import Program
+from pycmtensor.engine.shuffling import shuffled
+from pycmtensor.engine.xla import compile_with_xla
+
+__all__ = ["Epochs", "Rule", "Sizes", "epochs_of"]
+
+#: Numbers of the data that are put in the order of an epoch at the same time, for several batches.
+NUMBERS_AT_ONCE = 2**17
+
+#: Programs of so many trainings with other settings are kept.
+KEPT = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """The updates of an optimizer as a function: state, gradient (K,) and learning rate -> new state.
+
+    Attributes:
+        inputs: The parts of the state, then gradient and rate.
+        outputs: The new parts.
+        theta: Which part holds the parameters.
+    """
+
+    inputs: Sequence[Variable]
+    outputs: Sequence[Variable]
+    theta: int
+
+    @cached_property
+    def step(self) -> Callable[..., Any]:
+        """The function."""
+        return lower(self.inputs, self.outputs)
+
+    def is_as(self, other: Rule) -> bool:
+        """Whether both compute the same."""
+        sizes = [(len(rule.inputs), len(rule.outputs), rule.theta) for rule in (self, other)]
+        return sizes[0] == sizes[1] and equal_computations(self.outputs, other.outputs, self.inputs, other.inputs)
+
+
+class Sizes(NamedTuple):
+    """What the programs are made for."""
+
+    individuals: int
+    batch: int  #: individuals of a step
+    block: int  #: individuals that are evaluated together where all are
+
+
+def epochs_of(program: Program, rule: Rule, sizes: Sizes, penalty: Penalty | None) -> Epochs:
+    """Those that an earlier training of the program has compiled, or new ones."""
+    kept = program.model.compiled.setdefault((program, "epochs"), [])
+    for epochs in kept:
+        if epochs.sizes == sizes and epochs.penalises_as(penalty) and rule.is_as(epochs.rule):
+            return epochs
+    kept.append(Epochs(program, rule, sizes, penalty))
+    del kept[:-KEPT]
+    return kept[-1]
+
+
+class Epochs:
+    """What `Training` runs.
+
+    Args:
+        program: The likelihood.
+        rule: The updates of the optimizer.
+        sizes: Of the data, of a step and of a block.
+        penalty: What is added to the cost; None for nothing.
+
+    Attributes:
+        dropout: The units of networks that are left out at random.
+    """
+
+    def __init__(self, program: Program, rule: Rule, sizes: Sizes, penalty: Penalty | None) -> None:
+        self._program, self.rule, self.sizes, self._penalty = program, rule, sizes, penalty
+        self.batches = -(-sizes.individuals // sizes.batch)
+        self.dropout = Dropout(program)
+        self.at_once = self.batches == 1 and not self.dropout.rates
+        self.run = compile_with_xla(self._epochs)
+        self.whole = compile_with_xla(self._sample)
+
+    @cached_property
+    def run_together(self) -> Callable[..., Any]:
+        """`run` for several keys, states and rates."""
+        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)))
+
+    @cached_property
+    def whole_together(self) -> Callable[..., Any]:
+        """`whole` for several thetas."""
+        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)))
+
+    def penalises_as(self, penalty: Penalty | None) -> bool:
+        """Whether the cost has this penalty."""
+        own, other = ((0, 0) if p is None else (p.l1, p.l2) for p in (self._penalty, penalty))
+        return own == other
+
+    def _epochs(
+        self, key: Any, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any
+    ) -> Any:
+        if self.at_once:
+            epoch = partial(self._full_step, rate, fixed, parts)
+        else:
+            epoch = partial(self._epoch, key, rate, fixed, *data)
+        return jax.lax.fori_loop(first, first + count, epoch, state)
+
+    def _full_step(self, rate: Any, fixed: Any, parts: Any, number: Any, state: Any) -> Any:
+        g = sum(self._program.summed_gradient(state[self.rule.theta], fixed, *part)[0][1] for part in parts)
+        return self._moved(state, -g / self.sizes.individuals, rate)
+
+    def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
+        n, size, batches = *self.sizes[:2], self.batches
+        key = jax.random.fold_in(key, number)
+        some = max(1, min(batches, NUMBERS_AT_ONCE // (size * rows[0].size)))
+        chunks = -(-batches // some)
+        order = jnp.pad(shuffled(key, n), (0, chunks * some * size - n)).reshape(chunks, some, size)
+        present = (np.arange(chunks * some * size) < n).reshape(chunks, some, size)
+
+        def chunk(state: Any, batch: Any) -> Any:
+            first, individuals, is_present = batch
+            w, taken = weights[individuals] * is_present, jnp.moveaxis(rows[individuals], 1, -1)
+
+            def step(i: Any, state: Any) -> Any:
+                place = jax.random.fold_in(key, first + i)
+                columns = self._columns(taken[i])
+                _, g = self.dropout.value_and_grad(place, state[self.rule.theta], fixed, w[i], columns)
+                return self._moved(state, -g / is_present[i].sum(), rate)
+
+            return jax.lax.fori_loop(0, jnp.minimum(some, batches - first), step, state), None
+
+        return jax.lax.scan(chunk, state, (some * np.arange(chunks), order, present))[0]
+
+    def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
+        n, size = self.sizes.individuals, self.sizes.block
+
+        def step(total: Any, first: Any) -> Any:
+            i = first + np.arange(size)
+            individuals = jnp.minimum(i, n - 1)
+            columns = self._columns(jnp.moveaxis(rows[individuals], 0, -1))
+            block = self._program.of_columns.value_and_grad(theta, fixed, weights[individuals] * (i < n), columns)
+            return jax.tree.map(jnp.add, total, block), None
+
+        zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
+        return jax.lax.scan(step, zero, np.arange(0, n, size))[0]
+
+    def _moved(self, state: Any, g: Any, rate: Any) -> Any:
+        if self._penalty is not None:
+            g = g + self._penalty.gradient(state[self.rule.theta])
+        new = self.rule.step(*state, g, rate)
+        return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
+
+    def _columns(self, taken: Any) -> list[Any]:
+        """Columns ([J,] T, B, 1) of some individuals, from numbers in the order (T, columns, B)."""
+        columns, c = [], 0
+        for symbol in self._program.inputs:
+            if symbol.ndim == 4:
+                J = symbol.type.shape[0]
+                columns.append(jnp.moveaxis(taken[:, c : c + J], 1, 0)[..., None])
+                c += J
+            else:
+                columns.append(taken[:, c, :, None])
+                c += 1
+        if self._program.draws is not None:
+            columns.append(taken[:1, c, :, None])
+        return columns
