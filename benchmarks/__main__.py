@@ -30,6 +30,7 @@ RATIOS = (
     swissmetro.bootstrap,
     training.swissmetro,
     training.res_logit,
+    training.taste_net,
     training.one_call_per_batch,
     training.torch_loop,
     training.many_betas,
@@ -57,6 +58,14 @@ MIXED = (
     SIMULATED("swissmetro_mixed", "Swissmetro mixed logit, 500 draws", swissmetro.table, noise=1.0),
     SIMULATED("swissmetro_panel", "Swissmetro mixed logit, panel, 500 draws", swissmetro.table, noise=5.0),
     SIMULATED("electricity", "electricity mixed logit, panel, 600 draws", electricity_table, noise=10.0),
+)
+
+#: All begin at other weights and see the choices in another order; hand-written loops are among `RATIOS`.
+TRAINED = partial(Case, table=swissmetro.table, peers_goal=3, repeats=5, by_hand_goal=None, peers=PLAIN)
+TRAINING = (
+    TRAINED("training", "Swissmetro logit by Adam, batches of 256, 20 epochs", noise=100.0),
+    TRAINED("res_logit", "Swissmetro ResLogit of 16 layers by Adam, batches of 128, 20 epochs", noise=250.0),
+    TRAINED("taste_net", "Swissmetro TasteNet by Adam, batches of 128, 20 epochs", noise=150.0),
 )
 
 
@@ -96,7 +105,7 @@ def sections(full: bool, on_gpu: bool) -> list[Section]:
         return [("On a GPU", on_a_gpu)]
     cases: tuple[Case, ...] = (SWISSMETRO, NESTED, MIXED[0])
     if full:
-        cases = (SWISSMETRO, NESTED, BOOTSTRAP, *MIXED, MANY, LARGE, LARGEST)
+        cases = (SWISSMETRO, NESTED, BOOTSTRAP, *MIXED, *TRAINING, MANY, LARGE, LARGEST)
     found: list[Section] = [(f"{case.title[0].upper()}{case.title[1:]}", partial(beside_peers, case)) for case in cases]
     found.append(("Beside hand-written code", beside_hand_written))
     return [*found, ("Beside the floor", beside_the_floor), ("Growth", growing)] if full else found

@@ -56,10 +56,15 @@ class Case:
     table: Callable[[], Table]
     peers_goal: float
     repeats: int
-    by_hand_goal: float = 1.0
+    by_hand_goal: float | None = 1.0  #: None where there is no such script
     noise: float = 0.0  #: of the log-likelihood, where each library makes its own draws
     errors_noise: float = 0.0  #: of the standard errors, as a part of them
     peers: tuple[Participant, ...] = PEERS
+
+    @property
+    def others(self) -> tuple[Participant, ...]:
+        """Whom ours is compared with."""
+        return self.peers if self.by_hand_goal is None else (BY_HAND, *self.peers)
 
     def write(self, folder: Path) -> Path:
         """The file that all read."""
@@ -159,7 +164,7 @@ def compare(case: Case, folder: Path) -> list[Measured]:
     """Ours first, then the others, each in turn with ours, A B A B, so that only two processes hold memory."""
     data = case.write(folder)
     ours = Measured(OURS, ratios=[1.0])
-    others = [Measured(participant) for participant in (BY_HAND, *case.peers)]
+    others = [Measured(participant) for participant in case.others]
     for its in others:
         try:
             in_turn(case, data, ours, its)
@@ -191,9 +196,11 @@ def judge(measured: Sequence[Measured], case: Case) -> None:
 
 
 def remark(answer: Answer, best: float, bse: list[float], case: Case) -> str:
-    """Whether an estimation missed the maximum, or gives other standard errors than ``bse`` (in any order)."""
+    """Whether an estimation missed the maximum, or gives other standard errors than ``bse``, in any order, if any."""
     if not best - answer.llf <= 1e-3 + case.noise:
         return f"its log-likelihood is {best - answer.llf:.3g} below the maximum"
+    if not bse:
+        return ""
     if not answer.bse:
         return "it gives no standard errors"
     off = np.abs(np.sort(answer.bse) / np.sort(bse) - 1).max()
@@ -211,6 +218,8 @@ def goals(case: Case, measured: Sequence[Measured]) -> list[str]:
         ("fastest peer", case.peers, case.peers_goal),
         (BY_HAND.name, (BY_HAND,), case.by_hand_goal),
     ):
+        if least is None:
+            continue
         counted = [m for m in measured if m.participant in candidates and m.answer and not m.remark]
         if measured[0].remark or not counted:
             rows.append(f"| {case.title}: time of the {what}, to ours | none counts | at least {least:g} | MISSED |")

@@ -64,3 +64,13 @@ def swissmetro_arrays(table: Any) -> Data:
     X[:, 0, 0], X[:, 2, 1], X[:, :, 2], X[:, :, 3] = 1, 1, time, cost
     available = np.stack([table["TRAIN_OPEN"], table["SM_AV"], table["CAR_OPEN"]], axis=1) != 0
     return X, available, np.asarray(table["CHOICE"]).astype(int) - 1
+
+
+#: Columns of Swissmetro that say who travels.
+PEOPLE = ("MALE", "AGE", "INCOME", "FIRST", "LUGGAGE", "WHO", "PURPOSE")
+
+
+def standardised_people(table: Table) -> np.ndarray:
+    """Who travels, each with mean 0 and standard deviation 1, (N, 7)."""
+    z = np.stack([table[name] for name in PEOPLE], axis=1).astype(float)
+    return (z - z.mean(axis=0)) / z.std(axis=0)

@@ -15,8 +15,8 @@ import pytensor
 import pytensor.tensor as pt
 
 import pycmtensor as cmt
-from benchmarks.data import Data, as_table, synthetic
-from benchmarks.swissmetro import arrays
+from benchmarks.data import PEOPLE, Data, as_table, standardised_people, synthetic
+from benchmarks.swissmetro import arrays, table
 from benchmarks.timing import Comparison, interleaved
 from examples.swissmetro_mnl import ds, model
 from pycmtensor.engine import LocalEngine, Training
@@ -38,9 +38,31 @@ def swissmetro() -> Comparison:
 def res_logit() -> Comparison:
     """Sixteen residual layers, batches of 128, one epoch."""
     residual = cmt.ResLogit(ds, model.utilities, model.availability, layers=16)
-    ours, hand = library(residual, 128, 1), by_hand(arrays(), 128, 1, layers=16)
+    start = np.zeros(len(residual.labels))
+    ours, hand = library(residual, 128, 1), by_hand(arrays(), 128, 1, residual_layers, start)
     same_place(ours(), hand())
     name = "Swissmetro ResLogit of 16 layers, Adam, batch 128, one epoch, against jax.jit + lax.scan + optax"
+    return interleaved(name, ours, hand, 1.2, 31)
+
+
+def taste_net() -> Comparison:
+    """Sixteen units, seven characteristics, a coefficient of time and two constants, batches of 128, one epoch."""
+    tastes = cmt.Network("tastes", [ds[name] for name in PEOPLE], ["time", "train", "car"], data=ds, hidden=16)
+    b_cost = Beta("B_COST")
+    utilities = {
+        "train": tastes["train"] + tastes["time"] * ds["TRAIN_TT"] / 100 + b_cost * ds["TRAIN_COST"] / 100,
+        "sm": tastes["time"] * ds["SM_TT"] / 100 + b_cost * ds["SM_COST"] / 100,
+        "car": tastes["car"] + tastes["time"] * ds["CAR_TT"] / 100 + b_cost * ds["CAR_CO"] / 100,
+    }
+    varying = cmt.TasteNet(ds, utilities, model.availability, tastes=tastes)
+    assert varying.labels[-1] == "B_COST"
+    start = np.concatenate([parameter.get_value().ravel() for parameter in varying.free])
+    X, available, chosen = arrays()
+    data = X[:, :, 2], X[:, :, 3], available, standardised_people(table()), chosen
+    ours, hand = library(varying, 128, 1), by_hand(data, 128, 1, tastes_of_people, start)
+    engine = LocalEngine(varying)
+    np.testing.assert_allclose(engine.value(ours()), engine.value(hand()), rtol=0.01)
+    name = "Swissmetro TasteNet, Adam, batch 128, one epoch, against jax.jit + lax.scan + optax"
     return interleaved(name, ours, hand, 1.2, 31)
 
 
@@ -101,22 +123,49 @@ def same_place(a: np.ndarray, b: np.ndarray) -> None:
 
 def library(choice_model: Model, batch: int, epochs: int) -> Callable[[], np.ndarray]:
     training = Training(LocalEngine(choice_model), Adam, None, batch, 1)
-    start = training.start(np.zeros(len(choice_model.labels)))
+    start = training.start(np.concatenate([parameter.get_value().ravel() for parameter in choice_model.free]))
     return lambda: training.theta(training.run(start, 0, epochs, LR))
 
 
-def by_hand(data: Data, batch: int, epochs: int, layers: int = 0) -> Callable[[], np.ndarray]:
-    n, J, K = data[0].shape
-    batches = -(-n // batch)
+def linear(theta: jax.Array, X: jax.Array, available: jax.Array) -> jax.Array:
+    return jnp.where(available, X @ theta, -jnp.inf)
+
+
+def residual_layers(theta: jax.Array, X: jax.Array, available: jax.Array) -> jax.Array:
+    J, K = X.shape[1:]
+    h = X @ theta[:K]
+    for W in theta[K:].reshape(-1, J, J):
+        h = h - jax.nn.softplus(jnp.where(available, h, 0.0) @ W.T)
+    return jnp.where(available, h, -jnp.inf)
+
+
+def tastes_of_people(
+    theta: jax.Array, time: jax.Array, cost: jax.Array, available: jax.Array, z: jax.Array
+) -> jax.Array:
+    D, H = z.shape[1], 16
+    W1, b1, W2, b2, b_cost = jnp.split(theta, np.cumsum([D * H, H, H * 3, 3]))
+    tastes = jax.nn.relu(z @ W1.reshape(D, H) + b1) @ W2.reshape(H, 3) + b2
+    constants = jnp.stack([tastes[:, 1], jnp.zeros(len(z)), tastes[:, 2]], axis=1)
+    return jnp.where(available, constants + tastes[:, :1] * time + b_cost * cost, -jnp.inf)
+
+
+def by_hand(
+    data: tuple[np.ndarray, ...],
+    batch: int,
+    epochs: int,
+    utilities: Callable[..., jax.Array] = linear,
+    start: np.ndarray | None = None,
+) -> Callable[[], np.ndarray]:
+    """Training on data of which the last are the choices."""
+    n, batches = len(data[0]), -(-len(data[0]) // batch)
     on_device = tuple(map(jnp.asarray, data))
     optimizer = optax.adam(LR)
     present = (jnp.arange(batches * batch) < n).reshape(batches, batch)
+    first = jnp.zeros(data[0].shape[-1]) if start is None else jnp.asarray(start)
 
-    def loss(theta: jax.Array, X: jax.Array, available: jax.Array, chosen: jax.Array, w: jax.Array) -> jax.Array:
-        h = X @ theta[:K]
-        for W in theta[K:].reshape(layers, J, J):
-            h = h - jax.nn.softplus(jnp.where(available, h, 0.0) @ W.T)
-        V = jnp.where(available, h, -jnp.inf)
+    def loss(theta: jax.Array, *batch: jax.Array) -> jax.Array:
+        *columns, chosen, w = batch
+        V = utilities(theta, *columns)
         logP = jnp.take_along_axis(jax.nn.log_softmax(V), chosen[:, None], axis=1)[:, 0]
         return -(logP * w).sum() / w.sum()
 
@@ -137,8 +186,7 @@ def by_hand(data: Data, batch: int, epochs: int, layers: int = 0) -> Callable[[]
         return jax.lax.scan(epoch, (theta, state), jax.random.split(key, epochs))[0]
 
     def run() -> np.ndarray:
-        theta = jnp.zeros(K + layers * J * J)
-        return np.asarray(train(theta, optimizer.init(theta), jax.random.key(1), *on_device)[0])
+        return np.asarray(train(first, optimizer.init(first), jax.random.key(1), *on_device)[0])
 
     return run
 

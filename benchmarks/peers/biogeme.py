@@ -136,6 +136,12 @@ def estimation(
     return estimate
 
 
+LACKS = {
+    "training": "it does not train on batches",
+    "res_logit": "it has no networks",
+    "taste_net": "it has no networks",
+}
+
 if __name__ == "__main__":
     serve(
         swissmetro,
@@ -145,5 +151,6 @@ if __name__ == "__main__":
         swissmetro_mixed,
         swissmetro_panel,
         electricity,
+        lacks=LACKS,
         many_alternatives=synthetic,
     )

@@ -79,6 +79,9 @@ LACKS = {
     "swissmetro_mixed": "it has no mixed logit",
     "swissmetro_panel": "it has no mixed logit",
     "electricity": "it has no mixed logit",
+    "training": "it does not train on batches",
+    "res_logit": "it has no networks",
+    "taste_net": "it has no networks",
 }
 
 if __name__ == "__main__":

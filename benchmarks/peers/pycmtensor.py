@@ -12,10 +12,11 @@ import pandas as pd
 from pytensor.graph.basic import Variable
 
 import pycmtensor as cmt
-from benchmarks.data import Table, as_arrays, shape
+from benchmarks.data import PEOPLE, Table, as_arrays, shape
 from benchmarks.peers.worker import Estimate, serve
 from pycmtensor.coefficients import normal
 from pycmtensor.expressions import Beta
+from pycmtensor.optimizers import Adam
 
 
 def swissmetro(table: Table, variant: str) -> Estimation:
@@ -25,6 +26,31 @@ def swissmetro(table: Table, variant: str) -> Estimation:
 def bootstrap(table: Table, variant: str) -> Estimation:
     seeds = count()
     return Estimation(cmt.MNL(*specification(table)), lambda: cmt.Bootstrap(200, seed=next(seeds)))
+
+
+def training(table: Table, variant: str) -> Estimation:
+    return Estimation(cmt.MNL(*specification(table)), method=trained(epochs=20, batch_size=256))
+
+
+def res_logit(table: Table, variant: str) -> Estimation:
+    return Estimation(cmt.ResLogit(*specification(table), layers=16), method=trained(epochs=20, batch_size=128))
+
+
+def taste_net(table: Table, variant: str) -> Estimation:
+    """A unit of utility is a hundred francs."""
+    ds, _, available = specification(table)
+    names = ["train_time", "sm_time", "car_time", "train", "car"]
+    tastes = cmt.Network("tastes", [ds[name] for name in PEOPLE], names, data=ds, hidden=16)
+    V = {
+        "train": tastes["train"] + tastes["train_time"] * ds["TRAIN_TT"] / 100 - ds["TRAIN_COST"] / 100,
+        "sm": tastes["sm_time"] * ds["SM_TT"] / 100 - ds["SM_COST"] / 100,
+        "car": tastes["car"] + tastes["car_time"] * ds["CAR_TT"] / 100 - ds["CAR_CO"] / 100,
+    }
+    return Estimation(cmt.TasteNet(ds, V, available, tastes=tastes), method=trained(epochs=20, batch_size=128))
+
+
+def trained(epochs: int, batch_size: int) -> cmt.Stochastic:
+    return cmt.Stochastic(Adam, lr=0.005, epochs=epochs, batch_size=batch_size)
 
 
 def nested(table: Table, variant: str) -> Estimation:
@@ -94,12 +120,16 @@ def electricity(table: Table, variant: str) -> Estimation:
 
 @dataclass(frozen=True)
 class Estimation:
-    """An estimation with classical and robust errors, or those of another kind."""
+    """An estimation with classical and robust errors, those of another kind, or, with a method of training, none."""
 
     model: cmt.models.Model
     kind: Callable[[], Any] | None = None
+    method: cmt.Stochastic | None = None
 
     def __call__(self) -> Estimate:
+        if self.method is not None:
+            results = cmt.estimate(self.model, method=self.method)
+            return Estimate(results.llf, results.params)
         results = cmt.estimate(self.model)
         if self.kind is not None:
             return Estimate(results.llf, results.params, results.standard_errors(self.kind()))
@@ -108,4 +138,7 @@ class Estimation:
 
 
 if __name__ == "__main__":
-    serve(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity)
+    serve(
+        *(swissmetro, bootstrap, nested, synthetic, many_alternatives, swissmetro_mixed, swissmetro_panel, electricity),
+        *(training, res_logit, taste_net),
+    )

@@ -81,6 +81,9 @@ def in_rows(data: Data, names: list[str]) -> dict[str, Any]:
 LACKS = {
     "bootstrap": "it has no bootstrap",
     "nested": "it has no nested logit",
+    "training": "it does not train on batches",
+    "res_logit": "it has no networks",
+    "taste_net": "it has no networks",
 }
 
 if __name__ == "__main__":
