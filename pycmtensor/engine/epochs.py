@@ -73,7 +73,7 @@ def epochs_of(program: Program, rule: Rule, sizes: Sizes, penalty: Penalty | Non
 
 
 class Epochs:
-    """What `Training` runs.
+    """Epochs of steps on batches, and the whole sample, for a model and an optimizer; see `Training`.
 
     Args:
         program: The likelihood.

@@ -14,9 +14,9 @@ __all__ = ["at_the_same_time", "usable_cores"]
 
 
 def at_the_same_time(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-    """What a function of JAX makes of every part, which the first may still be at.
+    """What a function of JAX makes of every part. Each has a thread of its own: JAX runs those of one thread in turn.
 
-    Each has a thread of its own: JAX runs those of one thread in turn.
+    That of the first may still be on its way, as JAX's results are; reading it waits.
 
     Examples:
         >>> at_the_same_time(lambda x: x + 1, [1, 2])

@@ -123,7 +123,7 @@ class Program:
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Log-likelihood, gradient and Hessian in one array, (1 + K + K^2,): one is fetched in the time of one."""
+        """Log-likelihood, gradient and Hessian in one array, (1 + K + K^2,), which is fetched faster than three."""
 
         def packed(*args: Any) -> Any:
             sums, rows = self.summed_hessian(*args)
