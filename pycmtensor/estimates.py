@@ -242,7 +242,7 @@ class Estimates:
     def _series(self, values: Array, name: str) -> pd.Series:
         import pandas as pd
 
-        return pd.Series(values, index=self._names, name=name)
+        return pd.Series(values, index=self._names.copy(), name=name)
 
     @cached_property
     def _names(self) -> pd.Index:

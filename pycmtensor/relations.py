@@ -33,7 +33,6 @@ __all__ = [
     "constraint",
     "in_parameters",
     "matrix",
-    "reading",
     "relations_of",
     "text_of",
 ]
@@ -218,12 +217,15 @@ def matrix(
 # ---- symbols --------------------------------------------------------------------------------------------------------
 
 
-def in_parameters(expression: Expression, parameters: Iterable[Parameter]) -> Variable:
+def in_parameters(
+    expression: Expression, parameters: Iterable[Parameter], coefficients: Mapping[str, Variable] | None = None
+) -> Variable:
     """Text or symbols as an expression of these parameters, which are found by their names.
 
     Args:
         expression: As in `ParameterFunction.of`; symbols may depend on columns and draws too.
         parameters: Those of a model.
+        coefficients: What further names in text stand for; they go before parameters.
 
     Raises:
         ModelError: The text cannot be read, or a name is unknown.
@@ -234,8 +236,11 @@ def in_parameters(expression: Expression, parameters: Iterable[Parameter]) -> Va
         >>> float(in_parameters("b_time / b_cost", [time, cost]).eval())
         1.5
     """
-    symbols, text = _symbols(expression), text_of(expression)
-    known = {parameter.name: parameter() for parameter in parameters}
+    coefficients = coefficients or {}
+    if isinstance(expression, str) and expression in coefficients:  # also where it is no Python name
+        return coefficients[expression]
+    symbols, text = _symbols(expression, coefficients), text_of(expression)
+    known = {**coefficients, **{parameter.name: parameter() for parameter in parameters}}
     for parameter in parameters:
         if parameter.shape:
             indices = np.ndindex(*parameter.shape)
@@ -250,24 +255,9 @@ def in_parameters(expression: Expression, parameters: Iterable[Parameter]) -> Va
     return clone_replace(symbols, own, rebuild_strict=False) if own else symbols
 
 
-def reading(text: str, known: Mapping[str, Variable]) -> Variable:
-    """Text as symbols, in which some names stand for what is known.
-
-    Raises:
-        ModelError: The text cannot be read.
-
-    Examples:
-        >>> float(reading("b_time * 60", {"b_time": pt.constant(0.5)}).eval())
-        30.0
-    """
-    reader = _Reader(text)
-    reader.symbols.update(known)
-    return reader.value(_parsed(text))
-
-
-def _symbols(expression: Expression) -> Variable:
+def _symbols(expression: Expression, known: Mapping[str, Variable] | None = None) -> Variable:
     if isinstance(expression, str):
-        return _Reader(expression).value(_parsed(expression))
+        return _Reader(expression, known).value(_parsed(expression))
     if isinstance(expression, (Parameter, Variable)):
         return pt.as_tensor_variable(expression)
     raise ModelError(f"Expected text such as 'b_time / b_cost' or an expression of parameters, found {expression!r}.")
@@ -386,8 +376,8 @@ COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "=", ast.LtE: "<=", ast.Lt: "
 class _Reader:
     """Arithmetic in text -> PyTensor, with a symbol for each name; nothing is ever executed."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.symbols = text.strip(), dict[str, Variable]()
+    def __init__(self, text: str, known: Mapping[str, Variable] | None = None) -> None:
+        self.text, self.symbols = text.strip(), dict(known or {})
 
     def value(self, node: ast.expr) -> Variable:
         match node:

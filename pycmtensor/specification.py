@@ -100,17 +100,20 @@ class Specification:
     def to_predict(self, data: Any) -> tuple[pd.DataFrame, str]:
         """All rows of a frame or file with the new variables, and a sentence where choices had to be left out.
 
-        They are left out where some are of no alternative, such as a 0 for a choice that is not known.
+        They are left out where some are not known: of no alternative, such as a 0, or in long data of none.
         """
         frame, options = self.frame(data, filtered=False), self._given["data"]
-        if "situation" in options or options["choice"] not in frame:
+        choice, situation = options["choice"], options.get("situation")
+        if choice not in frame:
             return frame, ""
-        strange = frame.loc[~frame[options["choice"]].isin(options["alternatives"].values()), options["choice"]]
-        if strange.empty:
+        if situation is None:
+            unknown, of = ~frame[choice].isin(options["alternatives"].values()), "row(s)"
+        else:
+            unknown, of = ~(frame.groupby(situation)[choice].max() > 0), "choice situation(s)"
+        if not unknown.any():
             return frame, ""
-        return frame.drop(columns=options["choice"]), (
-            f"{len(strange):,} row(s) hold a choice that is no alternative, the first {strange.iloc[0]}: all choices "
-            "are left out."
+        return frame.drop(columns=choice), (
+            f"The choice is not known in {unknown.sum():,} {of}, the first {unknown.idxmax()}: all are left out."
         )
 
     def dataset(self, data: Any) -> Dataset | LongDataset:

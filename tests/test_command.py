@@ -50,7 +50,7 @@ def test_the_example_gives_the_numbers_of_the_script(
     rows.to_csv(new, index=False)
     assert "Log-likelihood" in run(*predict)
     rows.assign(CHOICE=rows.CHOICE.where(rows.index != rows.index[7], 0)).to_csv(new, index=False)
-    assert "1 row(s) hold a choice that is no alternative, the first 0: all choices are left out." in run(*predict)
+    assert "The choice is not known in 1 row(s), the first 7: all are left out." in run(*predict)
     np.testing.assert_allclose(pd.read_csv(csv, index_col=0), expected, rtol=1e-8)
 
 
@@ -129,6 +129,12 @@ draws = 64
     written = specification.model(specification.dataset(cmt.datasets.load("modechoice")))
     taste = cmt.coefficients.normal("gc_taste", cmt.Beta("M"), cmt.Beta("S"))
     V = {name: taste * modechoice["gc", name] for name in modechoice.alternatives}
+    frame = cmt.datasets.load("modechoice")
+    assert specification.to_predict(frame)[1] == ""
+    unknown = frame.assign(choice=frame.choice.where(frame.individual != 5, 0))
+    predicted, left_out = specification.to_predict(unknown)
+    assert "choice" not in predicted
+    assert left_out == "The choice is not known in 1 choice situation(s), the first 5: all are left out."
     engines = [LocalEngine(model) for model in (written, cmt.MixedLogit(modechoice, V, draws=64))]
     theta = np.array([-0.01, 0.02])
     assert engines[0].value(theta) == pytest.approx(engines[1].value(theta), rel=1e-13)

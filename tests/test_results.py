@@ -250,3 +250,8 @@ def test_a_picture_without_a_gradient_has_no_logarithm(trips: pd.DataFrame) -> N
     ds = cmt.Dataset(trips, "mode", MODES)
     results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc", 0.5, lb=0.5)(), "bus": 0}))
     assert results.plot_convergence().figure.axes[1].get_yscale() == "linear"
+
+
+def test_renaming_one_answer_leaves_the_others(swissmetro_results: cmt.Results) -> None:
+    swissmetro_results.params.index.name = "coefficient"
+    assert swissmetro_results.bse.index.name is None

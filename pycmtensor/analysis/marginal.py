@@ -7,23 +7,23 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import ancestors, graph_inputs
+from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.models import LatentClass, Model
-from pycmtensor.relations import Expression, in_parameters, reading, text_of
+from pycmtensor.relations import Expression, in_parameters, text_of
 
 __all__ = [
     "Marginal",
     "coefficients_of",
     "column_of",
+    "expressed",
     "marginal_utilities",
     "marginal_utility",
     "owners",
-    "resolved",
     "unit_of",
 ]
 
@@ -73,15 +73,13 @@ def coefficients_of(model: Model) -> dict[str, Variable]:
     return dict(sorted(found.items()))
 
 
-def resolved(engine: LocalEngine, of: Expression) -> Expression:
-    """A text that names random coefficients with these in their places, else the expression as it is."""
-    known = coefficients_of(engine.model)
-    if not known or not isinstance(of, str):
-        return of
-    if of in known:
-        return known[of]
-    symbols = reading(of, known)
-    return symbols if any(coefficient in ancestors([symbols]) for coefficient in known.values()) else of
+def expressed(engine: LocalEngine, of: Expression) -> Variable:
+    """Text or symbols as an expression of the model's parameters and random coefficients.
+
+    Raises:
+        ModelError: The text cannot be read, or a name is unknown.
+    """
+    return in_parameters(of, engine.model.params, coefficients_of(engine.model))
 
 
 def marginal_utilities(engine: LocalEngine, of: Marginal) -> list[tuple[Term, str]]:
@@ -125,8 +123,7 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
     """
     quantities, key = engine.program.quantities, column_of(of)
     if key is None:
-        symbol = in_parameters(resolved(engine, of), engine.model.params)
-        return quantities.expression(symbol, key=of), text_of(of)
+        return quantities.expression(expressed(engine, of), key=of), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)
     symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
     classes = _classes(engine)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
-from pycmtensor.analysis.marginal import Marginal, marginal_utilities, resolved, unit_of
+from pycmtensor.analysis.marginal import Marginal, expressed, marginal_utilities, unit_of
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import LocalEngine
@@ -216,7 +216,7 @@ def _individuals(
 def _is_one_number(results: Estimated, expression: Marginal) -> bool:
     """Whether it depends on parameters alone."""
     if isinstance(expression, str) and results.engine is not None:
-        expression = resolved(results.engine, expression)
+        expression = expressed(results.engine, expression)
     if isinstance(expression, str) or not hasattr(expression, "tag"):
         return not isinstance(expression, Mapping)
     return not any(hasattr(v.tag, "draws") or hasattr(v.tag, "column") for v in graph_inputs([expression]))

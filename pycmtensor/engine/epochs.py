@@ -13,9 +13,10 @@ import numpy as np
 from pytensor.graph.basic import Variable, equal_computations
 
 from pycmtensor.engine.dropout import Dropout
+from pycmtensor.engine.fingerprint import fingerprint
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.penalty import Penalty
-from pycmtensor.engine.program import Program
+from pycmtensor.engine.program import Program, over_blocks
 from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.engine.xla import compile_with_xla
 
@@ -47,6 +48,11 @@ class Rule:
         """The function."""
         return lower(self.inputs, self.outputs)
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from other rules, also in another process."""
+        return fingerprint(self.inputs, self.outputs)
+
     def is_as(self, other: Rule) -> bool:
         """Whether both compute the same."""
         sizes = [(len(rule.inputs), len(rule.outputs), rule.theta) for rule in (self, other)]
@@ -66,10 +72,13 @@ def epochs_of(program: Program, rule: Rule, sizes: Sizes, penalty: Penalty | Non
     kept = program.model.compiled.setdefault((program, "epochs"), [])
     for epochs in kept:
         if epochs.sizes == sizes and epochs.penalises_as(penalty) and rule.is_as(epochs.rule):
-            return epochs
-    kept.append(Epochs(program, rule, sizes, penalty))
+            kept.remove(epochs)
+            break
+    else:
+        epochs = Epochs(program, rule, sizes, penalty)
+    kept.append(epochs)  # the last of those used; the first makes room
     del kept[:-KEPT]
-    return kept[-1]
+    return epochs
 
 
 class Epochs:
@@ -145,16 +154,14 @@ class Epochs:
 
     def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
         n, size = self.sizes.individuals, self.sizes.block
+        everyone = np.arange(-(-n // size) * size).reshape(-1, size)
+        in_blocks = np.minimum(everyone, n - 1)
 
-        def step(total: Any, first: Any) -> Any:
-            i = first + np.arange(size)
-            individuals = jnp.minimum(i, n - 1)
+        def block(theta: Any, fixed: Any, weights: Any, individuals: Any) -> Any:
             columns = self._columns(jnp.moveaxis(rows[individuals], 0, -1))
-            block = self._program.of_columns.value_and_grad(theta, fixed, weights[individuals] * (i < n), columns)
-            return jax.tree.map(jnp.add, total, block), None
+            return self._program.of_columns.value_and_grad(theta, fixed, weights, columns), None
 
-        zero = jnp.zeros((), theta.dtype), jnp.zeros_like(theta)
-        return jax.lax.scan(step, zero, np.arange(0, n, size))[0]
+        return over_blocks(block)(theta, fixed, weights[in_blocks] * (everyone < n), in_blocks)[0]
 
     def _moved(self, state: Any, g: Any, rate: Any) -> Any:
         if self._penalty is not None:

@@ -34,7 +34,7 @@ class Penalty:
     def of(cls, free: list[Parameter], l1: float, l2: float) -> Penalty:
         """That of the free parameters."""
         is_weight = [isinstance(p, Weight) and not isinstance(p, Bias) for p in free for _ in range(p.size)]
-        return cls(l1, l2, np.array(is_weight, dtype=free[0].get_value().dtype))
+        return cls(float(l1), float(l2), np.array(is_weight, dtype=free[0].get_value().dtype))
 
     def value(self, theta: Array) -> float:
         """The penalty at theta (K,)."""

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.engine.fingerprint import fingerprint
 from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
@@ -96,6 +97,12 @@ class Program:
         simulated = lower([*further, *self._arguments, *(draws() for draws in simulation.draws)], outputs)
         observed = len(further) + len(self.free) + len(self.fixed) + self.chosen
         return lambda *given: simulated(*given[:-1], *simulation.values(given[-1], len(given[observed])))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells its likelihood from others of the same parameters and data."""
+        draws = [] if self.draws is None else [draws() for draws in self.draws.draws]
+        return f"{fingerprint([*self._arguments, *draws], [self.model.logprob])} {self.model.sampling}"
 
     @cached_property
     def value(self) -> Callable[..., Any]:

@@ -38,6 +38,7 @@ class Training:
     Attributes:
         dropout: The units of networks that are left out at random.
         penalty: As it was given.
+        rule: The updates of the optimizer.
     """
 
     def __init__(
@@ -62,17 +63,18 @@ class Training:
         self._theta = shared.index(packed())
         averages = [i for i, name in enumerate(self.names) if name == f"{packed.name}.average"]
         self._reported = averages[0] if averages else self._theta
-        rule = Rule([*shared, g, rate], [new for _, new in updates], self._theta)
+        self.rule = Rule([*shared, g, rate], [new for _, new in updates], self._theta)
         self._epochs = epochs_of(
-            engine.program, rule, Sizes(engine.n_individuals, self.batch_size, engine.block), penalty
+            engine.program, self.rule, Sizes(engine.n_individuals, self.batch_size, engine.block), penalty
         )
         self._key, self.dropout = jax.random.key(seed), self._epochs.dropout
         self._data = None if self._epochs.at_once else engine.by_individual()
 
     def start(self, theta: Array) -> tuple[Any, ...]:
-        """The state before the first step: theta and the optimizer's own."""
+        """The state before the first step: theta, which is its average too, and the optimizer's own."""
         state = list(self._initial)
-        state[self._theta] = np.asarray(theta, dtype=state[self._theta].dtype)
+        for place in {self._theta, self._reported}:
+            state[place] = np.asarray(theta, dtype=state[place].dtype)
         return tuple(state)
 
     def theta(self, state: Sequence[Any]) -> Array:

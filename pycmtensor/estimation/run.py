@@ -169,9 +169,11 @@ class Run:
         settings = {name: value for name, value in vars(self.training.optimizer).items() if not name.startswith("_")}
         return {
             "parameters": ", ".join(self.engine.labels),
+            "model": self.engine.program.fingerprint,
             "data": self.engine.data_hash(),
             "validation": self.validation.data_hash() if self.validation else "none",
             "optimizer": f"{self.training.optimizer.name} {sorted(settings.items(), key=str)}",
+            "rule": self.training.rule.fingerprint,
             "state": ", ".join(self.training.names),
             "rate": f"{self.method.rate!r} {_text(self.method.schedule)}",
             "batch_size": str(self.training.batch_size),
@@ -212,8 +214,9 @@ class Run:
 
 
 def _text(schedule: Any) -> str:
-    """A schedule in words that do not change from one process to the next."""
+    """A schedule in words that do not change from one process to the next; a function's values are in the rule."""
     if isinstance(schedule, ReduceOnPlateau):
-        return f"ReduceOnPlateau {schedule.factor} {schedule.patience} {schedule.threshold} {schedule.cooldown}"
-    name = getattr(schedule, "__qualname__", None)
+        settings = ("factor", "patience", "threshold", "cooldown", "smallest")
+        return f"ReduceOnPlateau {[getattr(schedule, name) for name in settings]}"
+    name = getattr(getattr(schedule, "func", schedule), "__qualname__", None)  # of a function or a functools.partial
     return name or repr(schedule)

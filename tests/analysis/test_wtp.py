@@ -177,12 +177,14 @@ def test_what_is_no_willingness_to_pay(mixed: cmt.Results, swissmetro_results: c
     ds = swissmetro_mnl.ds
     r = swissmetro_results
     for ask, error, message in (
-        (lambda: r.wtp("B_TMIE", "B_COST"), ModelError, "Did you mean B_TIME"),
+        (lambda: r.wtp("B_TMIE", "B_COST"), ModelError, "'B_TMIE' names 'B_TMIE'.* Did you mean B_TIME"),
         (lambda: r.wtp("B_TIME", "B_COST", method="bootstrap"), InferenceError, "delta, krinsky-robb, found 'boot"),
         (lambda: r.wtp(ds["TRAIN_OPEN"], "B_COST"), InferenceError, "'TRAIN_OPEN' is in no utility"),
         (lambda: r.wtp(ds["AGE"], "B_COST"), ModelError, "does not use a column 'AGE'"),
         (lambda: r.wtp(ds["AGE"] * swissmetro_mnl.b_time, "B_COST"), ModelError, "column 'AGE', which the model does"),
         (lambda: r.wtp(ds["CAR_TT"], "B_COST", method="krinsky-robb"), InferenceError, "method='delta'"),
+        (lambda: mixed.wtp("60 * tme", "b_cost"), ModelError, r"'60 \* tme' names 'tme'.* Did you mean time"),
+        (lambda: mixed.wtp("60 * time", "b_cots"), ModelError, "'b_cots' names 'b_cots'.* Did you mean b_cost"),
         (lambda: mixed.wtp(normal("other", Beta("b_time"), 1.0), "b_cost"), ModelError, "draws 'other'"),
         (lambda: r.wtp("B_TIME", ds["TRAIN_OPEN"] * 0 * swissmetro_mnl.b_cost), InferenceError, "denominator is 0 in"),
     ):

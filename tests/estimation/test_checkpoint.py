@@ -6,11 +6,13 @@ import random
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pytensor.graph.replace import clone_replace
 
 import pycmtensor as cmt
 from pycmtensor.engine import Training
@@ -73,13 +75,55 @@ def test_a_finished_run_goes_on_with_more_epochs(model: cmt.MNL, tmp_path: Path)
     assert longer.fit.theta.tolist() == whole.fit.theta.tolist()
 
 
-@pytest.mark.parametrize("change", [{"seed": 4}, {"lr": 2e-4}, {"batch_size": 65}, {"optimizer": SGD}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 4},
+        {"lr": 2e-4},
+        {"batch_size": 65},
+        {"optimizer": SGD},
+        {"optimizer": partial(Adam, b1=0.8)},
+        {"lr": None, "schedule": lambda step: 1e-4 / step},
+    ],
+)
 def test_the_file_of_another_run_is_refused(model: cmt.MNL, tmp_path: Path, change: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"optimizer": Adam, "lr": 1e-4, "batch_size": 64, "epochs": 2, "seed": 3}
     file = tmp_path / "run.ckpt"
     cmt.estimate(model, method=cmt.Stochastic(**settings, checkpoint=file))
     with pytest.raises(CheckpointError, match="belongs to another run: its .* Name another file"):
         cmt.estimate(model, method=cmt.Stochastic(**{**settings, **change}, checkpoint=file))
+
+
+@pytest.mark.parametrize(
+    ("option", "one", "other"),
+    [("average", 0.9, 0.99), ("accumulate", 2, 4), ("lr_factors", {"b_time": 0.5}, {"b_time": 0.6})],
+)
+def test_hidden_settings_of_an_optimizer_make_another_run(
+    model: cmt.MNL, tmp_path: Path, option: str, one: Any, other: Any
+) -> None:
+    file = tmp_path / "run.ckpt"
+    first, second = (
+        cmt.Stochastic(partial(Adam, **{option: value}), lr=1e-4, batch_size=64, epochs=2, checkpoint=file)
+        for value in (one, other)
+    )
+    done = cmt.estimate(model, method=first)
+    assert cmt.estimate(model, method=first).params.tolist() == done.params.tolist()
+    with pytest.raises(CheckpointError, match="another run: its"):
+        cmt.estimate(model, method=second)
+
+
+@pytest.mark.parametrize("change", ["bounds", "utility"])
+def test_other_bounds_or_utilities_are_another_run(model: cmt.MNL, tmp_path: Path, change: str) -> None:
+    method = train_in_pieces.method(str(tmp_path / "run.ckpt"), 2)
+    cmt.estimate(model, method=method)
+    b = {p.name: p for p in model.params}
+    new = {name: cmt.Beta(name, ub=9.0 if change == "bounds" else None)() for name in b}
+    V = clone_replace(list(model.utilities.values()), {p(): new[name] for name, p in b.items()})
+    if change == "utility":
+        V[0] = V[0] * 2
+    other = cmt.MNL(model.dataset, dict(zip(model.utilities, V, strict=True)), model.availability)
+    with pytest.raises(CheckpointError, match="another run: its"):
+        cmt.estimate(other, method=method)
 
 
 def test_other_data_are_another_run(model: cmt.MNL, tmp_path: Path) -> None:

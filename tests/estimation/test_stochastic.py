@@ -219,6 +219,13 @@ def test_averages_are_what_is_reported(shares: cmt.MNL) -> None:
     assert results.params["asc"] == pytest.approx(np.mean(seen), rel=1e-12)
 
 
+def test_the_average_begins_at_the_start(shares: cmt.MNL) -> None:
+    averaging = functools.partial(SGD, average="mean")
+    method = cmt.Stochastic(averaging, lr=0.0, epochs=1, tolerance=0)
+    results = cmt.estimate(shares, method=method, start={"asc": np.log(3)})
+    assert results.history["llf"][0] == pytest.approx(cmt.estimate(shares).llf, rel=1e-12)
+
+
 def test_a_time_limit_stops_a_run(swissmetro: cmt.MNL) -> None:
     method = cmt.Stochastic(Adam, lr=1e-6, batch_size=50, epochs=10**7, time_limit=3.0)
     results = cmt.estimate(swissmetro, method=method)
