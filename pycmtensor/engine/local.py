@@ -191,9 +191,8 @@ class LocalEngine:
         """Weights (blocks, B) and columns (blocks, [J,] T, B, 1) of each core, kept while model and data live."""
         key = (self.program, self._shape)
         if key not in self._placed:
-            weights = self._divide(self.dataset.individual_weights[None, :, None], fill="constant")
             columns = zip(*(self._divide(column) for column in self.columns()), strict=True)
-            self._placed[key] = [(w[:, 0, :, 0], list(c)) for w, c in zip(weights, columns, strict=True)]
+            self._placed[key] = [(self._weights(part), list(own)) for part, own in enumerate(columns)]
         return self._placed[key]
 
     @property
@@ -203,9 +202,14 @@ class LocalEngine:
             return self.parts
         key = (self.program, self._shape, "prepared")
         if key not in self._placed:
-            weights = self._divide(self.dataset.individual_weights[None, :, None], fill="constant")
-            self._placed[key] = [(w[:, 0, :, 0], self._prepared_part(p)) for p, w in enumerate(weights)]
+            self._placed[key] = [(self._weights(p), self._prepared_part(p)) for p in range(self._shape[0])]
         return self._placed[key]
+
+    def _weights(self, part: int) -> Any:
+        """Weights (blocks, B) of one core, 0 for what it is filled up with."""
+        _, blocks, _ = self._shape
+        weights = self._blocks(self.dataset.individual_weights[None, :, None], part * blocks, blocks, "constant")
+        return jax.device_put(weights[:, 0, :, 0])
 
     def _prepared_part(self, part: int) -> Any:
         """The data of the likelihood of one core, made of a few blocks at a time to save memory."""
