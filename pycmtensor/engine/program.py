@@ -162,7 +162,7 @@ class Program:
                 partial(jax.lax.dynamic_update_slice_in_dim, start_index=first, axis=0), all_blocks, some
             )
 
-        return compile_with_xla(put, donate_argnums=0)
+        return compile_with_xla(put, once=True, donate_argnums=0)
 
     @cached_property
     def quantities(self) -> Quantities:

@@ -18,6 +18,9 @@ __all__ = ["compile_with_xla", "keep_compiled_programs"]
 #: likelihood; the older emitters of loops compile in half the time, and what they emit is as fast.
 CPU_OPTIONS: dict[str, str | bool] = {"xla_cpu_experimental_ynn_fusion_type": "", "xla_cpu_use_fusion_emitters": False}
 
+#: What runs once compiles in three quarters of the time with fewer optimisations, and is as fast.
+ONCE = {"xla_backend_optimization_level": 1}
+
 
 @cache
 def compiler_options() -> dict[str, str | bool]:
@@ -37,10 +40,17 @@ def _are_known(options: dict[str, str | bool]) -> bool:
     return True
 
 
-def compile_with_xla(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """``jax.jit`` with the compiler options that suit a likelihood, and its results kept for the next process."""
+def compile_with_xla(function: Callable[..., Any], once: bool = False, **options: Any) -> Callable[..., Any]:
+    """``jax.jit`` with the compiler options that suit a likelihood, and its results kept for the next process.
+
+    Args:
+        function: Of arrays.
+        once: Whether it is run a few times only.
+        options: Further ones of ``jax.jit``.
+    """
     keep_compiled_programs()
-    return jax.jit(function, compiler_options=compiler_options(), **options)
+    chosen = {**compiler_options(), **ONCE} if once and jax.default_backend() == "cpu" else compiler_options()
+    return jax.jit(function, compiler_options=chosen, **options)
 
 
 @cache
