@@ -18,6 +18,13 @@ __all__ = ["compile_with_xla", "keep_compiled_programs"]
 #: likelihood; the older emitters of loops compile in half the time, and what they emit is as fast.
 CPU_OPTIONS: dict[str, str | bool] = {"xla_cpu_experimental_ynn_fusion_type": "", "xla_cpu_use_fusion_emitters": False}
 
+#: Which compiled programs are kept, unless JAX's environment variables say otherwise.
+KEPT = {
+    "jax_compilation_cache_max_size": 2**28,
+    "jax_persistent_cache_min_compile_time_secs": 0.05,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
+
 #: What runs once compiles in three quarters of the time with fewer optimisations, and is as fast.
 ONCE = {"xla_backend_optimization_level": 1}
 
@@ -72,7 +79,7 @@ def keep_compiled_programs() -> Path | None:
     except OSError:  # a home that cannot be written to: programs are compiled anew in every process
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", 2**28)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    for setting, value in KEPT.items():
+        if setting.upper() not in os.environ:
+            jax.config.update(setting, value)
     return folder
