@@ -154,8 +154,8 @@ class Epochs:
 
     def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
         n, size = self.sizes.individuals, self.sizes.block
-        everyone = np.arange(-(-n // size) * size).reshape(-1, size)
-        in_blocks = np.minimum(everyone, n - 1)
+        everyone = jnp.arange(-(-n // size) * size).reshape(-1, size)
+        in_blocks = jnp.minimum(everyone, n - 1)
 
         def block(theta: Any, fixed: Any, weights: Any, individuals: Any) -> Any:
             columns = self._columns(jnp.moveaxis(rows[individuals], 0, -1))
