@@ -155,7 +155,7 @@ class LinearLogit(Likelihood):
             V = jnp.where(data.available != 0, V, -jnp.inf)
         s = jnp.maximum(V.max(axis=0) - LARGEST_EXPONENT, 0.0)
         e = jnp.exp(V - s)
-        odds = e.sum(axis=0) + (jnp.exp(-s) - 1)  # of the others to the choice, in units of exp(s)
+        odds = e.sum(axis=0)  # of the others to the choice, in units of exp(s); with s > 0, 1 is nothing beside them
         logP, P = -s - jnp.log1p(odds), e / (1 + odds)
         return (logP, P) if data.observed is None else (logP * data.observed, P * data.observed)
 

@@ -8,6 +8,7 @@ from pycmtensor.engine.protocol import Curved
 from pycmtensor.estimation.fit import Optimum
 from pycmtensor.estimation.iterations import Search, ascend, realised
 from pycmtensor.estimation.quadratic import Quadratic, around
+from pycmtensor.estimation.tensor_step import with_third_derivatives
 
 __all__ = ["TrustRegion", "trust_region"]
 
@@ -17,15 +18,21 @@ class TrustRegion:
 
     Lengths are measured in the largest scale seen so far, so that the sphere keeps its meaning where the
     log-likelihood flattens out (Moré 1978, doi:10.1007/BFb0067700).
+
+    Args:
+        exact: Whether Hessians are those of the log-likelihood, so that two of them tell of third derivatives.
     """
 
-    def __init__(self) -> None:
-        self.radius = np.inf
+    def __init__(self, exact: bool = False) -> None:
+        self.exact, self.radius = exact, np.inf
+        self.last: Quadratic | None = None  #: around the point before
 
     def __call__(self, engine: Curved, here: Quadratic) -> Quadratic | None:
         """Shrink the sphere until a step lowers the function about as much as the model says."""
         while self.radius > 1e-14:
             s = here.step(self.radius)
+            if self.exact and self.last is not None and here.length(s) < 0.9 * self.radius:
+                s = with_third_derivatives(s, here, self.last)
             length, expected = here.length(s), -here.change(s)
             if not np.any(s) or (expected <= 0 and length < 1e-14):
                 return None
@@ -36,6 +43,7 @@ class TrustRegion:
             if part <= 0.25:
                 self.radius = length / 4
             if part > 1e-4:
+                self.last = here
                 return there
         return None
 
@@ -45,7 +53,8 @@ def trust_region(search: Search) -> Optimum:
 
     Each step minimises the quadratic model of the negative log-likelihood within a sphere, exactly, by the
     eigenvalues of the Hessian. Lengths are measured in the scale that gives the Hessian a unit diagonal, so units
-    of the data do not matter. Parameters that would cross a bound are put on it and the rest is solved again.
+    of the data do not matter. Parameters that would cross a bound are put on it and the rest is solved again. Steps
+    that nothing holds back take account of third derivatives; see `with_third_derivatives`.
 
     Raises:
         OptimizerError: The log-likelihood or its gradient is not finite at the start.
@@ -54,4 +63,4 @@ def trust_region(search: Search) -> Optimum:
         Nocedal & Wright (2006), Numerical Optimization, doi:10.1007/978-0-387-40065-5, algorithms 4.1 and 4.3,
         section 16.7 for the bounds.
     """
-    return ascend(search, TrustRegion())
+    return ascend(search, TrustRegion(exact=True))

@@ -83,7 +83,7 @@ def test_too_few_iterations_are_no_convergence(swissmetro: cmt.MNL, method: str)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupted_method_returns_its_best_point(swissmetro: cmt.MNL, method: str) -> None:
-    engine, seen = LocalEngine(swissmetro), 0  # the fifth evaluation is the last that is finished
+    engine, seen = LocalEngine(swissmetro), 0  # the fourth evaluation is the last that is finished
 
     class Interrupted(LocalEngine):
         def value_and_grad(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -93,7 +93,7 @@ def test_an_interrupted_method_returns_its_best_point(swissmetro: cmt.MNL, metho
         def count(self) -> None:
             nonlocal seen
             seen += 1
-            if seen == 6:
+            if seen == 5:
                 raise KeyboardInterrupt
 
         def first_order(self, theta: np.ndarray) -> FirstOrder:

@@ -54,8 +54,7 @@ FREE = np.full(4, np.inf)
 def test_rosenbrock_from_everywhere(start: list[float]) -> None:
     best = trust_region(Search(ROSENBROCK, np.array(start, float), (-FREE, FREE)))
     assert best.outcome.converged
-    stationary = rosen_der(best.theta)
-    assert np.abs(stationary).max() < 1e-6
+    assert newton_distance(rosen_der(best.theta), rosen_hess(best.theta)) <= 1e-7  # what the method promises
     assert np.linalg.eigvalsh(rosen_hess(best.theta))[0] > 0  # a minimum: the global or scipy's known local one
 
 
