@@ -3,7 +3,9 @@
 All 10,719 choices of 1,192 people, who are split 70 / 15 / 15: to estimate, to say when to stop, and to judge.
 Most of what networks gain on the logit is in the columns about people: one that is linear in them is a row of its own.
 Over five splits the log-likelihood per choice is -0.795 for the logit, -0.685 for the one that is linear in people,
--0.673 for TasteNet, -0.677 for LMNL and -0.770 for ResLogit with 16 layers, which knows nothing of people.
+-0.673 for TasteNet, -0.677 for LMNL and -0.770 for ResLogit with 16 layers, which knows nothing of people. How
+much there is to gain is told by trees: gradient boosting (scikit-learn) of the same columns, stopped on the same
+people, comes to -0.65.
 """
 
 from __future__ import annotations
