@@ -241,37 +241,37 @@ class Columns:
         self._chosen = chosen
         self.nobs = len(self._situation_rows)
         self._situations, self._is_observed = self._layout()
-        self._rows = self._situation_rows[self._situations]
+        self._rows = self._situation_rows[self._situations] if self.is_panel else self._situation_rows[None, :]
         self.n_situations, self.n_individuals = self._rows.shape
         self._symbols: dict[object, Variable] = {}
-        self._arrays: dict[object, NDArray[Any]] = {
-            Special.CHOSEN: self._spread(chosen),
-            Special.OBSERVED: self._is_observed[:, :, None].astype(pytensor.config.floatX),
-        }
-        self._arrays[Special.WEIGHT] = self._weights()
+        observed = self._is_observed[:, :, None].astype(pytensor.config.floatX) if self.is_panel else self._ones()
+        self._arrays: dict[object, NDArray[Any]] = {Special.CHOSEN: self._spread(chosen), Special.OBSERVED: observed}
+        self._arrays[Special.WEIGHT] = self._ones() if self.weights is None else self._weights(self.weights)
 
     def _layout(self) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
         """Choice situations on the axes (T, N), and which of them are there."""
         if self.individual is None:
             situations = np.arange(self.nobs)[None, :]
-            return situations, np.ones(situations.shape, dtype=bool)
+            return situations, np.broadcast_to(True, situations.shape)
         person, _ = numbered(self._by_situation(self.individual), self.individual)
         return panel(person)
 
-    def _weights(self) -> NDArray[Any]:
-        if self.weights is None:
-            return np.ones((1, self.n_individuals, 1), dtype=pytensor.config.floatX)
-        self._table.finite(self.weights)
-        values = self._spread(self._by_situation(self.weights))
+    def _ones(self) -> NDArray[Any]:
+        """A 1 for every individual, (1, N, 1), that takes no memory."""
+        return np.broadcast_to(np.ones((), pytensor.config.floatX), (1, self.n_individuals, 1))
+
+    def _weights(self, column: str) -> NDArray[Any]:
+        self._table.finite(column)
+        values = self._spread(self._by_situation(column))
         negative = self.rows_of(values[..., 0] < 0)
         if len(negative):
-            raise DatasetError(f"The weights in '{self.weights}' must be at least 0; {rows_text(negative)} are not.")
+            raise DatasetError(f"The weights in '{column}' must be at least 0; {rows_text(negative)} are not.")
         if not values.any():
-            raise DatasetError(f"The weights in '{self.weights}' are all 0, so no row counts.")
+            raise DatasetError(f"The weights in '{column}' are all 0, so no row counts.")
         split = self.rows_of(values[..., 0] != values[:1, :, 0])
         if len(split):
             raise DatasetError(
-                f"The weights in '{self.weights}' must be constant within an individual of '{self.individual}'; "
+                f"The weights in '{column}' must be constant within an individual of '{self.individual}'; "
                 f"they change at {rows_text(split)}."
             )
         return values[:1]

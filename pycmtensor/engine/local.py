@@ -39,10 +39,13 @@ TERMS_BLOCK = 2**17
 SIMULATED_BLOCK = 32768
 
 #: Numbers of columns that are prepared at the same time.
-NUMBERS_AT_ONCE = 2**20
+NUMBERS_AT_ONCE = 2**18
 
 #: Individuals whose columns are put side by side at the same time.
 ROWS_AT_ONCE = 2**12
+
+#: Numbers in scores that are computed before they are put in order.
+SCORES_AT_ONCE = 2**19
 
 #: Bytes.
 CACHE_LINE = 64
@@ -254,15 +257,22 @@ class LocalEngine:
         return first, [rows for _, rows in running]
 
     def individuals(self, theta: Array) -> tuple[Array, Array]:
-        """Scores (N, K) and log-likelihoods (N,), of one part after the other to save memory."""
-        N, first = self.n_individuals, 0
+        """Scores (N, K) and log-likelihoods (N,), of a few blocks at a time to save memory."""
+        theta, N = np.asarray(theta, self.dtype), self.n_individuals
+        parts, blocks, B = self._shape
         scores, logprob = np.empty((len(self.labels), N), self.dtype).T, np.empty(N, self.dtype)
-        for part in self.prepared:
-            _, rows = self.program.individuals(np.asarray(theta, self.dtype), self.fixed, *part)
-            for s, logprob_b in zip(*map(np.asarray, rows), strict=True):  # (blocks, K, B) and (blocks, B)
-                own = slice(first, min(first + len(logprob_b), N))
-                scores[own], logprob[own] = s.T[: own.stop - first], logprob_b[: own.stop - first]
-                first = own.stop
+        at_once = min(blocks, max(1, SCORES_AT_ONCE // (B * len(self.labels))))
+
+        def put(part: int) -> None:
+            for first in [*range(0, blocks - at_once, at_once), blocks - at_once]:
+                numbers = np.arange(first, first + at_once)
+                found = self.program.individuals(theta, self.fixed, numbers, self.prepared[part][1])
+                for b, logprob_b, scores_b in zip(numbers.tolist(), *map(np.asarray, found), strict=True):
+                    own = slice(*np.minimum([(part * blocks + b) * B, (part * blocks + b + 1) * B], N).tolist())
+                    size = own.stop - own.start
+                    scores[own], logprob[own] = scores_b.T[:size], logprob_b[:size]
+
+        at_the_same_time(put, range(parts))
         return scores, logprob
 
     def _divided(self, block: int | None, cores: int) -> tuple[int, int, int]:

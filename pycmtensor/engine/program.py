@@ -144,13 +144,14 @@ class Program:
 
     @cached_property
     def individuals(self) -> Callable[..., Any]:
-        """By individual: scores (K, B), log-likelihood (B,)."""
+        """(theta, fixed, numbers of some blocks, data) -> of each its log-likelihoods (B,) and scores (K, B)."""
 
-        def block(theta: Any, fixed: Any, _: Any, data: Any) -> Any:
-            logprob, scores = self.likelihood.scores(theta, fixed, data)
-            return (), (scores, logprob)
+        def some(theta: Any, fixed: Any, numbers: Any, data: Any) -> Any:
+            return jax.lax.map(
+                lambda b: self.likelihood.scores(theta, fixed, jax.tree.map(itemgetter(b), data)), numbers
+            )
 
-        return compile_with_xla(over_blocks(block))
+        return compile_with_xla(some)
 
     @cached_property
     def prepare(self) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ __all__ = ["COVARIANCES", "Cluster", "bhhh", "classical", "cluster", "covariance
 Array = NDArray[np.floating]
 
 #: Individuals of which the outer product of scores is computed at the same time.
-AT_ONCE = 2**16
+AT_ONCE = 2**13
 
 
 def classical(hessian: Array, scores: Array, weights: Array) -> Array:
@@ -40,7 +40,7 @@ def robust(hessian: Array, scores: Array, weights: Array) -> Array:
     Without a small-sample factor. White (1982), doi:10.2307/1912526.
     """
     bread = classical(hessian, scores, weights)
-    return bread @ _outer_product(scores, weights**2) @ bread
+    return bread @ _outer_product(scores, weights, power=2) @ bread
 
 
 def cluster(hessian: Array, scores: Array, weights: Array, groups: NDArray[np.integer]) -> Array:
@@ -134,10 +134,10 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
     return result
 
 
-def _outer_product(scores: Array, weights: Array) -> Array:
-    """sum_n w_n s_n s_n', of some individuals at a time, which saves a copy of the scores."""
+def _outer_product(scores: Array, weights: Array, power: int = 1) -> Array:
+    """sum_n w_n^power s_n s_n', of some individuals at a time, which saves a copy of the scores."""
     parts = (slice(first, first + AT_ONCE) for first in range(0, len(scores), AT_ONCE))
-    return sum((scores[part].T @ (weights[part, None] * scores[part]) for part in parts), np.zeros(()))
+    return sum((scores[part].T @ (weights[part, None] ** power * scores[part]) for part in parts), np.zeros(()))
 
 
 def _inverse(information: Array) -> Array:

@@ -130,16 +130,17 @@ def test_terms_that_need_much_more_memory_than_their_columns_are_not_kept(monkey
 
 def test_blocks_beyond_the_last_individual_add_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirteen panels in blocks of two on three cores, prepared one by one: the last two blocks are empty."""
-    monkeypatch.setattr("pycmtensor.engine.local.NUMBERS_AT_ONCE", 1)
+    for at_once in ("NUMBERS_AT_ONCE", "SCORES_AT_ONCE"):
+        monkeypatch.setattr(f"pycmtensor.engine.local.{at_once}", 1)
     model, X, available, chosen = many_parameters("person")
     own = np.arange(len(X)) < 52
     engine = LocalEngine(model, model.dataset.take(np.arange(13)), block=2, cores=3)
     theta = np.linspace(-0.5, 0.7, 9)
-    llf, _, hessian = by_hand.logit(X[own], available[own], chosen[own], theta)
+    llf, scores, hessian = by_hand.logit(X[own], available[own], chosen[own], theta)
     at = engine.second_order(theta)
     assert at.value == pytest.approx(1.5 * llf, rel=1e-13)
     np.testing.assert_allclose(at.hessian, 1.5 * hessian, rtol=1e-10, atol=1e-12)
-    assert at.scores.shape == (13, 9)
+    np.testing.assert_allclose(at.scores, scores.reshape(13, 4, 9).sum(axis=1), rtol=1e-10, atol=1e-12)
 
 
 def test_numbers_of_what_is_unavailable_need_not_be_finite() -> None:

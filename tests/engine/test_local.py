@@ -54,7 +54,10 @@ def test_scores_add_up_to_the_gradient(engine: LocalEngine) -> None:
 
 
 @pytest.mark.parametrize("block", [1000, 6768, 123])
-def test_the_block_size_does_not_matter(swissmetro: cmt.MNL, engine: LocalEngine, block: int) -> None:
+def test_the_block_size_does_not_matter(
+    swissmetro: cmt.MNL, engine: LocalEngine, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pycmtensor.engine.local.SCORES_AT_ONCE", 4 * 5000)  # of seven blocks five and, again, the last
     whole, blocked = engine.second_order(THETA), LocalEngine(swissmetro, block=block).second_order(THETA)
     assert blocked.value == pytest.approx(whole.value, rel=1e-12)
     np.testing.assert_allclose(blocked.gradient, whole.gradient, rtol=1e-11)
