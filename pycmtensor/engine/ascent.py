@@ -16,7 +16,6 @@ from pycmtensor.engine.parallel import at_the_same_time
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.protocol import Array
 from pycmtensor.engine.secant import secant_update
-from pycmtensor.engine.xla import compile_with_xla
 
 __all__ = ["Ascents", "ascents"]
 
@@ -87,7 +86,7 @@ def ascents(
     """
     key = (engine.program, "ascents", known is None)
     if key not in engine.model.compiled:
-        engine.model.compiled[key] = compile_with_xla(partial(_program, engine.program, known is None))
+        engine.model.compiled[key] = engine.program.compile(partial(_program, engine.program, known is None))
     run = engine.model.compiled[key]
     theta, known, bounds = jax.tree.map(lambda x: np.asarray(x, engine.dtype), (theta, known, bounds))
     given = theta, factors, known

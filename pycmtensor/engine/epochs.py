@@ -99,18 +99,18 @@ class Epochs:
         self.batches = -(-sizes.individuals // sizes.batch)
         self.dropout = Dropout(program)
         self.at_once = self.batches == 1 and not self.dropout.rates
-        self.run = compile_with_xla(self._epochs)
-        self.whole = compile_with_xla(self._sample)
+        self.run = compile_with_xla(self._epochs, wide=True)
+        self.whole = compile_with_xla(self._sample, wide=True)
 
     @cached_property
     def run_together(self) -> Callable[..., Any]:
         """`run` for several keys, states and rates."""
-        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)))
+        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)), wide=True)
 
     @cached_property
     def whole_together(self) -> Callable[..., Any]:
         """`whole` for several thetas."""
-        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)))
+        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)), wide=True)
 
     def penalises_as(self, penalty: Penalty | None) -> bool:
         """Whether the cost has this penalty."""

@@ -104,19 +104,19 @@ class Program:
         draws = [] if self.draws is None else [draws() for draws in self.draws.draws]
         return f"{fingerprint([*self._arguments, *draws], [self.model.logprob])} {self.model.sampling}"
 
-    def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of the likelihood, of which that of linear logits is mostly products of matrices."""
         return compile_with_xla(function, wide=not isinstance(self.likelihood, LinearLogit))
 
     @cached_property
     def value(self) -> Callable[..., Any]:
         """Log-likelihood."""
-        return self._compile(over_blocks(lambda *block: (self.likelihood.loglike(*block), None)))
+        return self.compile(over_blocks(lambda *block: (self.likelihood.loglike(*block), None)))
 
     @cached_property
     def value_and_grad(self) -> Callable[..., Any]:
         """Log-likelihood and gradient."""
-        return self._compile(self.summed_gradient)
+        return self.compile(self.summed_gradient)
 
     def summed_gradient(self, *args: Any) -> Any:
         """Log-likelihood and gradient of all blocks, to be compiled as a part of something larger."""
@@ -130,7 +130,7 @@ class Program:
             logprob, scores = self.likelihood.scores(theta, fixed, data)
             return (weights @ logprob, scores @ weights, (scores * weights) @ scores.T), None
 
-        return self._compile(over_blocks(block))
+        return self.compile(over_blocks(block))
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
@@ -140,7 +140,7 @@ class Program:
             sums, rows = self.summed_hessian(*args)
             return jnp.concatenate([jnp.ravel(part) for part in sums]), rows
 
-        return self._compile(packed)
+        return self.compile(packed)
 
     def summed_hessian(self, *args: Any) -> Any:
         """Log-likelihood, gradient and Hessian of all blocks, to be compiled as a part of something larger."""
@@ -155,7 +155,7 @@ class Program:
                 lambda b: self.likelihood.scores(theta, fixed, jax.tree.map(itemgetter(b), data)), numbers
             )
 
-        return self._compile(some)
+        return self.compile(some)
 
     @cached_property
     def prepare(self) -> Callable[..., Any]:
