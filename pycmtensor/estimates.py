@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -242,10 +242,12 @@ class Estimates:
     def _series(self, values: Array, name: str) -> pd.Series:
         import pandas as pd
 
-        return pd.Series(values, index=self._names.copy(), name=name)
+        return pd.Series(values, index=_index(self.fit.labels).copy(), name=name)
 
-    @cached_property
-    def _names(self) -> pd.Index:
-        import pandas as pd
 
-        return pd.Index(list(self.fit.labels))
+@lru_cache(maxsize=8)
+def _index(labels: tuple[str, ...]) -> pd.Index:
+    """Names as an index, of which users get copies: they may rename it."""
+    import pandas as pd
+
+    return pd.Index(list(labels))

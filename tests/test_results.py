@@ -190,6 +190,14 @@ def test_slips_in_the_call_are_named(ds: cmt.Dataset, arguments: dict[str, Any],
         cmt.estimate(model, **arguments)
 
 
+def test_a_value_that_became_infinite_is_nothing_to_start_from(ds: cmt.Dataset) -> None:
+    b = cmt.Beta("b")
+    model = cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})
+    b().set_value(np.inf)
+    with pytest.raises(ModelError, match="'b' must be a finite number to start from, found inf"):
+        cmt.estimate(model)
+
+
 def test_the_parameters_of_earlier_results_are_start_values(ds: cmt.Dataset) -> None:
     model = cmt.MNL(ds, {"car": cmt.Beta("b") * ds["t_car"], "bus": 0})
     first = cmt.estimate(model)

@@ -208,15 +208,16 @@ def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
     if unknown:
         raise ModelError(f"start names {', '.join(unknown)}; the free parameters are {', '.join(labels)}.")
     theta = np.concatenate([parameter.get_value().ravel() for parameter in free]).astype(float)
-    for k, label in enumerate(labels):
-        value = start.get(label, theta[k])
+    for label, value in start.items():
         if isinstance(value, (str, bytes)) or not np.isscalar(value) or not np.isfinite(value):
             raise ModelError(f"The start value of '{label}' must be a finite number, found {value!r}.")
-        theta[k] = value
+        theta[labels.index(label)] = value
+    for k in np.flatnonzero(~np.isfinite(theta)):
+        raise ModelError(f"The value of '{labels[k]}' must be a finite number to start from, found {theta[k]}.")
     lb, ub = _bounds(free)
-    for label, value, low, high in zip(labels, theta, lb, ub, strict=True):
-        if not low <= value <= high:
-            raise ModelError(f"The start value {value:g} of '{label}' lies outside its bounds [{low:g}, {high:g}].")
+    for k in np.flatnonzero((theta < lb) | (theta > ub)):
+        bounds = f"[{lb[k]:g}, {ub[k]:g}]"
+        raise ModelError(f"The start value {theta[k]:g} of '{labels[k]}' lies outside its bounds {bounds}.")
     return theta
 
 
