@@ -72,6 +72,12 @@ class Quadratic:
         """Largest absolute element of the gradient that bounds leave free."""
         return float(np.abs(self.g[~self.held]).max(initial=0))
 
+    @property
+    def bends_upwards(self) -> bool:
+        """Whether it does in every direction that bounds leave free, so that there is one minimum."""
+        w, _ = self.spectrum(~self.held)
+        return bool((w > FLAT * len(w)).all())
+
     def spectrum(self, free: NDArray[np.bool_]) -> tuple[Array, Array]:
         """Eigenvalues and eigenvectors of the Hessian of the free parameters, in units of ``scale``."""
         key = free.tobytes()

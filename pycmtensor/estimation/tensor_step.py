@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.estimation.curvature import FLAT
 from pycmtensor.estimation.quadratic import Bounds, Quadratic
 
 __all__ = ["with_third_derivatives"]
@@ -39,9 +38,9 @@ def with_third_derivatives(newton: Array, here: Quadratic, last: Quadratic) -> A
         Schnabel & Chow (1991), Tensor methods for unconstrained optimization using second derivatives,
         doi:10.1137/0801020, who interpolate function values and gradients at points before.
     """
-    w, Q = here.spectrum(~here.held)
-    if here.held.any() or w[0] <= FLAT * len(w) or not _inside(here.x + newton, here.bounds):
+    if here.held.any() or not here.bends_upwards or not _inside(here.x + newton, here.bounds):
         return newton
+    w, Q = here.spectrum(~here.held)
     s = here.x - last.x
     Hs = here.H @ s
     a = (Hs @ newton) / (Hs @ s)

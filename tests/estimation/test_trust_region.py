@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear, minimize, rosen, rosen_der, rosen_hess
+from scipy.special import expit
 
 from pycmtensor.engine import FirstOrder, SecondOrder
 from pycmtensor.estimation.curvature import newton_distance
@@ -48,6 +49,20 @@ class Fake:
 
 ROSENBROCK = Fake(rosen, rosen_der, rosen_hess, 4)
 FREE = np.full(4, np.inf)
+
+
+@given(share=st.floats(0.02, 0.98), start=st.floats(-3, 3), persons=st.sampled_from([4, 1_000]))
+def test_estimates_are_nearer_than_the_tolerance_asks(share: float, start: float, persons: int) -> None:
+    """The constant of an alternative that a share of all persons take is log(share / (1 - share))."""
+    logit = Fake(
+        lambda x: persons * float(np.logaddexp(0, x)[0] - share * x[0]),
+        lambda x: persons * (expit(x) - share),
+        lambda x: persons * np.atleast_2d(expit(x) * (1 - expit(x))),
+        1,
+    )
+    best = trust_region(Search(logit, np.array([start]), (-FREE[:1], FREE[:1])))
+    assert best.outcome.converged
+    np.testing.assert_allclose(best.theta, np.log(share / (1 - share)), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("start", [[-1.2, 1, -1.2, 1], [3, -3, 3, -3], [0, 0, 0, 0], [100, -50, 20, 7]])
