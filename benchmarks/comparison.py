@@ -143,7 +143,8 @@ class Measured:
         if self.answer is None:
             return f"| {self.participant.name} | | | | | | {self.remark} |"
         numbers = spread(self.seconds, 1e3), spread(self.ratios), spread(self.cold)
-        peak, llf = f"{self.answer.peak_rss_bytes / 1e6:.0f}", f"{self.answer.llf:.6f}"
+        peak = f"{self.answer.peak_rss_bytes / 1e6:.0f}"
+        llf = f"{self.answer.llf:{'.6f' if abs(self.answer.llf) < 1e12 else '.3g'}}"  # some diverge
         return f"| {' | '.join((self.participant.name, *numbers, peak, llf, self.remark))} |"
 
 
@@ -197,6 +198,8 @@ def judge(measured: Sequence[Measured], case: Case) -> None:
 
 def remark(answer: Answer, best: float, bse: list[float], case: Case) -> str:
     """Whether an estimation missed the maximum, or gives other standard errors than ``bse``, in any order, if any."""
+    if np.isnan(answer.llf):
+        return "its log-likelihood is not a number"
     if not best - answer.llf <= 1e-3 + case.noise:
         return f"its log-likelihood is {best - answer.llf:.3g} below the maximum"
     if not bse:

@@ -62,7 +62,7 @@ def test_what_a_worker_cannot_do_is_said_in_its_words(tmp_path: Path) -> None:
     [
         (-10.0005, [2.0, 1.0], ""),
         (-10.002, [2.0, 1.0], "its log-likelihood is 0.002 below the maximum"),
-        (np.nan, [2.0, 1.0], "its log-likelihood is nan below the maximum"),
+        (np.nan, [2.0, 1.0], "its log-likelihood is not a number"),
         (-10.0, [], "it gives no standard errors"),
         (-10.0, [2.0, 0.7], "its standard errors are not those of the Hessian: up to 30.0% off"),
     ],
