@@ -15,6 +15,7 @@ from pytensor.graph.basic import Variable
 from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.constrained import Constraints, constraints_of, trust_constr
 from pycmtensor.estimation.expectation_maximisation import are_alike, expectation_maximisation
 from pycmtensor.estimation.fit import Fit, Optimum
@@ -50,6 +51,7 @@ class Options:
     block: int | None = None
 
 
+@one_blas_thread
 def maximise(
     model: Model,
     data: Dataset | None = None,
@@ -85,6 +87,7 @@ def maximise(
     return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), engine
 
 
+@one_blas_thread
 def maximise_together(
     model: Model, starts: Mapping[int, Array], method: Stochastic, options: Options
 ) -> tuple[list[Fit], LocalEngine]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.curvature import left_free
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.exceptions import IdentificationError, PyCMTensorError
@@ -91,6 +92,7 @@ class Cluster:
         return "cluster"
 
 
+@one_blas_thread
 def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | None = None) -> Array:
     """Covariance of the estimates (K, K).
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range
+from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.engine.protocol import Engine
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.iterations import Search
@@ -20,6 +21,7 @@ Array = NDArray[np.floating]
 FARTHEST = 100.0
 
 
+@one_blas_thread
 def profile_intervals(fit: Fit, engine: Engine, alpha: float = 0.05) -> Array:
     r"""Intervals of the values that a likelihood ratio test does not reject, (K, 2).
 
