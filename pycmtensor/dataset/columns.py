@@ -48,6 +48,7 @@ class Columns:
     _table: Table
     _situation_of: NDArray[np.integer]  #: number of the choice situation of each row, (rows,)
     _situation_rows: NDArray[np.integer]  #: the row of the chosen alternative in each situation, (S,)
+    _position: NDArray[np.integer]  #: of the chosen alternative on the axis of alternatives, (S,)
 
     # ---- symbols ----------------------------------------------------------------------------------------------
 
@@ -125,6 +126,8 @@ class Columns:
         key = getattr(column.tag, "column", None) if isinstance(column, Variable) else column
         if key is None:
             raise DatasetError(f"The input {column} is not a column of a data set. Use ds['name'] in utilities.")
+        if key is Special.CHOSEN:
+            return self._spread(self._position)
         if key not in self._arrays:
             self._arrays[key] = self._placed(key)
         return self._arrays[key]
@@ -238,20 +241,21 @@ class Columns:
 
     def _arrange(self, chosen: NDArray[np.integer]) -> None:
         """Lay the choice situations (S,) out on the axes (T, N), given the alternative that is chosen in each."""
-        self._chosen = chosen
+        self._chosen = self._position = chosen
         self.nobs = len(self._situation_rows)
         self._situations, self._is_observed = self._layout()
         self._rows = self._situation_rows[self._situations] if self.is_panel else self._situation_rows[None, :]
         self.n_situations, self.n_individuals = self._rows.shape
         self._symbols: dict[object, Variable] = {}
         observed = self._is_observed[:, :, None].astype(pytensor.config.floatX) if self.is_panel else self._ones()
-        self._arrays: dict[object, NDArray[Any]] = {Special.CHOSEN: self._spread(chosen), Special.OBSERVED: observed}
+        self._arrays: dict[object, NDArray[Any]] = {Special.OBSERVED: observed}
         self._arrays[Special.WEIGHT] = self._ones() if self.weights is None else self._weights(self.weights)
 
     def _layout(self) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
         """Choice situations on the axes (T, N), and which of them are there."""
         if self.individual is None:
-            situations = np.arange(self.nobs)[None, :]
+            a_row_each = self._situation_of is self._situation_rows
+            situations = (self._situation_rows if a_row_each else np.arange(self.nobs))[None, :]
             return situations, np.broadcast_to(True, situations.shape)
         person, _ = numbered(self._by_situation(self.individual), self.individual)
         return panel(person)

@@ -90,7 +90,7 @@ class LongDataset(Dataset):
         place, self.n_alternatives = self._places()
         self._cells = cells(place, self._situation_of, self.n_alternatives)
         self._arrange(self._alternative_of[self._situation_rows])
-        self._arrays[Special.CHOSEN] = self._spread(place[self._situation_rows])
+        self._position = place[self._situation_rows]
 
     @property
     def is_long(self) -> bool:
