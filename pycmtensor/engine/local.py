@@ -265,12 +265,14 @@ class LocalEngine:
 
         def put(part: int) -> None:
             for first in [*range(0, blocks - at_once, at_once), blocks - at_once]:
-                numbers = np.arange(first, first + at_once)
-                found = self.program.individuals(theta, self.fixed, numbers, self.prepared[part][1])
-                for b, logprob_b, scores_b in zip(numbers.tolist(), *map(np.asarray, found), strict=True):
-                    own = slice(*np.minimum([(part * blocks + b) * B, (part * blocks + b + 1) * B], N).tolist())
-                    size = own.stop - own.start
-                    scores[own], logprob[own] = scores_b.T[:size], logprob_b[:size]
+                put_some(part, np.arange(first, first + at_once))
+
+        def put_some(part: int, numbers: Array) -> None:
+            found = self.program.individuals(theta, self.fixed, numbers, self.prepared[part][1])
+            for b, logprob_b, scores_b in zip(numbers.tolist(), *map(np.asarray, found), strict=True):
+                own = slice(*np.minimum([(part * blocks + b) * B, (part * blocks + b + 1) * B], N).tolist())
+                size = own.stop - own.start
+                scores[own], logprob[own] = scores_b.T[:size], logprob_b[:size]
 
         at_the_same_time(put, range(parts))
         return scores, logprob
