@@ -112,6 +112,8 @@ class Worker(AbstractContextManager["Worker"]):
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        if not line:
+            self._process.wait()  # it says why after it has closed its output
         late = not timer.is_alive()
         timer.cancel()
         if not line:
