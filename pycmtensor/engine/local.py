@@ -265,7 +265,7 @@ class LocalEngine:
 
         def put(part: int) -> None:
             for first in [*range(0, blocks - at_once, at_once), blocks - at_once]:
-                put_some(part, np.arange(first, first + at_once))
+                put_some(part, np.arange(first, first + at_once))  # and let go of them before the next are made
 
         def put_some(part: int, numbers: Array) -> None:
             found = self.program.individuals(theta, self.fixed, numbers, self.prepared[part][1])

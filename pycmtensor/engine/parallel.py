@@ -34,7 +34,7 @@ class OneBlasThread(ContextDecorator):
     """NumPy's linear algebra in one thread, between evaluations by JAX.
 
     Threads of OpenBLAS that have finished their part look out for more for some 30 ms, on a core that JAX could use.
-    What is left to NumPy is small: with 30 to 300 parameters an estimation takes 0.65 to 0.85 of the time.
+    What is left to NumPy is small: with 30 to 300 parameters an estimation takes 0.63 to 0.83 of the time.
 
     Several threads may be inside; the last one that leaves gives back what was set before.
 

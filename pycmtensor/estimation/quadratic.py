@@ -74,7 +74,7 @@ class Quadratic:
 
     @property
     def bends_upwards(self) -> bool:
-        """Whether it does in every direction that bounds leave free, so that there is one minimum."""
+        """Whether the model does in every direction that bounds leave free, and so has one minimum."""
         w, _ = self.spectrum(~self.held)
         return bool((w > FLAT * len(w)).all())
 
