@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from functools import partial, reduce
 from typing import Any
@@ -105,8 +106,13 @@ class LinearUtilities(Likelihood):
         shape: tuple[int, int],
         at_once: bool,
     ) -> None:
-        self._kernel, self._coefficients, self._places, self.shape = kernel, coefficients, places, shape
+        self._kernel, self._coefficients, self._places, self._shape = kernel, coefficients, places, shape
         self._at_once = at_once
+
+    @property
+    def numbers(self) -> int:
+        """In the derivatives of the utilities of a situation."""
+        return math.prod(self._shape)
 
     @classmethod
     def of(cls, model: Model, arguments: list[Any]) -> LinearUtilities | None:
@@ -168,7 +174,7 @@ class LinearUtilities(Likelihood):
     def _derivatives(self, parts: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
         """dV/dtheta (K, J, T, B) and the constants (J, T, B) of a block."""
         situations, individuals, _ = data[0].shape[-3:]
-        K, J = self.shape
+        K, J = self._shape
         size, utilities = (J, 1) if self._at_once else (1, J)
         shape = size, situations, individuals
         zero = jnp.zeros(shape, data[0].dtype)

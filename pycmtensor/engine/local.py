@@ -29,14 +29,11 @@ __all__ = ["LocalEngine"]
 #: Numbers in one array of a block: a dozen temporaries of this size fill the 1 MB cache of a core.
 BLOCK = 8192
 
-#: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which matrix products go through.
-LINEAR_BLOCK = 2**18
-
-#: Numbers in the terms of linear utilities of a block, which are read several times.
-TERMS_BLOCK = 2**17
+#: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which are read several times.
+LINEAR_BLOCK = 2**14
 
 #: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
-SIMULATED_BLOCK = 32768
+SIMULATED_BLOCK = 8192
 
 #: Numbers of columns that are prepared at the same time.
 NUMBERS_AT_ONCE = 2**18
@@ -297,11 +294,8 @@ class LocalEngine:
         situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
         if self.program.draws is not None:
             return max(1, SIMULATED_BLOCK // (situations * self.program.draws.number))
-        if isinstance(self.program.likelihood, LinearLogit):
-            return max(64, TERMS_BLOCK // (self.program.likelihood.numbers * self.dataset.n_situations))
-        if isinstance(self.program.likelihood, LinearUtilities):
-            K, J = self.program.likelihood.shape
-            return max(64, LINEAR_BLOCK // (K * J * self.dataset.n_situations))
+        if isinstance(self.program.likelihood, LinearLogit | LinearUtilities):  # products of (K, more than K) matrices
+            return max(64, max(LINEAR_BLOCK, K**2) // (self.program.likelihood.numbers * self.dataset.n_situations))
         return max(64 // situations, BLOCK // max(situations, K**2 // 16), 1)
 
     def _divide(self, array: Array, fill: Literal["edge", "constant"] = "edge") -> list[Any]:
