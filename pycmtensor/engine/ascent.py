@@ -114,7 +114,7 @@ def _program(program: Program, exact: bool, given: Any, fixed: Any, bounds: Any,
             return jax.tree.map(lambda *terms: sum(terms), *of_parts)
 
         def newton(theta: Any, last: _Point | None = None) -> _Point:
-            value, gradient, hessian = summed(program.summed_hessian, theta)
+            value, gradient, hessian, *_ = summed(program.summed_hessian, theta)
             return _Point(theta, value, gradient, -(hessian + hessian.T) / 2)
 
         def secant(theta: Any, last: _Point) -> _Point:

@@ -38,7 +38,10 @@ class Likelihood(ABC):
 
     @abstractmethod
     def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
+        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K).
+
+        And the outer product of the scores (K, K), where that comes for nothing.
+        """
 
     def loglike(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """Log-likelihood, summed with the weights."""

@@ -139,13 +139,14 @@ class LinearLogit(Likelihood):
         return weights @ logP.sum(axis=0), -jnp.tensordot(data.d[: self._K], P * weights, 3)
 
     def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
+        """Sums with the weights: log-likelihood, gradient (K,), Hessian and, without panels, sum of s s' (K, K)."""
         logP, P = self._probabilities(theta, fixed, data)
         d = data.d[: self._K]
         Pd = P * d
         u = Pd.sum(axis=1)
-        hessian = _product(u * weights, u) - _product(Pd * weights, d)
-        return weights @ logP.sum(axis=0), -u.sum(axis=1) @ weights, hessian
+        uu = _product(u * weights, u)
+        sums = weights @ logP.sum(axis=0), -u.sum(axis=1) @ weights, uu - _product(Pd * weights, d)
+        return sums if self._panel else (*sums, uu)
 
     def _probabilities(self, theta: Any, fixed: Any, data: Data) -> tuple[Any, Any]:
         """Log-probability of the choice (T, B) and probabilities of the others (J - 1, T, B); 0 without a situation."""

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
@@ -160,14 +161,24 @@ class LocalEngine:
     def first_order(self, theta: Array) -> FirstOrder:
         """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
         (value, grad, outer_product), _ = self._summed(self.program.first_order, theta)
-        return FirstOrder(partial(self.individuals, theta), float(value), grad, outer_product)
+        return FirstOrder(self.individuals_at(theta, outer_product), float(value), grad, outer_product)
 
     def second_order(self, theta: Array) -> SecondOrder:
         """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
         packed, _ = self._summed(self.program.second_order, theta)
         K = len(self.labels)
-        hessian = packed[1 + K :].reshape(K, K)
-        return SecondOrder(partial(self.individuals, theta), float(packed[0]), packed[1 : 1 + K], hessian)
+        hessian, *outer_product = packed[1 + K :].reshape(-1, K, K)
+        return SecondOrder(self.individuals_at(theta, *outer_product), float(packed[0]), packed[1 : 1 + K], hessian)
+
+    def individuals_at(self, theta: Array, outer_product: Array | None = None) -> Individuals:
+        """What the individuals contribute, with the outer product of their scores where it is known."""
+        return _AtTheta(self, theta, outer_product)
+
+    def outer_product(self, theta: Array, power: int) -> Array:
+        """sum_n w_n^power s_n s_n' (K, K), of scores s and sample weights w."""
+        parts = None if power == 1 else [(np.asarray(w) ** power, data) for w, data in self.prepared]
+        (_, _, found), _ = self._summed(self.program.first_order, theta, parts)
+        return found
 
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
@@ -311,6 +322,23 @@ class LocalEngine:
         missing = number * B - own.shape[-2]
         own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
         return np.moveaxis(own.reshape(*leading, number, B, 1), -3, 0)
+
+
+@dataclass(frozen=True)
+class _AtTheta(Individuals):
+    """The individuals of an engine; the outer product of their scores may be known for the first power of weights."""
+
+    engine: LocalEngine
+    theta: Array
+    known: Array | None = None
+
+    def _numbers(self) -> tuple[Array, Array]:
+        return self.engine.individuals(self.theta)
+
+    def _outer_product(self, power: int) -> Array:
+        if self.engine.dataset.weights is None:
+            power = 1
+        return self.known if self.known is not None and power == 1 else self.engine.outer_product(self.theta, power)
 
 
 def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:

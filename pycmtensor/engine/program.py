@@ -134,7 +134,10 @@ class Program:
 
     @cached_property
     def second_order(self) -> Callable[..., Any]:
-        """Log-likelihood, gradient and Hessian in one array, (1 + K + K^2,), which is fetched faster than three."""
+        """Log-likelihood, gradient, Hessian and perhaps the outer product of scores in one array.
+
+        (1 + K + K^2,) or (1 + K + 2 K^2,), which is fetched faster than three or four.
+        """
 
         def packed(*args: Any) -> Any:
             sums, rows = self.summed_hessian(*args)
@@ -143,7 +146,7 @@ class Program:
         return self.compile(packed)
 
     def summed_hessian(self, *args: Any) -> Any:
-        """Log-likelihood, gradient and Hessian of all blocks, to be compiled as a part of something larger."""
+        """`Likelihood.second_order` of all blocks, to be compiled as a part of something larger."""
         return over_blocks(lambda *block: (self.likelihood.second_order(*block), None))(*args)
 
     @cached_property

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pycmtensor.engine.individuals import ByIndividual
 
 __all__ = ["Array", "Curved", "Engine", "FirstOrder", "SecondOrder"]
 
@@ -16,28 +16,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class _ByIndividual:
-    """Scores and log-likelihoods of the individuals, put in order when somebody asks for them."""
-
-    individuals: Callable[[], tuple[Array, Array]] = field(repr=False)
-
-    @cached_property
-    def _in_order(self) -> tuple[Array, Array]:
-        return self.individuals()
-
-    @property
-    def scores(self) -> Array:
-        """Gradient of each individual's log-likelihood, without its weight, (N, K)."""
-        return self._in_order[0]
-
-    @property
-    def logprob(self) -> Array:
-        """Log-likelihood of each individual, without its weight, (N,)."""
-        return self._in_order[1]
-
-
-@dataclass(frozen=True)
-class FirstOrder(_ByIndividual):
+class FirstOrder(ByIndividual):
     """A log-likelihood and its first derivatives at one theta."""
 
     value: float
@@ -46,7 +25,7 @@ class FirstOrder(_ByIndividual):
 
 
 @dataclass(frozen=True)
-class SecondOrder(_ByIndividual):
+class SecondOrder(ByIndividual):
     """A log-likelihood and its derivatives at one theta."""
 
     value: float

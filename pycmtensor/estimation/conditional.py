@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import SecondOrder
+from pycmtensor.engine import Individuals, SecondOrder
 from pycmtensor.estimation.curvature import NEAR, held_by_bounds, newton_distance
 from pycmtensor.estimation.fit import Optimum, Outcome
 from pycmtensor.estimation.iterations import Search
@@ -56,24 +56,39 @@ def given_networks(run: Run, so_far: Outcome) -> Optimum:
 
 def _filled(gradient: Array, own: NDArray[np.integer], given: SecondOrder) -> SecondOrder:
     """Second derivatives given the networks (len(own),) in their places among all (K,), with NaN in the others."""
-    K = len(gradient)
-    hessian = np.full((K, K), np.nan)
+    hessian = np.full((len(gradient), len(gradient)), np.nan)
     hessian[np.ix_(own, own)] = given.hessian
-
-    def individuals() -> tuple[Array, Array]:
-        scores = np.full((len(given.scores), K), np.nan)
-        scores[:, own] = given.scores
-        return scores, given.logprob
-
-    return SecondOrder(individuals, given.value, gradient, hessian)
+    return SecondOrder(_GivenNetworks(given.individuals, own, len(gradient)), given.value, gradient, hessian)
 
 
 def _of_weights(run: Run) -> SecondOrder:
     """The derivatives where nothing but weights is estimated."""
     K = len(run.best_theta)
-
-    def individuals() -> tuple[Array, Array]:
-        scores, logprob = run.engine.individuals(run.best_theta)
-        return scores * np.nan, logprob
-
+    individuals = _GivenNetworks(run.engine.individuals_at(run.best_theta), np.arange(0), K)
     return SecondOrder(individuals, run.best.llf, run.best_gradient, np.full((K, K), np.nan))
+
+
+@dataclass(frozen=True)
+class _GivenNetworks(Individuals):
+    """Individuals whose scores are known for some of K parameters, the others NaN.
+
+    Args:
+        given: Individuals with scores of these parameters first.
+        own: The places of these parameters.
+        K: All parameters.
+    """
+
+    given: Individuals
+    own: NDArray[np.integer]
+    K: int
+
+    def _numbers(self) -> tuple[Array, Array]:
+        known, logprob = self.given.numbers
+        scores = np.full((len(logprob), self.K), np.nan)
+        scores[:, self.own] = known[:, : len(self.own)]
+        return scores, logprob
+
+    def _outer_product(self, power: int) -> Array:
+        known, found = self.given.outer_product(power), np.full((self.K, self.K), np.nan)
+        found[np.ix_(self.own, self.own)] = known[: len(self.own), : len(self.own)]
+        return found

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import SecondOrder
+from pycmtensor.engine import ByIndividual, SecondOrder
 
 __all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
 
@@ -106,10 +106,11 @@ class Optimum:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(ByIndividual):
     """Estimates and the derivatives of the log-likelihood there; nothing symbolic.
 
     Attributes:
+        individuals: Scores and log-likelihoods of the individuals there; scores are NaN where ``hessian`` is.
         model: Name of the model.
         method: Name of the method of estimation.
         labels: Names of the K free parameters.
@@ -124,8 +125,6 @@ class Fit:
         gradient: Of the log-likelihood, (K,).
         hessian: Of the log-likelihood, (K, K). After a stochastic method, NaN in the rows and columns of the weights of
             networks.
-        scores: Gradient of each individual's log-likelihood, unweighted, (N, K); NaN where ``hessian`` is.
-        logprob: Log-likelihood of each individual, unweighted, (N,).
         weights: Sample weight of each individual, (N,).
         nobs: Choice situations.
         outcome: How the estimation ended.
@@ -148,8 +147,6 @@ class Fit:
     llnull: float
     gradient: Array
     hessian: Array
-    scores: Array
-    logprob: Array
     weights: Array
     nobs: int
     outcome: Outcome

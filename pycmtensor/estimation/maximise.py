@@ -124,6 +124,7 @@ def _fitted(engine: LocalEngine, search: Search, name: str, best: Optimum, check
     if check:
         best = replace(best, outcome=check_maximum(best, engine, bounds, partial(_who, data)))
     return Fit(
+        individuals=best.at.individuals,
         model=engine.model.name,
         method=name,
         labels=engine.labels,
@@ -137,8 +138,6 @@ def _fitted(engine: LocalEngine, search: Search, name: str, best: Optimum, check
         llnull=engine.model.llnull(data),
         gradient=best.at.gradient,
         hessian=best.at.hessian,
-        scores=best.at.scores,
-        logprob=best.at.logprob,
         weights=data.individual_weights,
         nobs=data.nobs,
         outcome=best.outcome,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.archive import ArchiveError, packed, unpacked
+from pycmtensor.engine import KnownIndividuals
 from pycmtensor.estimation.fit import Ending, Fit, Outcome
 
 __all__ = ["load_fit", "save_fit"]
@@ -72,6 +73,7 @@ def load_fit(path: Path) -> tuple[Fit, dict[str, str]]:
         given: dict[str, Any] = {name: facts[name] for name in FACTS} | own | tables
         given |= {"labels": tuple(facts["labels"]), "constraints": tuple(facts["constraints"])}
         given["bounds"] = own["bounds"][0], own["bounds"][1]
+        given["individuals"] = KnownIndividuals(given.pop("scores"), given.pop("logprob"), own["weights"])
         return Fit(**given, outcome=outcome), facts["provenance"]
     except (KeyError, TypeError, ValueError) as error:
         raise ArchiveError(f"{path} is not as this library writes a result: {error}.") from None

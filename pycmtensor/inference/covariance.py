@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,30 +18,30 @@ __all__ = ["COVARIANCES", "Cluster", "bhhh", "classical", "cluster", "covariance
 
 Array = NDArray[np.floating]
 
-#: Individuals of which the outer product of scores is computed at the same time.
-AT_ONCE = 2**13
+#: Power p -> sum_n w_n^p s_n s_n' (K, K), of scores s and sample weights w.
+Products: TypeAlias = Callable[[int], Array]
 
 
-def classical(hessian: Array, scores: Array, weights: Array) -> Array:
+def classical(hessian: Array, products: Products) -> Array:
     """Inverse of the observed information, (-H)^-1: right when the model is."""
     return _inverse(-hessian)
 
 
-def bhhh(hessian: Array, scores: Array, weights: Array) -> Array:
+def bhhh(hessian: Array, products: Products) -> Array:
     """Inverse of the outer product of scores, (sum_n w_n s_n s_n')^-1.
 
     Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3:653-665.
     """
-    return _inverse(_outer_product(scores, weights))
+    return _inverse(products(1))
 
 
-def robust(hessian: Array, scores: Array, weights: Array) -> Array:
+def robust(hessian: Array, products: Products) -> Array:
     """The sandwich H^-1 (sum_n w_n^2 s_n s_n') H^-1, which stays right when the errors are not those of the model.
 
     Without a small-sample factor. White (1982), doi:10.2307/1912526.
     """
-    bread = classical(hessian, scores, weights)
-    return bread @ _outer_product(scores, weights, power=2) @ bread
+    bread = _inverse(-hessian)
+    return bread @ products(2) @ bread
 
 
 def cluster(hessian: Array, scores: Array, weights: Array, groups: NDArray[np.integer]) -> Array:
@@ -58,7 +58,7 @@ def cluster(hessian: Array, scores: Array, weights: Array, groups: NDArray[np.in
         weights: Of the individuals, (N,).
         groups: Number of each individual's group, from 0, (N,).
     """
-    bread = classical(hessian, scores, weights)
+    bread = _inverse(-hessian)
     G = int(groups.max()) + 1
     if G < 2:
         raise PyCMTensorError("Cluster-robust errors need at least two groups, found one.")
@@ -67,7 +67,7 @@ def cluster(hessian: Array, scores: Array, weights: Array, groups: NDArray[np.in
     return G / (G - 1) * bread @ (by_group.T @ by_group) @ bread
 
 
-COVARIANCES: dict[str, Callable[[Array, Array, Array], Array]] = {
+COVARIANCES: dict[str, Callable[[Array, Products], Array]] = {
     "classical": classical,
     "robust": robust,
     "bhhh": bhhh,
@@ -122,24 +122,19 @@ def covariance(fit: Fit, kind: str = "classical", groups: NDArray[np.integer] | 
     inside = ~(fit.at_bound | fit.conditional)
     if fit.outcome.near_maximum and inside.any():
         Z = left_free(fit.binding[:, inside])
-        whole = inside.all() and not len(fit.binding)
-        hessian = Z.T @ fit.hessian[np.ix_(inside, inside)] @ Z
-        scores = fit.scores if whole else fit.scores[:, inside] @ Z
+
+        def along(matrix: Array) -> Array:
+            return Z.T @ matrix[np.ix_(inside, inside)] @ Z
+
         try:
             if groups is not None:
-                found = cluster(hessian, scores, fit.weights, groups)
+                found = cluster(along(fit.hessian), fit.scores[:, inside] @ Z, fit.weights, groups)
             else:
-                found = COVARIANCES[kind](hessian, scores, fit.weights)
+                found = COVARIANCES[kind](along(fit.hessian), lambda power: along(fit.individuals.outer_product(power)))
         except IdentificationError:
             return result
         result[np.ix_(inside, inside)] = Z @ found @ Z.T
     return result
-
-
-def _outer_product(scores: Array, weights: Array, power: int = 1) -> Array:
-    """sum_n w_n^power s_n s_n', of some individuals at a time, which saves a copy of the scores."""
-    parts = (slice(first, first + AT_ONCE) for first in range(0, len(scores), AT_ONCE))
-    return sum((scores[part].T @ (weights[part, None] ** power * scores[part]) for part in parts), np.zeros(()))
 
 
 def _inverse(information: Array) -> Array:

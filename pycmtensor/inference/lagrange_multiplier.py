@@ -75,7 +75,7 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
             "hypothesis, and use the same data."
         )
     try:
-        inverse = INFORMATION[information](at.hessian, at.scores, data.individual_weights)
+        inverse = INFORMATION[information](at.hessian, at.individuals.outer_product)
     except IdentificationError:
         other = "bhhh" if information == "observed" else "observed"
         raise InferenceError(

@@ -99,6 +99,9 @@ def test_derivatives_are_those_by_hand(
     by_individual = scores if individual is None else scores.reshape(15, 4, 9).sum(axis=1)
     np.testing.assert_allclose(at.scores, by_individual, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(at.gradient, 1.5 * scores.sum(axis=0), rtol=1e-10, atol=1e-12)
+    for power in (1, 2):
+        products = 1.5**power * by_individual.T @ by_individual
+        np.testing.assert_allclose(at.individuals.outer_product(power), products, rtol=1e-10, atol=1e-12)
 
 
 def test_two_ways_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,7 +184,9 @@ def test_scores_are_the_difference_quotients_of_the_individuals(swissmetro: cmt.
     first, second = engine.first_order(THETA), engine.second_order(THETA)
     np.testing.assert_allclose(first.scores, second.scores, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(first.gradient, second.gradient, rtol=1e-11)
-    np.testing.assert_allclose(first.outer_product, second.scores.T @ second.scores, rtol=1e-11)
+    products = second.scores.T @ second.scores
+    np.testing.assert_allclose(first.outer_product, products, rtol=1e-11)
+    np.testing.assert_allclose(second.individuals.outer_product(2), products, rtol=1e-11)  # without weights
     assert first.value == pytest.approx(second.value, rel=1e-13)
     np.testing.assert_allclose(first.logprob, second.logprob, rtol=1e-12)
     quotient = differences(lambda theta: engine.first_order(theta).logprob, THETA)

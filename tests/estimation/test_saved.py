@@ -24,9 +24,9 @@ def saved(swissmetro_results: cmt.Results, tmp_path: Path) -> Path:
 
 def test_everything_comes_back(saved: Path, swissmetro_results: cmt.Results) -> None:
     loaded = cmt.Results.load(saved)
-    for field in fields(loaded.fit):
-        mine, other = getattr(loaded.fit, field.name), getattr(swissmetro_results.fit, field.name)
-        np.testing.assert_equal(mine, other)
+    names = {field.name for field in fields(loaded.fit)} - {"individuals"}
+    for name in names | {"scores", "logprob"}:
+        np.testing.assert_equal(getattr(loaded.fit, name), getattr(swissmetro_results.fit, name))
     assert str(loaded.summary()) == str(swissmetro_results.summary())
     assert loaded.provenance == swissmetro_results.provenance
     pd.testing.assert_frame_equal(loaded.cov_params("robust"), swissmetro_results.cov_params("robust"))

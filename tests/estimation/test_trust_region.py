@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear, minimize, rosen, rosen_der, rosen_hess
 from scipy.special import expit
 
-from pycmtensor.engine import FirstOrder, SecondOrder
+from pycmtensor.engine import FirstOrder, KnownIndividuals, SecondOrder
 from pycmtensor.estimation.curvature import newton_distance
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.trust_region import trust_region
@@ -21,8 +21,7 @@ from pycmtensor.exceptions import OptimizerError
 Array = NDArray[np.floating]
 
 
-def nobody() -> tuple[Array, Array]:
-    return np.zeros((1, 1)), np.zeros(1)
+NOBODY = KnownIndividuals(np.zeros((1, 1)), np.zeros(1), np.zeros(1))
 
 
 class Fake:
@@ -41,10 +40,10 @@ class Fake:
         return np.empty((0, 1, 1))  # a function has no alternatives
 
     def first_order(self, theta: Array) -> FirstOrder:
-        return FirstOrder(nobody, *self.value_and_grad(theta), np.eye(len(theta)))
+        return FirstOrder(NOBODY, *self.value_and_grad(theta), np.eye(len(theta)))
 
     def second_order(self, theta: Array) -> SecondOrder:
-        return SecondOrder(nobody, -self.f(theta), -self.g(theta), -self.H(theta))
+        return SecondOrder(NOBODY, -self.f(theta), -self.g(theta), -self.H(theta))
 
 
 ROSENBROCK = Fake(rosen, rosen_der, rosen_hess, 4)
