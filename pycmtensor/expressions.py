@@ -16,7 +16,7 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.draws import Draws
 from pycmtensor.exceptions import ModelError
 
-__all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "networks_in", "parameters_of"]
+__all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "bounds_of", "networks_in", "parameters_of"]
 
 _created = count()
 
@@ -357,6 +357,18 @@ def networks_in(labels: Sequence[str]) -> dict[str, NDArray[np.integer]]:
         if dot and label.endswith("]"):
             found.setdefault(network, []).append(k)
     return {network: np.array(places) for network, places in found.items()}
+
+
+def bounds_of(parameters: Sequence[Parameter]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Lower and upper bounds of all numbers that parameters hold, each (K,), infinite where there is none.
+
+    Examples:
+        >>> bounds_of([Beta("b", -1.0, ub=0.0), Weight("w", (2,))])
+        (array([-inf, -inf, -inf]), array([ 0., inf, inf]))
+    """
+    sizes = [p.size for p in parameters]
+    lb = np.repeat([-np.inf if p.lb is None else p.lb for p in parameters], sizes)
+    return lb, np.repeat([np.inf if p.ub is None else p.ub for p in parameters], sizes)
 
 
 def _bound(name: str, which: str, bound: float | None) -> float | None:

@@ -27,7 +27,7 @@ from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.estimation.stochastic import Stochastic, train
 from pycmtensor.estimation.together import train_together
 from pycmtensor.exceptions import ModelError, OptimizerError
-from pycmtensor.expressions import Parameter, networks_in
+from pycmtensor.expressions import Parameter, bounds_of, networks_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.relations import Relation
 
@@ -64,7 +64,7 @@ def maximise(
     _check_arguments(model, data, method, options)
     data, validation = _split(model, data or model.dataset, method)
     theta = start_values(model.free, {} if options.start is None else dict(options.start))
-    bounds = _bounds(model.free)
+    bounds = bounds_of(model.free)
     engine = LocalEngine(model, data, options.block)
     constraints = constraints_of(options.constraints, engine.labels, _fixed(model))
     if constraints is not None and method != "trust-region":
@@ -101,7 +101,7 @@ def maximise_together(
     began = perf_counter()
     _check_arguments(model, None, method, options)
     data, validation = _split(model, model.dataset, method)
-    engine, bounds = LocalEngine(model, data, options.block), _bounds(model.free)
+    engine, bounds = LocalEngine(model, data, options.block), bounds_of(model.free)
     found = train_together(engine, starts, bounds, method, validation, options.progress)
     fits = []
     for (seed, start), best in zip(starts.items(), found, strict=True):
@@ -216,17 +216,11 @@ def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
         theta[labels.index(label)] = value
     for k in np.flatnonzero(~np.isfinite(theta)):
         raise ModelError(f"The value of '{labels[k]}' must be a finite number to start from, found {theta[k]}.")
-    lb, ub = _bounds(free)
+    lb, ub = bounds_of(free)
     for k in np.flatnonzero((theta < lb) | (theta > ub)):
         bounds = f"[{lb[k]:g}, {ub[k]:g}]"
         raise ModelError(f"The start value {theta[k]:g} of '{labels[k]}' lies outside its bounds {bounds}.")
     return theta
-
-
-def _bounds(free: list[Parameter]) -> tuple[Array, Array]:
-    lb = [np.full(p.size, -np.inf if p.lb is None else p.lb) for p in free]
-    ub = [np.full(p.size, np.inf if p.ub is None else p.ub) for p in free]
-    return np.concatenate(lb), np.concatenate(ub)
 
 
 def _fixed(model: Model) -> dict[str, float]:

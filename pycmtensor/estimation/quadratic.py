@@ -100,7 +100,8 @@ class Quadratic:
         held, s = self.held, np.zeros_like(self.x)
         while not held.all():
             free = ~held
-            g = (self.g[free] + self.H[np.ix_(free, held)] @ s[held]) / self.scale[free]
+            s[free] = 0.0
+            g = (self.g + self.H @ s)[free] / self.scale[free]
             s[free] = _in_sphere(g, *self.spectrum(free), radius) / self.scale[free]
             low, high = self.x + s < lb, self.x + s > ub
             crossing = free & (low | high)

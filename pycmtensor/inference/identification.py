@@ -14,6 +14,7 @@ from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
+from pycmtensor.expressions import bounds_of
 from pycmtensor.models.base import Model
 
 __all__ = ["Identification", "identification", "of_fit"]
@@ -103,10 +104,9 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
         model.check(data)
     engine = LocalEngine(model, data)
     start = np.concatenate([parameter.get_value().ravel() for parameter in model.free]).astype(float)
-    lb = np.concatenate([np.full(p.size, -np.inf if p.lb is None else p.lb) for p in model.free])
-    ub = np.concatenate([np.full(p.size, np.inf if p.ub is None else p.ub) for p in model.free])
     sizes = np.sqrt(engine.n_individuals) / bends(engine.first_order(start).outer_product)
-    elsewhere = np.clip(start + 0.1 * sizes * np.random.default_rng(0).choice([-1.0, 1.0], len(start)), lb, ub)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], len(start))
+    elsewhere = np.clip(start + 0.1 * sizes * signs, *bounds_of(model.free))
     J = np.concatenate([engine.first_order(theta).scores for theta in (start, elsewhere)])
     J = J[np.isfinite(J).all(axis=1)]
     norms = np.linalg.norm(J, axis=0)

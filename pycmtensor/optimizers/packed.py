@@ -14,7 +14,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
 from pycmtensor.exceptions import OptimizerError
-from pycmtensor.expressions import Parameter
+from pycmtensor.expressions import Parameter, bounds_of
 
 __all__ = ["Packed", "Param"]
 
@@ -69,8 +69,7 @@ class Packed:
         self.name = name
         ends = np.cumsum([param.size for param in free]).tolist()
         self.parts = [(p, slice(end - p.size, end)) for p, end in zip(free, ends, strict=True)]
-        self.lb = np.concatenate([np.full(p.size, -np.inf if p.lb is None else p.lb) for p in free])
-        self.ub = np.concatenate([np.full(p.size, np.inf if p.ub is None else p.ub) for p in free])
+        self.lb, self.ub = bounds_of(free)
         self._shared = pytensor.shared(self._collected(), name=name, shape=(ends[-1],))
 
     def __call__(self) -> SharedVariable:
