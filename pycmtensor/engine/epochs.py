@@ -18,7 +18,7 @@ from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.penalty import Penalty
 from pycmtensor.engine.program import Program, over_blocks
 from pycmtensor.engine.shuffling import shuffled
-from pycmtensor.engine.xla import compile_with_xla
+from pycmtensor.engine.xla import WIDE, compile_with_xla
 
 __all__ = ["Epochs", "Rule", "Sizes", "epochs_of"]
 
@@ -99,18 +99,18 @@ class Epochs:
         self.batches = -(-sizes.individuals // sizes.batch)
         self.dropout = Dropout(program)
         self.at_once = self.batches == 1 and not self.dropout.rates
-        self.run = compile_with_xla(self._epochs, wide=True)
-        self.whole = compile_with_xla(self._sample, wide=True)
+        self.run = compile_with_xla(self._epochs, WIDE)
+        self.whole = compile_with_xla(self._sample, WIDE)
 
     @cached_property
     def run_together(self) -> Callable[..., Any]:
         """`run` for several keys, states and rates."""
-        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)), wide=True)
+        return compile_with_xla(jax.vmap(self._epochs, in_axes=(0, 0, 0, *[None] * 5)), WIDE)
 
     @cached_property
     def whole_together(self) -> Callable[..., Any]:
         """`whole` for several thetas."""
-        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)), wide=True)
+        return compile_with_xla(jax.vmap(self._sample, in_axes=(0, *[None] * 3)), WIDE)
 
     def penalises_as(self, penalty: Penalty | None) -> bool:
         """Whether the cost has this penalty."""

@@ -21,7 +21,7 @@ from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.quantities import Quantities, Quantity
 from pycmtensor.engine.simulated import SimulatedLogit
 from pycmtensor.engine.simulation import Simulation
-from pycmtensor.engine.xla import compile_with_xla
+from pycmtensor.engine.xla import ONCE, PRODUCTS, WIDE, compile_with_xla
 from pycmtensor.exceptions import ModelError
 from pycmtensor.models import LatentClass
 from pycmtensor.models.base import Model
@@ -106,7 +106,7 @@ class Program:
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of the likelihood, of which that of linear logits is mostly products of matrices."""
-        return compile_with_xla(function, wide=not isinstance(self.likelihood, LinearLogit))
+        return compile_with_xla(function, PRODUCTS if isinstance(self.likelihood, LinearLogit) else WIDE)
 
     @cached_property
     def value(self) -> Callable[..., Any]:
@@ -170,7 +170,7 @@ class Program:
                 partial(jax.lax.dynamic_update_slice_in_dim, start_index=first, axis=0), all_blocks, some
             )
 
-        return compile_with_xla(put, once=True, donate_argnums=0)
+        return compile_with_xla(put, ONCE, donate_argnums=0)
 
     @cached_property
     def quantities(self) -> Quantities:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ from typing import Any
 import jax
 from platformdirs import user_cache_path
 
-__all__ = ["compile_with_xla", "keep_compiled_programs"]
+__all__ = ["ONCE", "PRODUCTS", "WIDE", "compile_with_xla", "keep_compiled_programs"]
 
 Option = str | bool | int
 
-#: Options of XLA's CPU compiler. YNNPACK takes each small reduction for itself, which costs a third of the time of a
-#: likelihood; the older emitters of loops compile in half the time, and what they emit is as fast.
-CPU_OPTIONS: dict[str, Option] = {"xla_cpu_experimental_ynn_fusion_type": "", "xla_cpu_use_fusion_emitters": False}
+#: Options of XLA's CPU compiler. YNNPACK multiplies matrices faster than XLA, but by itself also takes each small
+#: reduction, which costs a third of the time of a likelihood; the older emitters of loops compile in half the time, and
+#: what they emit is as fast.
+CPU_OPTIONS: dict[str, Option] = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+    "xla_cpu_use_fusion_emitters": False,
+}
 
 #: Which compiled programs are kept, unless JAX's environment variables say otherwise.
 KEPT = {
@@ -27,25 +31,28 @@ KEPT = {
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }
 
-#: Loops over exponentials gain from the widest registers of a processor, products of matrices lose.
+#: Loops over exponentials gain from the widest registers of a processor.
 WIDE: dict[str, Option] = {"xla_cpu_prefer_vector_width": 512}
+
+#: Where most is products of matrices, YNNPACK also makes what goes into them. With others that can take seven times as
+#: long.
+PRODUCTS: dict[str, Option] = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
 
 #: What runs once compiles in three quarters of the time with fewer optimisations, and is as fast.
 ONCE: dict[str, Option] = {"xla_backend_optimization_level": 1}
 
 
-def compiler_options(once: bool = False, wide: bool = False) -> dict[str, Option]:
+def compiler_options(also: Mapping[str, Option] | None) -> dict[str, Option]:
     """Those that this version of XLA knows; none on other devices than processors."""
     if jax.default_backend() != "cpu":
         return {}
-    options = CPU_OPTIONS | (ONCE if once else {}) | (WIDE if wide else {})
-    return {name: value for name, value in options.items() if name not in _unknown()}
+    return {name: value for name, value in {**CPU_OPTIONS, **(also or {})}.items() if name not in _unknown()}
 
 
 @cache
 def _unknown() -> frozenset[str]:
     """Options that this version of XLA does not know."""
-    every = CPU_OPTIONS | ONCE | WIDE
+    every = CPU_OPTIONS | ONCE | WIDE | PRODUCTS
     if _are_known(every):
         return frozenset()
     return frozenset(name for name, value in every.items() if not _are_known({name: value}))
@@ -60,18 +67,17 @@ def _are_known(options: dict[str, Option]) -> bool:
 
 
 def compile_with_xla(
-    function: Callable[..., Any], once: bool = False, wide: bool = False, **options: Any
+    function: Callable[..., Any], also: Mapping[str, Option] | None = None, **options: Any
 ) -> Callable[..., Any]:
     """``jax.jit`` with the compiler options that suit a likelihood, and its results kept for the next process.
 
     Args:
         function: Of arrays.
-        once: Whether it is run a few times only.
-        wide: Whether most of its time goes into loops over exponentials and the like.
+        also: Further options of the compiler: ``ONCE``, ``WIDE``, ``PRODUCTS``, or none.
         options: Further ones of ``jax.jit``.
     """
     keep_compiled_programs()
-    return jax.jit(function, compiler_options=compiler_options(once, wide), **options)
+    return jax.jit(function, compiler_options=compiler_options(also), **options)
 
 
 @cache
