@@ -91,7 +91,7 @@ def ascents(
     theta, known, bounds = jax.tree.map(lambda x: np.asarray(x, engine.dtype), (theta, known, bounds))
     given = theta, factors, known
     shares = np.array_split(np.arange(len(theta)), min(engine.cores, len(theta)))
-    shared = engine.fixed, bounds, engine.prepared
+    shared = engine.fixed, bounds, engine.undivided().prepared
     running = at_the_same_time(lambda share: run(jax.tree.map(itemgetter(share), given), *shared), shares)
     return Ascents(*(np.concatenate(parts) for parts in zip(*running, strict=True)))
 

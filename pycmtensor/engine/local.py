@@ -33,6 +33,9 @@ BLOCK = 8192
 #: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which are read several times.
 LINEAR_BLOCK = 2**14
 
+#: Numbers of data that many evaluations in one program go through faster in one block.
+UNDIVIDED = 2**19
+
 #: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
 SIMULATED_BLOCK = 8192
 
@@ -86,6 +89,14 @@ class LocalEngine:
         """The same program, with the same values of fixed parameters, on other data."""
         other = copy(self)
         other._place(data, None, None)
+        return other
+
+    def undivided(self) -> LocalEngine:
+        """The same with its data in one block, if they are few: for many evaluations in one program."""
+        if self.dataset.nobs * self._numbers_of_a_row() > UNDIVIDED:
+            return self
+        other = copy(self)
+        other._place(self.dataset, self.n_individuals, 1)
         return other
 
     def given(self, theta: Array, held: Collection[Parameter]) -> LocalEngine:

@@ -228,8 +228,8 @@ def _some(fit: Fit, engine: LocalEngine, factors: list[Array], at_once: int) -> 
     some = filled(np.array(factors, dtype=np.uint16))
     theta = np.broadcast_to(fit.theta, (at_once, len(fit.theta)))
     information = np.broadcast_to(-fit.hessian, (at_once, *fit.hessian.shape))
-    weights = some * fit.weights
-    ends = ascents(engine, theta, fit.bounds, some, (weights @ fit.logprob, weights @ fit.scores, information))
+    known = some @ (fit.weights[:, None] * np.column_stack([fit.logprob, fit.scores]))
+    ends = ascents(engine, theta, fit.bounds, some, (known[:, 0], known[:, 1:], information))
     estimates = ends.theta[: len(factors)].astype(float)
     again = np.logical_not(ends.converged[: len(factors)])
     if again.any():  # from the same start by Newton's method, which learns nothing wrong
