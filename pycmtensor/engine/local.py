@@ -52,7 +52,7 @@ SCORES_AT_ONCE = 2**19
 CACHE_LINE = 64
 
 #: Fewest numbers that are worth a core of their own.
-NUMBERS_PER_CORE = 2**16
+NUMBERS_PER_CORE = 2**17
 
 
 class LocalEngine:
