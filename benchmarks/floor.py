@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.comparison import Case
 from benchmarks.peers import pycmtensor as ours
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.parallel import at_the_same_time, usable_cores
 
 #: Numbers whose exponentials are taken at a time; they stay in the cache.
@@ -52,7 +52,7 @@ def floor(case: Case) -> Floor:
     Normal draws, logarithms and the sums of the derivatives are not in the floor.
     """
     model = getattr(ours, case.name)(case.table(), "").model
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     theta = np.concatenate([p.get_value().ravel() for p in model.free])
     data = jax.tree.leaves(engine.prepared)
     draws = model.sampling.number if model.sampling else 1

@@ -14,7 +14,7 @@ import sys
 from time import perf_counter
 import numpy as np, pandas as pd
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 
 def seconds(J, N=100):
     rng = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def seconds(J, N=100):
     ds = cmt.Dataset.from_long(frame, choice="chosen", alternative="mode", situation="trip")
     began = perf_counter()
     model = cmt.MNL(ds, sum(cmt.Beta(f"b{k}") * ds[f"x{k}"] for k in range(3)))
-    engine = LocalEngine(model, block=8, cores=1)
+    engine = LocalEvaluator(model, block=8, cores=1)
     engine.program.second_order.lower(np.zeros(3), engine.fixed, *engine.prepared[0]).compile()
     return perf_counter() - began
 

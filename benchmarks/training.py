@@ -19,7 +19,8 @@ from benchmarks.data import PEOPLE, Data, as_table, standardised_people, synthet
 from benchmarks.swissmetro import arrays, table
 from benchmarks.timing import Comparison, interleaved
 from examples.swissmetro_mnl import ds, model
-from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine import TrainingSettings
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.models import Model
 from pycmtensor.optimizers import Adam
@@ -60,7 +61,7 @@ def taste_net() -> Comparison:
     X, available, chosen = arrays()
     data = X[:, :, 2], X[:, :, 3], available, standardised_people(table()), chosen
     ours, hand = library(varying, 128, 1), by_hand(data, 128, 1, tastes_of_people, start)
-    engine = LocalEngine(varying)
+    engine = LocalEvaluator(varying)
     np.testing.assert_allclose(engine.value(ours()), engine.value(hand()), rtol=0.01)
     name = "Swissmetro TasteNet, Adam, batch 128, one epoch, against jax.jit + lax.scan + optax"
     return interleaved(name, ours, hand, 1.2, 31)
@@ -131,7 +132,7 @@ def same_place(a: np.ndarray, b: np.ndarray) -> None:
 
 
 def library(choice_model: Model, batch: int, epochs: int) -> Callable[[], np.ndarray]:
-    training = Training(LocalEngine(choice_model), Adam, None, batch, 1)
+    training = LocalEvaluator(choice_model).training(TrainingSettings(Adam, None, batch, 1))
     start = training.start(np.concatenate([parameter.get_value().ravel() for parameter in choice_model.free]))
     return lambda: training.theta(training.run(start, 0, epochs, LR))
 

@@ -44,8 +44,8 @@ def citation(model: Model | Results) -> str:
         >>> print(citation(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0})).splitlines()[0])
         @inproceedings{mcfadden1974,
     """
-    if isinstance(model, Results) and model.engine is not None:
-        model = model.engine.model
+    if isinstance(model, Results) and model.model is not None:
+        model = model.model
     if not isinstance(model, Model):
         raise ModelError(f"citation takes a model, or results that know theirs, found {type(model).__name__}.")
     parts = [model, *getattr(model, "classes", {}).values()]

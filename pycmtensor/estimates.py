@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range
-from pycmtensor.engine import LocalEngine
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError, PyCMTensorError
 from pycmtensor.inference import (
@@ -25,7 +26,8 @@ from pycmtensor.inference import (
     profile_intervals,
 )
 from pycmtensor.inference.normal import two_sided
-from pycmtensor.inference.protocol import likelihood_of
+from pycmtensor.inference.protocol import problem_of
+from pycmtensor.models import Model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +49,19 @@ class Estimates:
 
     Args:
         fit: As in `pycmtensor.Results`.
-        engine: As in `pycmtensor.Results`.
+        model: As in `pycmtensor.Results`.
+        data: As in `pycmtensor.Results`.
+        evaluator: As in `pycmtensor.Results`.
     """
 
-    def __init__(self, fit: Fit, engine: LocalEngine | None = None) -> None:
-        self.fit, self.engine = fit, engine
+    def __init__(
+        self,
+        fit: Fit,
+        model: Model | None = None,
+        data: Dataset | None = None,
+        evaluator: Evaluator | None = None,
+    ) -> None:
+        self.fit, self.model, self.data, self.evaluator = fit, model, data, evaluator
         self._resampled: dict[str, Replicates] = {}
 
     # ---- estimates --------------------------------------------------------------------------------------------
@@ -119,7 +129,7 @@ class Estimates:
         if kind == "profile":
             if groups is not None:
                 raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind='profile'.")
-            ends = profile_intervals(self.fit, self._likelihood("profile intervals"), alpha)
+            ends = profile_intervals(self.fit, self._problem("profile intervals").evaluator, alpha)
             return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
         half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
         bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
@@ -206,11 +216,11 @@ class Estimates:
         """Replicates of one kind, computed once."""
         key = repr(kind) if kind.groups is None or isinstance(kind.groups, str) else None
         if key is None or key not in self._resampled:
-            engine, groups = self._likelihood(str(kind)), self._groups(kind.groups)
+            evaluator, groups = self._problem(str(kind)).evaluator, self._groups(kind.groups)
             if isinstance(kind, Jackknife):
-                found = jackknife(self.fit, engine, groups)
+                found = jackknife(self.fit, evaluator, groups)
             else:
-                found = bootstrap(self.fit, engine, groups, kind.replicates, kind.seed)
+                found = bootstrap(self.fit, evaluator, groups, kind.replicates, kind.seed)
             if key is None:
                 return found
             self._resampled[key] = found
@@ -221,7 +231,7 @@ class Estimates:
         if groups is None:
             return np.arange(self.n_individuals)
         if isinstance(groups, str):
-            return self._likelihood("groups by column").dataset.groups(groups)
+            return self._problem("groups by column").data.groups(groups)
         labels = np.asarray(groups)
         missing = np.flatnonzero([label is None or label != label for label in labels.ravel().tolist()])  # NaN != NaN
         if len(missing):
@@ -236,8 +246,8 @@ class Estimates:
             )
         return np.unique(labels, return_inverse=True)[1]
 
-    def _likelihood(self, what: str) -> LocalEngine:
-        return likelihood_of(self, what)
+    def _problem(self, what: str) -> Problem:
+        return problem_of(self, what)
 
     def _series(self, values: Array, name: str) -> pd.Series:
         import pandas as pd

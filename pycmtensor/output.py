@@ -119,8 +119,8 @@ class Output(Estimates):
         from pycmtensor.report.mathml import equation
 
         sections = {}
-        if self.engine is not None:
-            model = self.engine.model
+        if self.model is not None:
+            model = self.model
             utilities = dict(model.named_utilities)
             if isinstance(model, LatentClass):
                 utilities |= {f"membership of {name}": model.number(W) for name, W in model.membership.items()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pycmtensor.analysis import Answers
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
 from pycmtensor.exceptions import NotConvergedWarning, PyCMTensorError
 from pycmtensor.inference import (
@@ -53,6 +53,7 @@ def estimate(
     progress: bool | None = None,
     max_iterations: int = 200,
     block: int | None = None,
+    on: MakesEvaluator | None = None,
 ) -> Results:
     """Estimate the free parameters of a model.
 
@@ -71,6 +72,8 @@ def estimate(
         progress: Show the iterations on standard error; None shows them when that is a terminal.
         max_iterations: Most iterations of a method of maximum likelihood.
         block: Individuals that are evaluated together; None chooses as many as stay in the processor's cache.
+        on: Where the likelihood is evaluated: a function that makes a `pycmtensor.engine.Evaluator` of the model and
+            data. None for this machine, with the data in memory.
 
     Returns:
         The results. ``results.outcome`` says whether they are a maximum of the likelihood.
@@ -94,11 +97,11 @@ def estimate(
         >>> results.outcome.converged
         True
     """
-    options = Options(start_of(model, start), starts, constraints, progress, max_iterations, block)
-    fit, engine = maximise(model, data, method, options)
+    options = Options(start_of(model, start), starts, constraints, progress, max_iterations, block, on)
+    fit, problem = maximise(model, data, method, options)
     if not fit.outcome.converged and not isinstance(method, Stochastic):
         warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=2)
-    return Results(fit, engine)
+    return Results(fit, *problem)
 
 
 def start_of(
@@ -120,15 +123,21 @@ class Results(Answers, Output):
 
     Args:
         fit: What an estimation left behind.
-        engine: The log-likelihood that was maximised, for answers that need to evaluate it again; None when it is
-            not at hand any more.
+        model: The model that was estimated; None when it is not at hand any more, nor data and evaluator.
+        data: The data of the estimation.
+        evaluator: The log-likelihood of the model on the data, for answers that need to evaluate it again.
         provenance: Where loaded results came from.
     """
 
     def __init__(
-        self, fit: Fit, engine: LocalEngine | None = None, provenance: Mapping[str, str] | None = None
+        self,
+        fit: Fit,
+        model: Model | None = None,
+        data: Dataset | None = None,
+        evaluator: Evaluator | None = None,
+        provenance: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(fit, engine)
+        super().__init__(fit, model, data, evaluator)
         self._provenance = provenance
 
     def identification(self) -> Identification:
@@ -223,10 +232,10 @@ class Results(Answers, Output):
         """What an audit asks for: versions of the libraries, the draws, and the SHA-256 of the data."""
         if self._provenance is not None:
             return dict(self._provenance)
-        engine, versions = self._likelihood("provenance"), {"Python": platform.python_version()}
+        (model, _, evaluator), versions = self._problem("provenance"), {"Python": platform.python_version()}
         versions |= {name: version(name) for name in ("pycmtensor", "pytensor", "jax", "numpy")}
-        draws = {"draws": str(engine.model.sampling)} if engine.model.sampling else {}
-        return versions | draws | {"data (SHA-256)": engine.data_hash()}
+        draws = {"draws": str(model.sampling)} if model.sampling else {}
+        return versions | draws | {"data (SHA-256)": evaluator.data_hash()}
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the results to a file that `load` reads; no pickle. What evaluates the likelihood again is left out.
@@ -263,18 +272,19 @@ class Results(Answers, Output):
         fit, provenance = load_fit(Path(path))
         if model is None:
             return cls(fit, provenance=provenance)
-        engine = LocalEngine(model, data)
-        if engine.labels != fit.labels:
+        data = model.dataset if data is None else data
+        evaluator = evaluator_of(model, data)
+        if evaluator.labels != fit.labels:
             raise PyCMTensorError(
                 f"{path} holds estimates of {', '.join(fit.labels)}; the model's parameters are "
-                f"{', '.join(engine.labels)}. Give the model that was estimated."
+                f"{', '.join(evaluator.labels)}. Give the model that was estimated."
             )
-        if engine.data_hash() != provenance["data (SHA-256)"]:
+        if evaluator.data_hash() != provenance["data (SHA-256)"]:
             raise PyCMTensorError(
                 f"{path} holds estimates from other data or fixed values than those of the model. Give the data with "
                 "data=..., or load without a model."
             )
-        return cls(fit, engine, provenance)
+        return cls(fit, model, data, evaluator, provenance)
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()

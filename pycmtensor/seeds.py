@@ -109,8 +109,8 @@ def estimate_seeds(
     together = on_one_validation and method.time_limit is None and all(_is_alike(first, other) for other in others)
     if together:
         starts = {seed: start_values(model.free, start_of(model, start) or {}) for seed, model in models.items()}
-        fits, engine = maximise_together(first, starts, method, Options())
-        results = {seed: Results(fit, engine) for seed, fit in zip(numbers, fits, strict=True)}
+        fits, problem = maximise_together(first, starts, method, Options())
+        results = {seed: Results(fit, *problem) for seed, fit in zip(numbers, fits, strict=True)}
     else:
         results = {seed: estimate(m, method=replace(method, seed=seed), start=start) for seed, m in models.items()}
     table = compare_held_out({str(seed): one for seed, one in results.items()}, held_out)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import pycmtensor as cmt
 from pycmtensor.command import main
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.specification import Specification, SpecificationError
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "swissmetro_mnl.toml"
@@ -95,7 +95,7 @@ def test_a_nested_logit_is_the_same_as_in_python(tmp_path: Path) -> None:
     V = {"train": b * ds["TRAIN_TT"] / 100 + 0.5, "sm": b * ds["SM_TT"] / 100, "car": asc + b * ds["CAR_TT"] / 100}
     model = cmt.NestedLogit(ds, V, nests=[cmt.Nest("existing", ["train", "car"], mu), "sm"])
     assert {p.name: (p.lb, p.ub) for p in written.free} == {p.name: (p.lb, p.ub) for p in model.free}
-    engine, own = LocalEngine(model), LocalEngine(written)
+    engine, own = LocalEvaluator(model), LocalEvaluator(written)
     values = {"ASC": 0.1, "B": -1.0, "MU": 1.5}
     likelihoods = [e.value(np.array([values[label] for label in e.labels])) for e in (engine, own)]
     assert likelihoods[0] == pytest.approx(likelihoods[1], rel=1e-14)
@@ -135,7 +135,7 @@ draws = 64
     predicted, left_out = specification.to_predict(unknown)
     assert "choice" not in predicted
     assert left_out == "The choice is not known in 1 choice situation(s), the first 5: all are left out."
-    engines = [LocalEngine(model) for model in (written, cmt.MixedLogit(modechoice, V, draws=64))]
+    engines = [LocalEvaluator(model) for model in (written, cmt.MixedLogit(modechoice, V, draws=64))]
     theta = np.array([-0.01, 0.02])
     assert engines[0].value(theta) == pytest.approx(engines[1].value(theta), rel=1e-13)
 

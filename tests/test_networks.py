@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import erf, expit
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.kernels.layers import ACTIVATIONS
 from tests.conftest import MODES
@@ -107,7 +107,7 @@ def test_other_data_are_standardised_with_the_stored_numbers(ds: cmt.Dataset, tr
     other = ds.like(trips.assign(t_car=trips.t_car * 3 + 1))
     mean, sd = trips.t_car.mean(), trips.t_car.std(ddof=0)
     V = (trips.t_car.to_numpy() * 3 + 1 - mean) / sd * W[0, 0] + b[0]
-    P = LocalEngine(model).on(other).probabilities(np.array([W[0, 0], b[0]]))
+    P = LocalEvaluator(model).on(other).probabilities(np.array([W[0, 0], b[0]]))
     np.testing.assert_allclose(P[0, 0], expit(V), rtol=1e-12)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
 from tests import by_hand
@@ -66,7 +66,7 @@ def test_likelihood_is_that_by_hand(seed: int, mu: float, size: float) -> None:
 @pytest.mark.parametrize("theta", [[0.0, 0.0, 1.0], [0.5, -0.8, 2.0]], ids=["zero", "elsewhere"])
 def test_derivatives_are_difference_quotients(theta: list[float]) -> None:
     ds, *_ = problem(4, 40)
-    engine = LocalEngine(cmt.MNL(ds, regretted(ds, [Beta("time"), Beta("cost")], Beta("mu", 1.0, lb=0.01))))
+    engine = LocalEvaluator(cmt.MNL(ds, regretted(ds, [Beta("time"), Beta("cost")], Beta("mu", 1.0, lb=0.01))))
     at = engine.second_order(np.array(theta))
     quotient = differences(lambda t: engine.value_and_grad(t)[1], np.array(theta))
     np.testing.assert_allclose(at.gradient, differences(engine.value, np.array(theta)), rtol=1e-6, atol=1e-8)
@@ -75,7 +75,7 @@ def test_derivatives_are_difference_quotients(theta: list[float]) -> None:
 
 def test_huge_differences_leave_derivatives_finite() -> None:
     ds, *_ = problem(4, 10, size=1e6)
-    engine = LocalEngine(cmt.MNL(ds, regretted(ds, [Beta("time"), Beta("cost")], 1.0)))
+    engine = LocalEvaluator(cmt.MNL(ds, regretted(ds, [Beta("time"), Beta("cost")], 1.0)))
     assert np.isfinite(engine.second_order(np.array([1.0, -1.0])).hessian).all()
 
 

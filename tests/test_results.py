@@ -249,7 +249,7 @@ def test_without_convergence_there_are_no_standard_errors(swissmetro: cmt.MNL) -
 def test_results_go_through_pickle(swissmetro_results: cmt.Results) -> None:
     copy = pickle.loads(pickle.dumps(swissmetro_results))
     pd.testing.assert_series_equal(copy.params, swissmetro_results.params)
-    assert copy.engine.value(copy.fit.theta) == pytest.approx(swissmetro_results.llf, rel=1e-13)
+    assert copy.evaluator.value(copy.fit.theta) == pytest.approx(swissmetro_results.llf, rel=1e-13)
     pd.testing.assert_frame_equal(copy.bootstrap(5).params, swissmetro_results.bootstrap(5).params, rtol=1e-9)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.engine import Training
+from pycmtensor.engine.training import Training
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD, Adam

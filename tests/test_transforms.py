@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.linear import linear_form
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.lowering import lower
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Beta
@@ -63,9 +63,11 @@ def test_a_model_with_box_cox(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(pd.concat([trips] * 5), "mode", MODES)
     b, power = Beta("b", -0.1), Beta("power", 0.0)
     V = {name: b * cmt.box_cox(ds[f"t_{name}"], power) for name in MODES}
-    engine = LocalEngine(cmt.MNL(ds, V))
+    engine = LocalEvaluator(cmt.MNL(ds, V))
     at_log = cmt.MNL(ds, {name: b * pt.log(ds[f"t_{name}"]) for name in MODES})
-    assert engine.value(np.array([-0.1, 0.0])) == pytest.approx(LocalEngine(at_log).value(np.array([-0.1])), rel=1e-14)
+    assert engine.value(np.array([-0.1, 0.0])) == pytest.approx(
+        LocalEvaluator(at_log).value(np.array([-0.1])), rel=1e-14
+    )
     assert np.isfinite(engine.second_order(np.array([-0.1, 0.0])).hessian).all()
 
 

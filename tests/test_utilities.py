@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta
 from tests import by_hand
@@ -44,7 +44,7 @@ def value(theta: NDArray, scale: NDArray) -> float:
 
 def test_the_heteroscedastic_logit_by_hand(ds: cmt.Dataset) -> None:
     mu = cmt.by_segment(ds["purpose"], {1: 1.0, 2: Beta("mu_2", 1.5, lb=0.01), 3: Beta("mu_3", 0.7, lb=0.01)})
-    engine = LocalEngine(cmt.MNL(ds, cmt.scaled(utilities(ds), mu)))
+    engine = LocalEvaluator(cmt.MNL(ds, cmt.scaled(utilities(ds), mu)))
     assert engine.labels == ("mu_2", "mu_3", "b", "c")
     theta = np.array([1.5, 0.7, 0.8, -0.5])
 
@@ -58,7 +58,7 @@ def test_the_heteroscedastic_logit_by_hand(ds: cmt.Dataset) -> None:
 
 def test_coefficients_of_segments_by_hand(ds: cmt.Dataset) -> None:
     b = cmt.by_segment(ds["purpose"], {2: Beta("b_2", 1.1), 3: 0.25}, otherwise=Beta("b", 0.8))
-    engine = LocalEngine(cmt.MNL(ds, utilities(ds, b)))
+    engine = LocalEvaluator(cmt.MNL(ds, utilities(ds, b)))
     of_each = np.array([0.8, 1.1, 0.25])[PURPOSE - 1]
     merged = np.stack([of_each[:, None] * X[..., 0], X[..., 1]], axis=2)
     llf, _, _ = by_hand.logit(merged, np.ones((60, 3)), Y, np.array([1.0, -0.5]))
@@ -74,7 +74,7 @@ def nested(ds: cmt.Dataset, V: Any) -> Any:
 def test_a_scale_of_one_is_the_model(ds: cmt.Dataset, make: Callable) -> None:
     V, mu = utilities(ds), Beta("mu", 1.0, status=1)
     one = cmt.by_segment(ds["purpose"], {1: 1.0, 2: mu}, otherwise=1)
-    at, truth = (LocalEngine(make(ds, U)).second_order(np.array([0.8, -0.5])) for U in (cmt.scaled(V, one), V))
+    at, truth = (LocalEvaluator(make(ds, U)).second_order(np.array([0.8, -0.5])) for U in (cmt.scaled(V, one), V))
     assert at.value == pytest.approx(truth.value, rel=1e-14)
     np.testing.assert_allclose(at.gradient, truth.gradient, rtol=1e-12)
     np.testing.assert_allclose(at.hessian, truth.hessian, rtol=1e-12)
@@ -85,10 +85,10 @@ def test_one_utility_and_classes_are_scaled_too(modechoice: cmt.LongDataset, ds:
     each = {name: cost * modechoice["gc", name] for name in modechoice.alternatives}
     of_one = cmt.by_segment(modechoice["psize", "car"] > 1, {0: 1.0, 1: Beta("mu", 2.0)})
     models = cmt.MNL(modechoice, cmt.scaled(cost * modechoice["gc"], mu)), cmt.MNL(modechoice, cmt.scaled(each, of_one))
-    values = [LocalEngine(m).value(np.array([{"cost": -0.02, "mu": 2.0}[k] for k in m.labels])) for m in models]
+    values = [LocalEvaluator(m).value(np.array([{"cost": -0.02, "mu": 2.0}[k] for k in m.labels])) for m in models]
     assert values[0] == pytest.approx(values[1], rel=1e-13)
     classes = cmt.scaled({"one": utilities(ds)}, 2.0)
-    assert LocalEngine(cmt.LatentClass(ds, classes)).value(np.array([0.8, -0.5])) == pytest.approx(
+    assert LocalEvaluator(cmt.LatentClass(ds, classes)).value(np.array([0.8, -0.5])) == pytest.approx(
         value(np.array([0.8, -0.5]), np.full(60, 2.0)), rel=1e-13
     )
 

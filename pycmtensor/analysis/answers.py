@@ -22,12 +22,13 @@ from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
-from pycmtensor.engine import LocalEngine
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Evaluator
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.protocol import likelihood_of
+from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import CrossNestedLogit, NestedLogit
+from pycmtensor.models import CrossNestedLogit, Model, NestedLogit
 from pycmtensor.relations import Expression
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Answers:
     """What `pycmtensor.Results` answers; each method hands itself to the function of its name."""
 
     fit: Fit
-    engine: LocalEngine | None
+    model: Model | None
+    data: Dataset | None
+    evaluator: Evaluator | None
 
     if TYPE_CHECKING:
 
@@ -60,7 +63,7 @@ class Answers:
         Raises:
             InferenceError: The model has no nests.
         """
-        model = likelihood_of(self, "nests").model
+        model = problem_of(self, "nests").model
         if not isinstance(model, (NestedLogit, CrossNestedLogit)):
             raise InferenceError(f"{model.name} has no nests.")
         return model.plot(ax)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.predict import problem_on, situation_weights
 from pycmtensor.checks import whole
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
@@ -57,11 +57,10 @@ def calibration(results: Estimated, data: Any = None, bins: int = 10) -> pd.Data
     import pandas as pd
 
     whole("calibration", "bins", bins, least=1, error=InferenceError)
-    engine = engine_on(results, data, "predicted probabilities")
-    ds = engine.dataset
+    model, ds, evaluator = problem_on(results, data, "predicted probabilities")
     if not ds.choices_known:
         raise InferenceError("The data have no choice column, so that nothing is known of observed frequencies.")
-    P, w = engine.probabilities(results.fit.theta), situation_weights(ds) * engine.model.available(ds)
+    P, w = evaluator.probabilities(results.fit.theta), situation_weights(ds) * model.available(ds)
     chosen = ds.chosen_alternatives == np.arange(len(P))[:, None, None]
     place = np.minimum((P * bins).astype(int), bins - 1)
     names = pd.IntervalIndex.from_breaks(np.arange(bins + 1) / bins, closed="left", name="bin")

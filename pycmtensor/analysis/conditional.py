@@ -14,8 +14,9 @@ from pytensor.graph.replace import graph_replace
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
 from pycmtensor.checks import in_range
 from pycmtensor.draws import Sampling, values_of
+from pycmtensor.engine.quantity import Posterior
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import LatentClass
 from pycmtensor.relations import Expression
 
@@ -90,22 +91,22 @@ def conditional_estimates(
     import pandas as pd
 
     in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
-    engine = likelihood_of(results, "conditional estimates")
-    if not engine.model.draws:
+    model, ds, evaluator = problem_of(results, "conditional estimates")
+    if not model.draws:
         instead = "everybody has the same"
-        if isinstance(engine.model, LatentClass):
+        if isinstance(model, LatentClass):
             instead = "results.membership() tells the classes of individuals, results.wtp what they are willing to pay"
-        raise InferenceError(f"{engine.model.name} has no random coefficients; {instead}.")
-    given: Mapping[str, Expression] = coefficients_of(engine.model) if coefficients is None else coefficients
+        raise InferenceError(f"{model.name} has no random coefficients; {instead}.")
+    given: Mapping[str, Expression] = coefficients_of(model) if coefficients is None else coefficients
     if not given:
         raise InferenceError("No coefficient is known by name. Give them, such as {'time': mean + sd * z}.")
-    terms = [marginal_utility(engine, expression)[0] for expression in given.values()]
+    terms = tuple(marginal_utility(model, expression)[0] for expression in given.values())
     quantiles = (alpha / 2, 0.5, 1 - alpha / 2)
-    found = engine.by_situation(engine.program.quantities.posterior(terms, quantiles), results.fit.theta)[:, 0]
+    found = evaluator.by_situation(Posterior(terms, quantiles), results.fit.theta)[:, 0]
     conditional, population = found.reshape(len(terms), 7, -1)[:, :5], found.reshape(len(terms), 7, -1)[:, 5:]
     columns = pd.MultiIndex.from_product([list(given), ["mean", "sd", "lower", "median", "upper"]])
-    table = pd.DataFrame(conditional.reshape(-1, engine.n_individuals).T, engine.dataset.individual_labels, columns)
-    weights = engine.dataset.individual_weights
+    table = pd.DataFrame(conditional.reshape(-1, ds.n_individuals).T, ds.individual_labels, columns)
+    weights = ds.individual_weights
 
     def averages(of: Any) -> Any:
         return np.average(of, axis=-1, weights=weights)
@@ -142,7 +143,7 @@ def population_draws(results: Estimated, coefficient: str, number: int = 10_000)
         >>> round(float(population_draws(results, "asc").std()), 2)
         2.0
     """
-    model = likelihood_of(results, "the distribution of tastes").model
+    model = problem_of(results, "distributions of tastes").model
     known = coefficients_of(model)
     if coefficient not in known:
         raise InferenceError(f"There is no random coefficient '{coefficient}'; there is {', '.join(known) or 'none'}.")

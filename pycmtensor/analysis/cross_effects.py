@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import ResLogit
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def cross_effects(results: Estimated, layer: int = 1) -> pd.DataFrame:
     """
     import pandas as pd
 
-    model = likelihood_of(results, "cross effects").model
+    model = problem_of(results, "cross effects").model
     if not isinstance(model, ResLogit):
         raise InferenceError(f"{model.name} has no residual layers, which cross effects are. Estimate a ResLogit.")
     if isinstance(layer, bool) or layer not in range(1, model.layers + 1):

@@ -14,11 +14,13 @@ from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.checks import in_range
-from pycmtensor.engine import LocalEngine
-from pycmtensor.engine.quantities import Quantity
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Evaluator, Problem
+from pycmtensor.engine.quantity import Probabilities, Quantity, Slopes
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import Model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,21 +184,21 @@ def marginal_effects(
     asked = _asked(results, column, at, data)
     response = asked.totals()[1] / asked.weights.sum()
     answer = asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
-    return replace(answer, unit=unit_of(asked.engine.dataset, column))
+    return replace(answer, unit=unit_of(asked.problem.data, column))
 
 
 def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
-    engine = choices_on(results, data, "elasticities")
-    moved = _moved(engine, column)
-    return _Asked(results, engine if at == "individuals" else engine.on(engine.dataset.at_means()), column, moved, at)
+    problem = choices_on(results, data, "elasticities")
+    moved = _moved(problem.model, problem.data, column)
+    return _Asked(results, problem if at == "individuals" else problem.on(problem.data.at_means()), column, moved, at)
 
 
-def _moved(engine: LocalEngine, column: str) -> dict[str, str | None]:
+def _moved(model: Model, ds: Dataset, column: str) -> dict[str, str | None]:
     """What moves, one after the other: its name in tables -> the alternative, or None for all together."""
-    ds, own = engine.dataset, owners(engine, column)
+    own = owners(model, column)
     if not own:
         raise InferenceError(f"Column '{column}' is in no utility, only in availability. Compare scenarios instead.")
     if not ds.varies(column):
@@ -209,7 +211,7 @@ class _Asked:
     """A column that changes for I alternatives, one after the other, and data that respond."""
 
     results: Estimated
-    engine: LocalEngine
+    problem: Problem
     column: str
     moved: dict[str, str | None]
     at: str
@@ -217,11 +219,11 @@ class _Asked:
     @property
     def weights(self) -> Array:
         """Of the choice situations, (T, N)."""
-        return situation_weights(self.engine.dataset)
+        return situation_weights(self.problem.data)
 
     def totals(self) -> tuple[Dual, Dual, Dual]:
         """Weighted sums of P, dP / dx and x dP / dx, each (I J)."""
-        return self._split(Dual(*self.engine.totals(self._quantity, self.weights[None], self.results.fit.theta))[0])
+        return self._split(Dual(*self._evaluator.totals(self._quantity, self.weights[None], self.results.fit.theta))[0])
 
     def slopes(self) -> Array:
         """dP / dx of the choice situations, (I J, S)."""
@@ -235,15 +237,15 @@ class _Asked:
 
     def total_arc(self, change: float) -> Dual:
         """Arc elasticities of the shares, (I J)."""
-        P, theta = self.engine.program.quantities.probabilities, self.results.fit.theta
-        before, *after = (Dual(*engine.totals(P, self.weights[None], theta))[0] for engine in self._changed(change))
+        theta, w = self.results.fit.theta, self.weights[None]
+        before, *after = (Dual(*state.totals(Probabilities(), w, theta))[0] for state in self._changed(change))
         return stacked([_arc(before, moved, change) for moved in after])
 
     def arc(self, change: float) -> Array:
         """Arc elasticities of the choice situations, (I J, S)."""
         before, *after = (
-            engine.dataset.of_situations(engine.probabilities(self.results.fit.theta))
-            for engine in self._changed(change)
+            self.problem.data.of_situations(state.probabilities(self.results.fit.theta))
+            for state in self._changed(change)
         )
         with np.errstate(invalid="ignore"):  # 0 / 0 where an alternative is unavailable
             return np.concatenate([_arc(before, moved, change) for moved in after])
@@ -253,10 +255,10 @@ class _Asked:
         import pandas as pd
 
         levels = [f"{self.column} of", "probability of"]
-        names = pd.MultiIndex.from_product([list(self.moved), self.engine.model.alternatives], names=levels)
+        names = pd.MultiIndex.from_product([list(self.moved), self.problem.model.alternatives], names=levels)
         table = intervals(self.results, of, names, alpha, kind)
         title = title + " at the means of columns" * (self.at == "means")
-        labels = self.engine.dataset.situation_labels
+        labels = self.problem.data.situation_labels
 
         def by_situation() -> pd.DataFrame:
             return pd.DataFrame(rows().T, index=labels, columns=names)
@@ -265,23 +267,28 @@ class _Asked:
 
     @property
     def _quantity(self) -> Quantity:
-        return self.engine.program.quantities.slopes(self.column, list(self.moved.values()))
+        return Slopes(self.column, tuple(self.moved.values()))
+
+    @property
+    def _evaluator(self) -> Evaluator:
+        return self.problem.evaluator
 
     def _by_situation(self) -> tuple[Array, Array, Array]:
-        found = self.engine.by_situation(self._quantity, self.results.fit.theta)
-        return self._split(self.engine.dataset.of_situations(found))
+        found = self._evaluator.by_situation(self._quantity, self.results.fit.theta)
+        return self._split(self.problem.data.of_situations(found))
 
     def _split(self, stacked: Any) -> tuple[Any, Any, Any]:
         """P, once for each of the I that move, dP / dx and x dP / dx, each (I J)."""
-        J, end = len(self.engine.model.alternatives), (1 + len(self.moved)) * len(self.engine.model.alternatives)
+        J = len(self.problem.model.alternatives)
+        end = (1 + len(self.moved)) * J
         return stacked[np.tile(np.arange(J), len(self.moved))], stacked[J:end], stacked[end:]
 
-    def _changed(self, change: float) -> Iterator[LocalEngine]:
-        """The likelihood before, and after each of the I changes."""
-        yield self.engine
+    def _changed(self, change: float) -> Iterator[Evaluator]:
+        """The evaluator before, and after each of the I changes."""
+        yield self._evaluator
         for alternative in self.moved.values():
             key = self.column if alternative is None else (self.column, alternative)
-            yield self.engine.on(self.engine.dataset.with_columns({key: lambda x: (1 + change) * x}))
+            yield self._evaluator.on(self.problem.data.with_columns({key: lambda x: (1 + change) * x}))
 
 
 def _arc(before: Any, after: Any, change: float) -> Any:

@@ -12,9 +12,10 @@ from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import segments
 from pycmtensor.checks import in_range
-from pycmtensor.estimation.maximise import Options, maximise
+from pycmtensor.engine.quantity import Probabilities
+from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import RankedLogit
 
@@ -47,9 +48,9 @@ def confusion(results: Estimated) -> pd.DataFrame:
     """
     import pandas as pd
 
-    engine = choices_on(results, None, "most probable choices")
-    ds, names = engine.dataset, list(engine.dataset.alternatives)
-    predicted = engine.probabilities(results.fit.theta).argmax(axis=0)
+    _, ds, evaluator = choices_on(results, None, "most probable choices")
+    names = list(ds.alternatives)
+    predicted = evaluator.probabilities(results.fit.theta).argmax(axis=0)
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (ds.chosen_alternatives, predicted), situation_weights(ds))
     return pd.DataFrame(counts, pd.Index(names, name="observed"), pd.Index(names, name="predicted"))
@@ -90,11 +91,11 @@ def shares_by(results: Estimated, segment: str, alpha: float = 0.05, kind: Kind 
     """
     import pandas as pd
 
-    engine = choices_on(results, None, "shares")
-    ds, names = engine.dataset, list(engine.dataset.alternatives)
+    _, ds, evaluator = choices_on(results, None, "shares")
+    names = list(ds.alternatives)
     groups, weights = segments(ds, segment)
     weights = weights / weights.sum(axis=(1, 2), keepdims=True)
-    P = Dual(*engine.totals(engine.program.quantities.probabilities, weights, results.fit.theta))
+    P = Dual(*evaluator.totals(Probabilities(), weights, results.fit.theta))
     index = pd.MultiIndex.from_product([groups, names], names=[segment, "alternative"])
     predicted = Dual(P.value.ravel(), P.slope.reshape(-1, P.slope.shape[-1]))
     table = intervals(results, predicted, index, alpha, kind)
@@ -123,15 +124,14 @@ def llconstants(results: Estimated) -> float:
     """
     from scipy.special import xlogy
 
-    engine = choices_on(results, None, "constants")
-    if isinstance(engine.model, RankedLogit):
+    model, ds, _ = choices_on(results, None, "constants")
+    if isinstance(model, RankedLogit):
         raise InferenceError(
             "Constants alone are compared with single choices, the likelihood is of rankings. Estimate a RankedLogit "
             "of constants."
         )
-    ds = engine.dataset
     w = ds.of_situations(situation_weights(ds))
-    available = ds.of_situations(engine.model.available(ds)).T
+    available = ds.of_situations(model.available(ds)).T
     patterns, pattern = np.unique(available, axis=0, return_inverse=True)
     chosen = np.zeros(patterns.shape)  # weights by pattern of availability and chosen alternative
     np.add.at(chosen, (pattern.ravel(), ds.of_situations(ds.chosen_alternatives)), w)
@@ -228,18 +228,18 @@ def cross_validate(
     import pandas as pd
 
     in_range("cross_validate", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
-    engine, fit = likelihood_of(results, "folds"), results.fit
+    (model, data, evaluator), fit = problem_of(results, "folds"), results.fit
     start = dict(zip(fit.labels, fit.theta.tolist(), strict=True))
-    options = Options(start=start, constraints=list(fit.constraints), progress=False)
+    options = Options(start=start, constraints=list(fit.constraints), progress=False, on=made_like(evaluator))
     rows, left_out = [], []
-    for train, test in engine.dataset.folds(folds, seed, by):
-        part, _ = maximise(engine.model, train, options=options)
-        found = engine.on(test).first_order(part.theta)
+    for train, test in data.folds(folds, seed, by):
+        part, _ = maximise(model, train, options=options)
+        found = evaluator.on(test).first_order(part.theta)
         left_out.append(test.individual_weights * found.logprob)
         sizes = {"individuals": test.n_individuals, "situations": test.nobs}
-        likelihoods = {"llf": part.llf, "llf left out": found.value, "llnull": engine.model.llnull(test)}
+        likelihoods = {"llf": part.llf, "llf left out": found.value, "llnull": model.llnull(test)}
         rows.append({**sizes, **likelihoods, "converged": part.outcome.converged})
     each = np.concatenate(left_out)
     std_err = float(np.sqrt(len(each)) * each.std(ddof=1))
     table = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
-    return CrossValidation(table, float(each.sum()), std_err, engine.dataset.nobs, alpha)
+    return CrossValidation(table, float(each.sum()), std_err, data.nobs, alpha)

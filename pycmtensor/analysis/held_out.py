@@ -55,14 +55,14 @@ def compare_held_out(results: Mapping[str, Estimated], data: Any) -> pd.DataFram
         raise InferenceError("compare_held_out needs the results of at least one model, found none.")
     rows = {}
     for name, one in results.items():
-        engine = choices_on(one, data, "comparisons")
-        ds, theta = engine.dataset, one.fit.theta
+        _, ds, evaluator = choices_on(one, data, "comparisons")
+        theta = one.fit.theta
         if not ds.choices_known:
             raise InferenceError("The data have no choice column, so that nothing can be compared with the choices.")
-        w, chosen, P = situation_weights(ds), ds.chosen_alternatives, engine.probabilities(theta)
+        w, chosen, P = situation_weights(ds), ds.chosen_alternatives, evaluator.probabilities(theta)
         squares = ((P - (chosen == np.arange(len(P))[:, None, None])) ** 2).sum(axis=0)
         rows[name] = {
-            "log-likelihood per choice": engine.value(theta) / w.sum(),
+            "log-likelihood per choice": evaluator.value(theta) / w.sum(),
             "accuracy": np.average(P.argmax(axis=0) == chosen, weights=w),
             "Brier score": np.average(squares, weights=w),
         }

@@ -10,10 +10,10 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine
-from pycmtensor.engine.quantities import Term
+from pycmtensor.engine.quantity import Expression as ExpressionTerm
+from pycmtensor.engine.quantity import MarginalUtility, Term
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.models import LatentClass, Model
+from pycmtensor.models import Model
 from pycmtensor.relations import Expression, in_parameters, text_of
 
 __all__ = [
@@ -43,14 +43,14 @@ def unit_of(ds: Dataset, symbol: Any) -> str:
     return re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip()
 
 
-def owners(engine: LocalEngine, column: str) -> list[str]:
+def owners(model: Model, column: str) -> list[str]:
     """The alternatives whose utilities hold a column, in any class; ``["all"]`` when one expression is that of all.
 
     Raises:
         ModelError: The model does not use the column.
     """
-    symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
-    found = dict.fromkeys(name for model in _classes(engine).values() for name in _owners(model, symbols))
+    symbols = model.symbols_of(column)
+    found = dict.fromkeys(name for of_class in model.by_class().values() for name in _owners(of_class, symbols))
     return ["all"] if "all" in found else list(found)
 
 
@@ -73,20 +73,20 @@ def coefficients_of(model: Model) -> dict[str, Variable]:
     return dict(sorted(found.items()))
 
 
-def expressed(engine: LocalEngine, of: Expression) -> Variable:
+def expressed(model: Model, of: Expression) -> Variable:
     """Text or symbols as an expression of the model's parameters and random coefficients.
 
     Raises:
         ModelError: The text cannot be read, or a name is unknown.
     """
-    return in_parameters(of, engine.model.params, coefficients_of(engine.model))
+    return in_parameters(of, model.params, coefficients_of(model))
 
 
-def marginal_utilities(engine: LocalEngine, of: Marginal) -> list[tuple[Term, str]]:
+def marginal_utilities(model: Model, of: Marginal) -> list[tuple[Term, str]]:
     """A marginal utility at every choice situation and draw, and its name, in each latent class.
 
     Args:
-        engine: The likelihood; in a model without classes there is one.
+        model: The model; without latent classes there is one marginal utility.
         of: Name of a class -> as in `marginal_utility`; or that of all classes, where a column stands for the
             derivatives of their own utilities.
 
@@ -94,24 +94,24 @@ def marginal_utilities(engine: LocalEngine, of: Marginal) -> list[tuple[Term, st
         ModelError: As `marginal_utility`.
         InferenceError: As `marginal_utility`; also when what is given does not name the classes.
     """
-    classes = _classes(engine)
+    classes = model.by_class()
     if not isinstance(of, Mapping):
-        return [marginal_utility(engine, of, name) for name in classes]
+        return [marginal_utility(model, of, name) for name in classes]
     if list(classes) == [None]:
-        raise InferenceError(f"{engine.model.name} has no classes, found marginal utilities of {', '.join(of)}.")
+        raise InferenceError(f"{model.name} has no classes, found marginal utilities of {', '.join(of)}.")
     if set(of) != set(classes):
         raise InferenceError(
             f"Marginal utilities are given of {', '.join(of) or 'no class'}, the classes are "
             f"{', '.join(map(str, classes))}. Give one for each."
         )
-    return [marginal_utility(engine, of[name], name) for name in classes if name is not None]
+    return [marginal_utility(model, of[name], name) for name in classes if name is not None]
 
 
-def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None = None) -> tuple[Term, str]:
+def marginal_utility(model: Model, of: Expression, of_class: str | None = None) -> tuple[Term, str]:
     """A marginal utility at every choice situation and draw, and its name.
 
     Args:
-        engine: The likelihood.
+        model: The model.
         of: Text or symbols of a coefficient, which may depend on draws and on columns, or text with names of
             random coefficients; or a column itself, ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the
             derivative of the utility that holds it.
@@ -121,12 +121,11 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
         ModelError: A name, a column or draws are not of the model.
         InferenceError: The column is in no utility, or in several.
     """
-    quantities, key = engine.program.quantities, column_of(of)
+    key = column_of(of)
     if key is None:
-        return quantities.expression(expressed(engine, of), key=of), text_of(of)
+        return ExpressionTerm(of, expressed(model, of)), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)
-    symbols = {engine.program.inputs[p] for p in engine.program.places_of(column)}
-    classes = _classes(engine)
+    symbols, classes = model.symbols_of(column), model.by_class()
     if of_class not in classes:
         raise InferenceError(
             f"Column '{column}' has a marginal utility in each class, {', '.join(map(str, classes))}. Give a "
@@ -141,13 +140,7 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
             f"in long data the column of one alternative, ds['{column}', 'name of the alternative']."
         )
     name = column if alternative is None else f"{column} of {alternative}"
-    return quantities.marginal_utility(column, alternative or found[0], of_class), name
-
-
-def _classes(engine: LocalEngine) -> Mapping[str | None, Model]:
-    """The models of the latent classes, by name, or the model itself."""
-    model = engine.model
-    return dict(model.classes.items()) if isinstance(model, LatentClass) else {None: model}
+    return MarginalUtility(column, alternative or found[0], of_class), name
 
 
 def _owners(model: Model, symbols: Collection[Variable]) -> list[str]:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, stacked
-from pycmtensor.analysis.predict import engine_on, situation_weights
+from pycmtensor.analysis.predict import problem_on, situation_weights
 from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -74,16 +75,16 @@ def partial_dependence(
     """
     import pandas as pd
 
-    engine = engine_on(results, data, "partial dependence")
-    ds, name = engine.dataset, column if isinstance(column, str) else column[0]
-    engine.program.places_of(name)
+    model, ds, evaluator = problem_on(results, data, "partial dependence")
+    name = column if isinstance(column, str) else column[0]
+    model.symbols_of(name)
     grid = _grid(ds, column, values)
     w = situation_weights(ds)
     shares = []
     for value in grid:
         changed = ds.with_columns({column: value})
-        engine.model.check_to_predict(changed)
-        total = engine.on(changed).totals(engine.program.quantities.probabilities, w[None] / w.sum(), results.fit.theta)
+        model.check_to_predict(changed)
+        total = evaluator.on(changed).totals(Probabilities(), w[None] / w.sum(), results.fit.theta)
         shares.append(Dual(*total)[0])
     index = pd.MultiIndex.from_product([grid, list(ds.alternatives)], names=[name, "alternative"])
     return intervals(results, stacked(shares), index, alpha, kind)

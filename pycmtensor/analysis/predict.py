@@ -10,19 +10,17 @@ from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note
 from pycmtensor.dataset import Dataset
-from pycmtensor.dataset.long import LongDataset
 from pycmtensor.dataset.sampling import SampledDataset
-from pycmtensor.engine import LocalEngine
-from pycmtensor.engine.quantities import Quantity
+from pycmtensor.engine import Problem
+from pycmtensor.engine.quantity import Observed, Probabilities, ProbabilitiesGivenChoices, Quantity
 from pycmtensor.exceptions import DatasetError, InferenceError
-from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models.choice_sets import with_all_alternatives
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Prediction", "choices_on", "engine_on", "predict", "situation_weights"]
+__all__ = ["Prediction", "choices_on", "predict", "problem_on", "situation_weights"]
 
 Array = NDArray[np.floating]
 
@@ -110,64 +108,51 @@ def predict(
     """
     import pandas as pd
 
-    engine, theta = choices_on(results, data, "predictions"), results.fit.theta
-    ds, names = engine.dataset, list(engine.dataset.alternatives)
-    quantity = _given_choices(results, engine) if conditional else engine.program.quantities.probabilities
-    P = ds.of_situations(engine.by_situation(quantity, theta))
+    asked, theta = choices_on(results, data, "predictions"), results.fit.theta
+    ds, evaluator, names = asked.data, asked.evaluator, list(asked.data.alternatives)
+    quantity = _given_choices(results, asked) if conditional else Probabilities()
+    P = ds.of_situations(evaluator.by_situation(quantity, theta))
     w = situation_weights(ds)
-    total = Dual(*engine.totals(quantity, w[None], theta))[0]
+    total = Dual(*evaluator.totals(quantity, w[None], theta))[0]
     shares = total / w.sum()
     table = intervals(results, shares, names, alpha, kind)
-    llf = engine.value(theta) if ds.choices_known and not conditional else None
+    llf = evaluator.value(theta) if ds.choices_known and not conditional else None
     probabilities = pd.DataFrame(P.T, index=ds.situation_labels, columns=names)
     return Prediction(probabilities, table, llf, alpha, str(kind), note(results, shares, kind))
 
 
-def engine_on(results: Estimated, data: Any, what: str) -> LocalEngine:
-    """The likelihood of the estimation on a frame, a path, a Dataset, or on the data of the estimation.
+def problem_on(results: Estimated, data: Any, what: str) -> Problem:
+    """What was estimated, on a frame, a path, a Dataset, or on the data of the estimation.
 
-    An estimation with samples of alternatives gives the likelihood of choices among all of them where data have all.
+    An estimation with samples of alternatives gives the model of choices among all of them where data have all.
 
     Raises:
-        PyCMTensorError: The likelihood is not at hand.
+        PyCMTensorError: Model and data are not at hand.
         DatasetError: The data do not fit the model.
         ModelError: The model was made with samples, and cannot be that of all alternatives.
     """
-    engine = likelihood_of(results, what)
+    estimation = problem_of(results, what)
     if data is None:
-        return engine
-    ds = data if isinstance(data, Dataset) else engine.dataset.like(data)
-    sampled = isinstance(engine.dataset, SampledDataset)
-    if sampled and isinstance(ds, LongDataset) and not isinstance(ds, SampledDataset):
-        engine = _among_all(engine, ds)
-    check = engine.model.check if ds.choices_known else engine.model.check_to_predict
-    check(ds)
-    return engine.on(ds)
+        return estimation
+    asked = estimation.on(data if isinstance(data, Dataset) else estimation.data.like(data))
+    check = asked.model.check if asked.data.choices_known else asked.model.check_to_predict
+    check(asked.data)
+    return asked
 
 
-def choices_on(results: Estimated, data: Any, what: str) -> LocalEngine:
-    """What `engine_on` gives, for answers about probabilities of all alternatives.
+def choices_on(results: Estimated, data: Any, what: str) -> Problem:
+    """What `problem_on` gives, for answers about probabilities of all alternatives.
 
     Raises:
         InferenceError: The data are samples of alternatives, among which there are none.
     """
-    engine = engine_on(results, data, what)
-    if isinstance(engine.dataset, SampledDataset):
+    asked = problem_on(results, data, what)
+    if isinstance(asked.data, SampledDataset):
         raise InferenceError(
             f"{what.capitalize()} need all alternatives, the data set holds samples of them. Give a frame or "
             "Dataset that has them all as data to predict, elasticities, marginal_effects or scenario."
         )
-    return engine
-
-
-def _among_all(engine: LocalEngine, ds: LongDataset) -> LocalEngine:
-    """The likelihood of choices among all alternatives; its program is kept with the model."""
-    kept = engine.model.compiled
-    if "all alternatives" not in kept:
-        kept["all alternatives"] = with_all_alternatives(engine.model, ds)
-    among_all = LocalEngine(kept["all alternatives"], ds)
-    among_all.fixed = engine.fixed
-    return among_all
+    return asked
 
 
 def situation_weights(ds: Dataset) -> Array:
@@ -175,16 +160,16 @@ def situation_weights(ds: Dataset) -> Array:
     return ds.array(ds.observed)[..., 0] * ds.individual_weights
 
 
-def _given_choices(results: Estimated, engine: LocalEngine) -> Quantity:
-    """Probabilities on the data of the engine, given what the same individuals chose in the estimation."""
-    estimation = likelihood_of(results, "conditional probabilities")
-    if isinstance(estimation.dataset, SampledDataset):
+def _given_choices(results: Estimated, asked: Problem) -> Quantity:
+    """Probabilities on the data in question, given what the same individuals chose in the estimation."""
+    estimation = problem_of(results, "conditional probabilities")
+    if isinstance(estimation.data, SampledDataset):
         raise InferenceError(
             "The choices of the estimation are among samples of alternatives, and probabilities given them would need "
             "all. Leave conditional out; conditional_estimates tells of the tastes."
         )
-    model, draws = engine.model, engine.model.draws
-    if not draws and len(model.mixture(model.V)) == 1:
+    model, draws = asked.model, asked.model.draws
+    if not draws and len(model.by_class()) == 1:
         raise InferenceError(
             f"{model.name} has no random coefficients or classes, about which choices would tell something. Leave "
             "conditional out."
@@ -195,17 +180,16 @@ def _given_choices(results: Estimated, engine: LocalEngine) -> Quantity:
             f"{', '.join(within)}: drawn anew in each choice situation, so that observed choices tell nothing of "
             "others. Leave conditional out."
         )
-    position = np.arange(engine.n_individuals)
-    if engine is not estimation:
-        if engine.dataset.individual is None:
-            raise DatasetError("Individuals are matched by their column, which the data set has none of.")
-        known, asked = estimation.dataset.individual_labels, engine.dataset.individual_labels
-        position = known.get_indexer(asked)
-        strangers = asked[position < 0].tolist()
-        if strangers:
-            raise DatasetError(
-                f"{len(strangers):,} individual(s) of '{known.name}' were not in the data of the estimation, the first "
-                f"{strangers[0]!r}. Leave conditional out for them."
-            )
-    columns = [column[..., position, :] for column in estimation.columns()]
-    return engine.program.quantities.given_choices(columns)
+    if asked.data is estimation.data:
+        return ProbabilitiesGivenChoices(beside=Observed(estimation.data))
+    if asked.data.individual is None:
+        raise DatasetError("Individuals are matched by their column, which the data set has none of.")
+    known, individuals = estimation.data.individual_labels, asked.data.individual_labels
+    position = known.get_indexer(individuals)
+    strangers = individuals[position < 0].tolist()
+    if strangers:
+        raise DatasetError(
+            f"{len(strangers):,} individual(s) of '{known.name}' were not in the data of the estimation, the first "
+            f"{strangers[0]!r}. Leave conditional out for them."
+        )
+    return ProbabilitiesGivenChoices(beside=Observed(estimation.data, position))

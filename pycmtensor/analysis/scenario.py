@@ -14,8 +14,8 @@ from pycmtensor.analysis.marginal import Marginal, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine
-from pycmtensor.engine.quantities import Quantity
+from pycmtensor.engine import Problem
+from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -161,10 +161,10 @@ def scenario(
     """
     before = choices_on(results, data, "scenarios")
     states = {"before": before, **_after(before, changes)}
-    groups, weights = segments(before.dataset, segment)
-    answer = _Answer(results, groups, list(before.dataset.alternatives), alpha, kind)
+    groups, weights = segments(before.data, segment)
+    answer = _Answer(results, groups, list(before.data.alternatives), alpha, kind)
     weigh = weights / weights.sum(axis=(1, 2), keepdims=True)
-    shares = _totals(results, states, before.program.quantities.probabilities, weigh)
+    shares = _totals(results, states, Probabilities(), weigh)
     changes_of_shares = _differences(shares)
     surplus, gains = None, None
     if cost is not None:
@@ -180,19 +180,19 @@ def scenario(
         alpha,
         str(kind),
         note(results, shares["before"], kind),
-        "" if isinstance(cost, str) else unit_of(before.dataset, cost),
+        "" if isinstance(cost, str) else unit_of(before.data, cost),
     )
 
 
-def _after(before: LocalEngine, changes: Mapping[Any, Any]) -> dict[str, LocalEngine]:
-    """The likelihood in each scenario, by name."""
+def _after(before: Problem, changes: Mapping[Any, Any]) -> dict[str, Problem]:
+    """The question about each scenario, by name."""
     several = bool(changes) and all(isinstance(change, Mapping) for change in changes.values())
     named = changes if several else {"scenario": changes}
     if "before" in named:
         raise InferenceError("'before' is what all scenarios are compared with. Give that scenario another name.")
     after = {}
     for name, change in named.items():
-        ds = before.dataset.with_columns(change)
+        ds = before.data.with_columns(change)
         before.model.check_to_predict(ds)
         after[name] = before.on(ds)
     return after
@@ -208,11 +208,9 @@ def segments(ds: Dataset, column: str | None) -> tuple[list[Any], Array]:
     return ["all", *values.tolist()], np.stack([whole, *(whole * (group == m) for m in range(len(values)))])
 
 
-def _totals(
-    results: Estimated, states: Mapping[str, LocalEngine], quantity: Quantity, weights: Array
-) -> dict[str, Dual]:
+def _totals(results: Estimated, states: Mapping[str, Problem], quantity: Quantity, weights: Array) -> dict[str, Dual]:
     """Weighted sums in each state, (M, Q)."""
-    return {name: Dual(*state.totals(quantity, weights, results.fit.theta)) for name, state in states.items()}
+    return {name: Dual(*state.evaluator.totals(quantity, weights, results.fit.theta)) for name, state in states.items()}
 
 
 def _differences(of: Mapping[str, Dual]) -> dict[str, Dual]:
@@ -220,12 +218,14 @@ def _differences(of: Mapping[str, Dual]) -> dict[str, Dual]:
     return {name: total - of["before"] for name, total in of.items() if name != "before"}
 
 
-def _gains(results: Estimated, states: Mapping[str, LocalEngine], quantity: Quantity) -> pd.DataFrame:
+def _gains(results: Estimated, states: Mapping[str, Problem], quantity: Quantity) -> pd.DataFrame:
     """The change of each choice situation, one column per scenario."""
     import pandas as pd
 
-    ds = states["before"].dataset
-    of = {n: ds.of_situations(e.by_situation(quantity, results.fit.theta)[0]) for n, e in states.items()}
+    ds = states["before"].data
+    of = {
+        n: ds.of_situations(state.evaluator.by_situation(quantity, results.fit.theta)[0]) for n, state in states.items()
+    }
     changes = {name: level - of["before"] for name, level in of.items() if name != "before"}
     return pd.DataFrame(changes, index=ds.situation_labels)
 

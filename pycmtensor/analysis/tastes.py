@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycmtensor.analysis.marginal import marginal_utility
-from pycmtensor.analysis.predict import engine_on
+from pycmtensor.analysis.predict import problem_on
+from pycmtensor.engine.quantity import Averages
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.relations import Expression
@@ -50,11 +51,10 @@ def tastes(results: Estimated, expressions: Mapping[str, Expression], data: Any 
 
     if not expressions:
         raise InferenceError("There is no expression. Write for example {'value of time': b_time / b_cost}.")
-    engine = engine_on(results, data, "tastes")
-    terms = [marginal_utility(engine, expression)[0] for expression in expressions.values()]
-    found = engine.by_situation(engine.program.quantities.averages(terms), results.fit.theta)
-    values = engine.dataset.of_situations(found)
-    return pd.DataFrame(values.T, index=engine.dataset.situation_labels, columns=list(expressions))
+    model, ds, evaluator = problem_on(results, data, "tastes")
+    terms = tuple(marginal_utility(model, expression)[0] for expression in expressions.values())
+    values = ds.of_situations(evaluator.by_situation(Averages(terms), results.fit.theta))
+    return pd.DataFrame(values.T, index=ds.situation_labels, columns=list(expressions))
 
 
 def regularity(results: Estimated, time: Expression, cost: Expression, data: Any = None) -> pd.Series:
@@ -84,10 +84,9 @@ def regularity(results: Estimated, time: Expression, cost: Expression, data: Any
     """
     import pandas as pd
 
-    engine = engine_on(results, data, "marginal utilities")
-    terms = [marginal_utility(engine, expression)[0] for expression in (time, cost)]
-    of_time, of_cost = engine.by_situation(engine.program.quantities.averages(terms), results.fit.theta)
-    ds = engine.dataset
+    model, ds, evaluator = problem_on(results, data, "marginal utilities")
+    terms = tuple(marginal_utility(model, expression)[0] for expression in (time, cost))
+    of_time, of_cost = evaluator.by_situation(Averages(terms), results.fit.theta)
     wrong = {
         "time is no loss": of_time >= 0,
         "cost is no loss": of_cost >= 0,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from pycmtensor.analysis.marginal import Marginal, marginal_utilities
-from pycmtensor.engine import LocalEngine
-from pycmtensor.engine.quantities import Quantity
+from pycmtensor.engine import Problem
+from pycmtensor.engine.quantity import Observed, Surplus
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 
 __all__ = ["surplus_quantity"]
 
 
-def surplus_quantity(results: Estimated, engine: LocalEngine, cost: Marginal) -> Quantity:
+def surplus_quantity(results: Estimated, before: Problem, cost: Marginal) -> Surplus:
     r"""Expected maximum utility divided by the marginal utility of money, the average over draws, up to a constant.
 
     .. math::
@@ -21,12 +21,12 @@ def surplus_quantity(results: Estimated, engine: LocalEngine, cost: Marginal) ->
         \alpha = -\beta_{cost}
 
     with the classes c of a latent class model, each with its own marginal utility of money; other models are of one
-    class. That and the probabilities of classes are those of the data of the engine, also where the quantity is
+    class. That and the probabilities of classes are those of the data before a change, also where the quantity is
     evaluated on others, so that differences are free of the constant.
 
     Args:
         results: The estimates.
-        engine: The likelihood on the data before a change.
+        before: The question about the data before a change.
         cost: As in `scenario`.
 
     Raises:
@@ -38,11 +38,11 @@ def surplus_quantity(results: Estimated, engine: LocalEngine, cost: Marginal) ->
         (1999), Computing willingness-to-pay in random utility models, chapter 15 of Trade, Theory and Econometrics;
         Boxall & Adamowicz (2002), doi:10.1023/A:1021351721619, for latent classes.
     """
-    found = marginal_utilities(engine, cost)
-    quantity = engine.program.quantities.surplus([term for term, _ in found], engine.columns())
-    _, *meaningless = engine.by_situation(quantity, results.fit.theta)
+    found = marginal_utilities(before.model, cost)
+    quantity = Surplus(tuple(term for term, _ in found), beside=Observed(before.data))
+    _, *meaningless = before.evaluator.by_situation(quantity, results.fit.theta)
     for (_, name), where in zip(found, meaningless, strict=True):
-        share = float(np.mean(engine.dataset.of_situations(where)))
+        share = float(np.mean(before.data.of_situations(where)))
         if share > 0:
             raise InferenceError(
                 f"The marginal utility of cost, {name}, is not negative at {share:.2%} of choice situations and draws, "

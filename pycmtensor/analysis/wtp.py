@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import Marginal, expressed, marginal_utilities, unit_of
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine
-from pycmtensor.engine.quantities import Term
+from pycmtensor.engine import Problem
+from pycmtensor.engine.quantity import MeanRatios, Ratio, Ratios, RatiosGivenChoices
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.delta import delta
 from pycmtensor.inference.krinsky_robb import krinsky_robb
-from pycmtensor.inference.protocol import Estimated, likelihood_of
+from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import LatentClass
 from pycmtensor.relations import Expression, in_parameters, text_of
@@ -172,12 +172,13 @@ def wtp(
         return _of_parameters(results, numerator, denominator, alpha, kind, method)
     if method != "delta":
         raise InferenceError("A ratio with a distribution over situations or draws has errors by method='delta'.")
-    engine, theta = likelihood_of(results, "marginal utilities"), results.fit.theta
-    above, below = marginal_utilities(engine, numerator), marginal_utilities(engine, denominator)
-    ratios = [(top, bottom) for (top, _), (bottom, _) in zip(above, below, strict=True)]
+    asked, theta = problem_of(results, "marginal utilities"), results.fit.theta
+    model, ds, evaluator = asked
+    above, below = marginal_utilities(model, numerator), marginal_utilities(model, denominator)
+    ratios = tuple((top, bottom) for (top, _), (bottom, _) in zip(above, below, strict=True))
     names = [text_of(f"({top}) / ({bottom})") for (_, top), (_, bottom) in zip(above, below, strict=True)]
-    quantities, w = engine.program.quantities, situation_weights(engine.dataset)
-    sums = Dual(*engine.totals(quantities.mean_ratios(ratios), w[None], theta))[0]
+    w = situation_weights(ds)
+    sums = Dual(*evaluator.totals(MeanRatios(ratios), w[None], theta))[0]
     for name, defined in zip(names, sums.value[1::2], strict=True):
         if defined == 0:
             raise InferenceError(
@@ -185,14 +186,14 @@ def wtp(
             )
     title = names[0] if len(set(names)) == 1 else "mean over classes"
     mean, rows = _total(sums[::2]) / _total(sums[1::2]), [title]
-    if isinstance(engine.model, LatentClass):
-        rows += [f"{name} in class {of_class}" for name, of_class in zip(names, engine.model.classes, strict=True)]
+    if isinstance(model, LatentClass):
+        rows += [f"{name} in class {of_class}" for name, of_class in zip(names, model.classes, strict=True)]
         mean = stacked([mean, sums[::2] / sums[1::2]])
     table = intervals(results, mean, rows, alpha, kind)
-    distribution, about = _distribution(engine.by_situation(quantities.ratios(ratios), theta), w)
+    distribution, about = _distribution(evaluator.by_situation(Ratios(ratios), theta), w)
     about = " ".join(filter(None, [note(results, mean, kind), about]))
-    unit = _unit(engine.dataset, numerator, denominator)
-    individuals = None if distribution is None else partial(_individuals, results, engine, ratios, alpha)
+    unit = _unit(ds, numerator, denominator)
+    individuals = None if distribution is None else partial(_individuals, results, asked, ratios, alpha)
     return WillingnessToPay(title, table, distribution, unit, alpha, str(kind), about, individuals)
 
 
@@ -201,22 +202,19 @@ def _total(of: Dual) -> Dual:
     return Dual(of.value.sum(axis=0, keepdims=True), of.slope.sum(axis=0, keepdims=True))
 
 
-def _individuals(
-    results: Estimated, engine: LocalEngine, ratios: Sequence[tuple[Term, Term]], alpha: float
-) -> pd.DataFrame:
+def _individuals(results: Estimated, asked: Problem, ratios: Ratio, alpha: float) -> pd.DataFrame:
     """Ratios given the choices of each individual, one row each."""
     import pandas as pd
 
-    ds, shares = engine.dataset, (alpha / 2, 0.5, 1 - alpha / 2)
-    quantity = engine.program.quantities.ratios_given_choices(ratios, shares, ds.array(ds.observed))
-    found = engine.by_situation(quantity, results.fit.theta)[:, 0]
-    return pd.DataFrame(found.T, ds.individual_labels, ["mean", "sd", "lower", "median", "upper"])
+    quantity = RatiosGivenChoices(ratios, (alpha / 2, 0.5, 1 - alpha / 2))
+    found = asked.evaluator.by_situation(quantity, results.fit.theta)[:, 0]
+    return pd.DataFrame(found.T, asked.data.individual_labels, ["mean", "sd", "lower", "median", "upper"])
 
 
 def _is_one_number(results: Estimated, expression: Marginal) -> bool:
     """Whether it depends on parameters alone."""
-    if isinstance(expression, str) and results.engine is not None:
-        expression = expressed(results.engine, expression)
+    if isinstance(expression, str) and results.model is not None:
+        expression = expressed(results.model, expression)
     if isinstance(expression, str) or not hasattr(expression, "tag"):
         return not isinstance(expression, Mapping)
     return not any(hasattr(v.tag, "draws") or hasattr(v.tag, "column") for v in graph_inputs([expression]))
@@ -230,7 +228,7 @@ def _of_parameters(
 
     ratio: Expression = f"({numerator}) / ({denominator})"
     if not (isinstance(numerator, str) and isinstance(denominator, str)):
-        parameters = likelihood_of(results, "symbols beside text").model.params
+        parameters = problem_of(results, "symbols beside text").model.params
         ratio = in_parameters(numerator, parameters) / in_parameters(denominator, parameters)
     name = text_of(ratio)
     if method == "delta":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.exceptions import DatasetError
-
-if TYPE_CHECKING:
-    from pycmtensor.dataset.long import LongDataset
 
 __all__ = ["Dataset"]
 
@@ -61,6 +58,14 @@ class Dataset(Columns):
         (1, 3, 1)
     """
 
+    #: Name of another format -> its class: "long", and "sample" for samples of alternatives. A class enters itself.
+    formats: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls, enters: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if enters is not None:
+            Dataset.formats[enters] = cls
+
     def __init__(
         self,
         frame: Any,
@@ -89,11 +94,9 @@ class Dataset(Columns):
         individual: str | None = None,
         weights: str | None = None,
         alternatives: Mapping[str, Hashable] | Sequence[str] | None = None,
-    ) -> LongDataset:
-        """A data set of a frame with one row per choice situation and available alternative; see `LongDataset`."""
-        from pycmtensor.dataset.long import LongDataset
-
-        return LongDataset(frame, choice, alternative, situation, individual, weights, alternatives)
+    ) -> Any:
+        """The `LongDataset` of a frame with one row per choice situation and available alternative; see there."""
+        return Dataset.formats["long"](frame, choice, alternative, situation, individual, weights, alternatives)
 
     def like(self, frame: Any) -> Dataset:
         """A data set of another frame with the options of this one, to predict with a model that was made with it.

@@ -21,12 +21,10 @@ from pycmtensor.exceptions import DatasetError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pycmtensor.dataset.sampling import SampledDataset
-
 __all__ = ["LongDataset"]
 
 
-class LongDataset(Dataset):
+class LongDataset(Dataset, enters="long"):
     """Choices in long format: one row is one alternative that can be chosen in one choice situation.
 
     ``ds["cost"]`` is a symbol with the axes (J, T, N, 1), alternatives first, so that one expression is the utility of
@@ -161,7 +159,7 @@ class LongDataset(Dataset):
         assert isinstance(part, LongDataset)
         return part
 
-    def sample_alternatives(self, n: int, seed: int = 0, weights: str | None = None) -> SampledDataset:
+    def sample_alternatives(self, n: int, seed: int = 0, weights: str | None = None) -> LongDataset:
         r"""The same choices among samples of alternatives, for choice sets that are too large to go through.
 
         Each situation keeps the chosen alternative and a sample of others. The estimates of a logit stay consistent
@@ -187,10 +185,9 @@ class LongDataset(Dataset):
             McFadden (1978), Modelling the choice of residential location; Frejinger, Bierlaire & Ben-Akiva (2009),
             doi:10.1016/j.trb.2009.03.001.
         """
-        from pycmtensor.dataset.sampling import SampledDataset
-
         self._need_choices("Samples with the chosen alternative")
-        return SampledDataset.drawn_from(self, n, seed, weights)
+        sample: LongDataset = Dataset.formats["sample"].drawn_from(self, n, seed, weights)
+        return sample
 
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         names = list(self.alternatives)

@@ -22,7 +22,7 @@ __all__ = ["CORRECTION", "SampledDataset", "draw_uniform", "draw_weighted"]
 CORRECTION = "correction"
 
 
-class SampledDataset(LongDataset):
+class SampledDataset(LongDataset, enters="sample"):
     """Choices among samples of alternatives, as `LongDataset.sample_alternatives` gives them.
 
     The axis of alternatives has n places instead of one for each alternative: those of a situation stand on the first

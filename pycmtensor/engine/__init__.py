@@ -1,22 +1,60 @@
-"""The only place that compiles: a model and data become functions of a flat theta."""
+"""The only place that compiles: a model and data become functions of a flat theta.
 
-from pycmtensor.engine.ascent import Ascents, ascents
+`Evaluator` is what the rest of the library asks; `evaluator_of` makes the one for data in the memory of this machine.
+"""
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine.evaluator import (
+    Array,
+    Ascents,
+    Differentiable,
+    Evaluator,
+    FirstOrder,
+    MakesEvaluator,
+    Objective,
+    Problem,
+    Sample,
+    SecondOrder,
+    Trainer,
+    TrainingSettings,
+)
 from pycmtensor.engine.individuals import ByIndividual, Individuals, KnownIndividuals
-from pycmtensor.engine.local import LocalEngine
-from pycmtensor.engine.penalty import Penalty
-from pycmtensor.engine.protocol import Engine, FirstOrder, SecondOrder
-from pycmtensor.engine.training import Training
+from pycmtensor.engine.local import LocalEvaluator
+from pycmtensor.models.base import Model
 
 __all__ = [
+    "Array",
     "Ascents",
     "ByIndividual",
-    "Engine",
+    "Differentiable",
+    "Evaluator",
     "FirstOrder",
     "Individuals",
     "KnownIndividuals",
-    "LocalEngine",
-    "Penalty",
+    "MakesEvaluator",
+    "Objective",
+    "Problem",
+    "Sample",
     "SecondOrder",
-    "Training",
-    "ascents",
+    "Trainer",
+    "TrainingSettings",
+    "evaluator_of",
 ]
+
+
+def evaluator_of(model: Model, data: Dataset | None = None, block: int | None = None) -> Evaluator:
+    """The evaluator of a model on data in the memory of this machine.
+
+    Args:
+        model: The model.
+        data: The data; None for the model's own.
+        block: Individuals that are evaluated together; None chooses as many as stay in the processor's cache.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 2]}), "mode", {"car": 1, "bus": 2})
+        >>> evaluator = evaluator_of(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> round(evaluator.value([0.0]), 6)  # 3 log(1 / 2)
+        -2.079442
+    """
+    return LocalEvaluator(model, data, block)

@@ -1,4 +1,4 @@
-"""The epochs of a training as XLA programs, which hold no data and are kept with the model."""
+"""The epochs of a training as XLA programs, which hold no data and are kept for the next training."""
 
 from __future__ import annotations
 
@@ -67,9 +67,8 @@ class Sizes(NamedTuple):
     block: int  #: individuals that are evaluated together where all are
 
 
-def epochs_of(program: Program, rule: Rule, sizes: Sizes, penalty: Penalty | None) -> Epochs:
-    """Those that an earlier training of the program has compiled, or new ones."""
-    kept = program.model.compiled.setdefault((program, "epochs"), [])
+def epochs_of(kept: list[Epochs], program: Program, rule: Rule, sizes: Sizes, penalty: Penalty | None) -> Epochs:
+    """The programs among those kept that were compiled for an equal training, or new ones, which are kept then."""
     for epochs in kept:
         if epochs.sizes == sizes and epochs.penalises_as(penalty) and rule.is_as(epochs.rule):
             kept.remove(epochs)

@@ -17,10 +17,11 @@ from pytensor.graph.traversal import graph_inputs, io_toposort
 from pytensor.tensor.basic import MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
+from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.separation import each_term, sum_of_terms
-from pycmtensor.models.base import Model
+from pycmtensor.models.forms import KernelOfUtilities
 
 __all__ = ["LinearForm", "LinearUtilities", "linear_form"]
 
@@ -115,32 +116,33 @@ class LinearUtilities(Likelihood):
         return math.prod(self._shape)
 
     @classmethod
-    def of(cls, model: Model, arguments: list[Any]) -> LinearUtilities | None:
-        """Those of a model, or None when they are few, not linear, or the kernel has parameters of its own."""
-        if model.sampling or len(model.free) < cls.FEWEST or any(p.shape for p in model.free):
+    def of(cls, form: KernelOfUtilities, arguments: Arguments) -> LinearUtilities | None:
+        """The likelihood, or None when parameters are few, utilities not linear, or the kernel has parameters."""
+        if arguments.draws is not None or len(arguments.free) < cls.FEWEST or any(p.shape for p in arguments.free):
             return None
-        free = [parameter() for parameter in model.free]
-        one = model.dataset.chosen.type
-        if model.utility is None:
-            utilities = list(model.utilities.values())
+        free = [parameter() for parameter in arguments.free]
+        one = arguments.model.dataset.chosen.type
+        if isinstance(form.utilities, Variable):
+            utilities, J = [form.utilities], form.utilities.type.shape[0]
+            V = [one.clone(shape=(J, *one.shape))("V")]
+            logprob = form.logprob(V[0])
+        else:
+            utilities, J = list(form.utilities), len(form.utilities)
             if any(utility.ndim == 4 for utility in utilities):  # one of all alternatives for each class
                 return None
-            J, V = len(utilities), [one(f"V_{name}") for name in model.utilities]
-            given = model.logprob_given(V)
-        else:
-            utilities, J = [model.utility], model.utility.type.shape[0]
-            V = [one.clone(shape=(J, *one.shape))("V")]
-            given = model.logprob_given(V[0])
+            V = [one(f"V_{j}") for j in range(J)]
+            logprob = form.logprob(V)
         forms = [linear_form(utility, free) for utility in utilities]
-        if set(free) & set(graph_inputs([given])) or None in forms:
+        if set(free) & set(graph_inputs([logprob])) or None in forms:
             return None
         places, coefficients = [], []
-        for j, form in enumerate(forms):
-            for parameter, coefficient in (form or {}).items():
+        for j, of_utility in enumerate(forms):
+            for parameter, coefficient in (of_utility or {}).items():
                 places.append((None if parameter is None else free.index(parameter), j))
                 coefficients.append(coefficient)
-        kernel = lower([*V, *arguments], [given])
-        return cls(kernel, lower(arguments, coefficients), places, (len(free), J), model.utility is not None)
+        kernel = lower([*V, *arguments.symbols], [logprob])
+        at_once = isinstance(form.utilities, Variable)
+        return cls(kernel, lower(arguments.symbols, coefficients), places, (len(free), J), at_once)
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual, (B,)."""

@@ -10,12 +10,12 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.tensor.basic import get_underlying_scalar_constant_value as _number
 
+from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.linear import LinearForm, linear_form
 from pycmtensor.engine.lowering import lower
 from pycmtensor.kernels.logit import LARGEST_EXPONENT
-from pycmtensor.models.base import Model
-from pycmtensor.models.mnl import MNL
+from pycmtensor.models.forms import Logit
 
 __all__ = ["LinearLogit"]
 
@@ -47,9 +47,9 @@ class LinearLogit(Likelihood):
     of matrices.
 
     Args:
-        model: The model.
-        columns: Its inputs.
-        forms: Of each utility the data of its terms by the number of the parameter; free ones come first, then fixed
+        form: The logit.
+        arguments: What the functions of the model take.
+        terms: Of each utility the data of its terms by the number of the parameter; free ones come first, then fixed
             ones, then the number 1.
 
     References:
@@ -58,24 +58,21 @@ class LinearLogit(Likelihood):
 
     prepares = True
 
-    def __init__(self, model: Model, columns: list[Variable], forms: list[dict[int, Variable]]) -> None:
-        self._K, self._J = len(model.free), model.dataset.n_alternatives
-        self._places = [(k, j) for j, form in enumerate(forms) for k in form]
+    def __init__(self, form: Logit, arguments: Arguments, terms: list[dict[int, Variable]]) -> None:
+        self._K, self._J = len(arguments.free), arguments.model.dataset.n_alternatives
+        self._places = [(k, j) for j, of_utility in enumerate(terms) for k in of_utility]
         self._terms = 1 + max(k for k, _ in self._places)
-        self._at_once = model.utility is not None
-        self._panel, self._dtype = model.dataset.is_panel, model.free[0]().dtype
-        choice_set = (
-            [model.available_where] if self._at_once else [model.availability.get(n) for n in model.alternatives]
-        )
-        self._limited = [a is not None for a in choice_set]
-        observed = [model.dataset.observed] if self._panel else []
-        available = [a for a in choice_set if a is not None]
-        terms = [
+        self._at_once = isinstance(form.utilities, Variable)
+        self._panel, self._dtype = form.observed is not None, arguments.free[0]().dtype
+        self._limited = [a is not None for a in form.choice_set]
+        observed = [] if form.observed is None else [form.observed]
+        available = [a for a in form.choice_set if a is not None]
+        data = [
             x if a is None else pt.switch(pt.neq(a, 0), x, pt.zeros_like(x))  # what is unavailable need not be finite
-            for form, a in zip(forms, choice_set, strict=True)
-            for x in form.values()
+            for of_utility, a in zip(terms, form.choice_set, strict=True)
+            for x in of_utility.values()
         ]
-        self._arrays = lower(columns, [model.dataset.chosen, *observed, *available, *terms])
+        self._arrays = lower(arguments.inputs, [form.chosen, *observed, *available, *data])
 
     @property
     def numbers(self) -> int:
@@ -83,21 +80,21 @@ class LinearLogit(Likelihood):
         return self._terms * (self._J - 1)
 
     @classmethod
-    def of(cls, model: Model, columns: list[Variable]) -> LinearLogit | None:
-        """That of a model, or None when it is no logit, is not linear, or needs much more memory than its columns."""
-        parameters = [*model.free, *(p for p in model.params if p not in model.free)]
-        if type(model) is not MNL or any(p.shape for p in parameters):
+    def of(cls, form: Logit, arguments: Arguments) -> LinearLogit | None:
+        """The likelihood of a logit, or None when it is not linear, or needs much more memory than its columns."""
+        parameters = [*arguments.free, *arguments.fixed]
+        if any(p.shape for p in parameters):
             return None
         unknowns = [parameter() for parameter in parameters]
-        utilities = list(model.utilities.values()) if model.utility is None else [model.utility]
+        utilities = [form.utilities] if isinstance(form.utilities, Variable) else form.utilities
         forms = [linear_form(utility, unknowns) for utility in utilities]
-        linear = [_numbered(form, unknowns) for form in forms if form is not None]
+        linear = [_numbered(of_utility, unknowns) for of_utility in forms if of_utility is not None]
         if len(linear) < len(forms):
             return None
-        likelihood = cls(model, columns, linear)
-        given = sum(column.type.shape[0] if column.ndim == 4 else 1 for column in columns)
-        many = likelihood.numbers > MOST_NUMBERS * given
-        return None if many and likelihood.numbers * model.dataset.nobs > FEW_NUMBERS else likelihood
+        likelihood = cls(form, arguments, linear)
+        in_columns = sum(column.type.shape[0] if column.ndim == 4 else 1 for column in arguments.inputs)
+        many = likelihood.numbers > MOST_NUMBERS * in_columns
+        return None if many and likelihood.numbers * arguments.model.dataset.nobs > FEW_NUMBERS else likelihood
 
     def prepared(self, columns: Any) -> Data:
         """The data of a block."""

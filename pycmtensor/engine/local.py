@@ -1,4 +1,4 @@
-"""The engine of one machine: blocks of individuals that stay in the cache, on all cores."""
+"""The evaluator of data in the memory of one machine: blocks of individuals that stay in the cache, on all cores."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine.ascent import ascents
+from pycmtensor.engine.compiled import compiled_for
+from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, Sample, SecondOrder, TrainingSettings
 from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.parallel import at_the_same_time, usable_cores
 from pycmtensor.engine.program import Program
-from pycmtensor.engine.protocol import Array, FirstOrder, SecondOrder
-from pycmtensor.engine.quantities import Quantity
-from pycmtensor.expressions import Parameter
+from pycmtensor.engine.quantity import Quantity
+from pycmtensor.engine.training import Training, TrainingSample
 from pycmtensor.models.base import Model
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEvaluator"]
 
 #: Numbers in one array of a block: a dozen temporaries of this size fill the 1 MB cache of a core.
 BLOCK = 8192
@@ -51,17 +53,18 @@ SCORES_AT_ONCE = 2**19
 #: Bytes.
 CACHE_LINE = 64
 
-#: Fewest numbers that are worth a core of their own.
+#: Minimum array elements per core; below this another thread costs more than it saves.
 NUMBERS_PER_CORE = 2**17
 
 
-class LocalEngine:
-    """The log-likelihood of a model on data, on this machine; see `Engine`.
+class LocalEvaluator(Evaluator):
+    """The log-likelihood of a model on data in memory, on this machine.
 
     The individuals are divided among the cores, and those of a core into blocks.
 
     Args:
-        model: The model. Its compiled programs are kept with it, so that a second engine starts at once.
+        model: The model. What is compiled for it is kept as long as it lives, so that a second evaluator starts at
+            once.
         data: The data; None for the model's own.
         block: Individuals per block; None chooses as many as stay in the cache.
         cores: Parts that run at the same time; None for all cores of the machine that the data can occupy.
@@ -70,51 +73,70 @@ class LocalEngine:
     def __init__(
         self, model: Model, data: Dataset | None = None, block: int | None = None, cores: int | None = None
     ) -> None:
-        statuses = tuple(parameter.status for parameter in model.params)
-        self.program: Program = model.compiled.get(statuses) or model.compiled.setdefault(statuses, Program(model))
+        self._compiled, self.model = compiled_for(model), model
+        self.program: Program = self._compiled.program(model)
         self.labels = tuple(label for p in self.program.free for label in p.labels())
-        self.model = model
         self.fixed = [p.get_value() for p in self.program.fixed]
         self.dtype = np.result_type(*(p.get_value() for p in self.program.free))
         self.cores = cores or (usable_cores() if _on_cpu() else 1)
         self._place(data or model.dataset, block, cores)
 
-    def _place(self, data: Dataset, block: int | None, cores: int | None) -> None:
+    def _place(self, data: Dataset, block: int | None, cores: int | None, weights: Array | None = None) -> None:
         self.dataset, self.n_individuals = data, data.n_individuals
         worth = data.nobs * self._numbers_of_a_row() // NUMBERS_PER_CORE
         self._shape = self._divided(block, cores or min(self.cores, worth))
-        self._placed = self.model.compiled.setdefault("data", WeakKeyDictionary()).setdefault(data, {})
+        self._placed = self._compiled.placed.setdefault(data, {})
+        self.weights = data.individual_weights if weights is None else weights
+        self._are_own_weights = weights is None
 
-    def on(self, data: Dataset) -> LocalEngine:
-        """The same program, with the same values of fixed parameters, on other data."""
+    def describe(self) -> Sample:
+        """What the sums are over."""
+        return Sample(self.dataset.nobs, self.weights, self.model.llnull(self.dataset))
+
+    def on(self, data: Dataset) -> LocalEvaluator:
+        """The same model, with the same values of fixed parameters, on other data."""
+        model = self.model.on(data)
+        if model is not self.model:  # that of all alternatives, where this one is of samples
+            other = LocalEvaluator(model, data)
+            other.fixed = self.fixed
+            return other
         other = copy(self)
         other._place(data, None, None)
         return other
 
-    def undivided(self) -> LocalEngine:
+    def of(self, model: Model) -> LocalEvaluator:
+        """Another model on the same data."""
+        return LocalEvaluator(model, self.dataset)
+
+    def reweighted(self, factors: Array) -> LocalEvaluator:
+        """The same with the weights of the individuals multiplied by factors (N,)."""
+        other, (parts, _, block) = copy(self), self._shape
+        other._place(self.dataset, block, parts, np.asarray(factors, dtype=float) * self.weights)
+        return other
+
+    def undivided(self) -> LocalEvaluator:
         """The same with its data in one block, if they are few: for many evaluations in one program."""
         if self.dataset.nobs * self._numbers_of_a_row() > UNDIVIDED:
             return self
         other = copy(self)
-        other._place(self.dataset, self.n_individuals, 1)
+        other._place(self.dataset, self.n_individuals, 1, None if self._are_own_weights else self.weights)
         return other
 
-    def given(self, theta: Array, held: Collection[Parameter]) -> LocalEngine:
-        """The likelihood of the other parameters, with some held at their values in theta (K,)."""
+    def given(self, theta: Array, held: Collection[str]) -> LocalEvaluator:
+        """The likelihood of the other parameters, with those of some labels held at their values in theta (K,)."""
         values = dict(
             zip(self.program.free, unflattened(np.asarray(theta, self.dtype), self.program.free), strict=True)
         )
         values |= dict(zip(self.program.fixed, self.fixed, strict=True))
-        key = "holding", frozenset(held)
-        model = self.model.compiled.get(key) or self.model.compiled.setdefault(key, self.model.holding(held))
-        other = LocalEngine(model, self.dataset)
+        other = LocalEvaluator(self._compiled.holding(self.model, frozenset(held)), self.dataset)
         other.fixed = [values[parameter] for parameter in other.program.fixed]
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy compiles anew and places its data anew; fixed parameters keep the values of this engine."""
+        """A copy compiles anew and places its data anew; fixed parameters keep the values of this evaluator."""
         parts, _, block = self._shape
-        return _restored, (self.model, self.dataset, block, parts, self.fixed)
+        weights = None if self._are_own_weights else self.weights
+        return _restored, (self.model, self.dataset, block, parts, self.fixed, weights)
 
     def value(self, theta: Array) -> float:
         """Log-likelihood."""
@@ -126,13 +148,9 @@ class LocalEngine:
         (value, grad), _ = self._summed(self.program.value_and_grad, theta)
         return float(value), grad
 
-    def probabilities(self, theta: Array) -> Array:
-        """Choice probabilities (J, T, N), 0 where an alternative is unavailable."""
-        return self.by_situation(self.program.quantities.probabilities, theta)
-
     def by_situation(self, quantity: Quantity, theta: Array) -> Array:
         """A quantity in every choice situation, (Q, T, N), or at every draw (Q, T, N, R)."""
-        _, found = self._summed(self.program.by_situation(quantity), theta, self._with(quantity.columns))
+        _, found = self._summed(self.program.by_situation(quantity), theta, self._with(self._beside(quantity)))
         blocks = np.concatenate([np.moveaxis(np.asarray(q), 0, 2) for q in found], axis=2)
         return blocks.reshape(*blocks.shape[:2], -1, *blocks.shape[4:])[:, :, : self.n_individuals]
 
@@ -148,8 +166,15 @@ class LocalEngine:
             :math:`\sum_{tn} w_{mtn} q_{qtn}`, (M, Q), and its derivatives with theta, (M, Q, K).
         """
         weights = np.asarray(weights, dtype=self.dtype)[..., None]
-        parts = self._with([*quantity.columns], weights)
+        parts = self._with(self._beside(quantity), weights)
         return self._summed(self.program.totals(quantity), theta, parts)[0]
+
+    def _beside(self, quantity: Quantity) -> list[Array]:
+        """The columns of other data that a quantity takes, in the order of the individuals here."""
+        if quantity.beside is None:
+            return []
+        columns, individuals = self._columns(quantity.beside.data), quantity.beside.individuals
+        return columns if individuals is None else [column[..., individuals, :] for column in columns]
 
     def _with(self, columns: Sequence[Array], weights: Array | None = None) -> list[tuple[Any, list[Any]]]:
         """The parts with further columns, and with weights that are 0 where a part is filled up."""
@@ -159,7 +184,7 @@ class LocalEngine:
         return [(w, [*own, *(x[i] for x in further)]) for i, (w, own) in enumerate(self.parts)]
 
     def membership(self, theta: Array) -> tuple[Array, Array]:
-        """Log-probabilities of the classes of a latent class model (N, C): by themselves, and with all choices."""
+        """Log-probabilities of the latent classes (N, C): before choices are seen, and together with all choices."""
         _, parts = self._summed(self.program.membership, theta)
         prior, joint = (
             np.concatenate(
@@ -185,6 +210,31 @@ class LocalEngine:
         """What the individuals contribute, with the outer product of their scores where it is known."""
         return _AtTheta(self, theta, outer_product)
 
+    def ascents(
+        self,
+        theta: Array,
+        bounds: tuple[Array, Array],
+        factors: Array | None = None,
+        known: tuple[Array, Array, Array] | None = None,
+    ) -> Ascents:
+        """Many ascents in one program; see `Evaluator`."""
+        if self.program not in self._compiled.ascents:
+            self._compiled.ascents[self.program] = ascents(self.program)
+        run = self._compiled.ascents[self.program]
+        theta, known, bounds = jax.tree.map(lambda x: np.asarray(x, self.dtype), (theta, known, bounds))
+        asked = theta, factors, known
+        shares = np.array_split(np.arange(len(theta)), min(self.cores, len(theta)))
+        shared = self.fixed, bounds, self.undivided().prepared
+        running = at_the_same_time(lambda share: run(jax.tree.map(itemgetter(share), asked), *shared), shares)
+        return Ascents(*(np.concatenate(parts) for parts in zip(*running, strict=True)))
+
+    def training(self, settings: TrainingSettings) -> Training:
+        """Epochs of an optimizer on batches of individuals."""
+        sample = TrainingSample(
+            self.n_individuals, self.block, self.fixed, self.by_individual, lambda: self.prepared, self.value_and_grad
+        )
+        return Training(self.program, self._compiled.trainings.setdefault(self.program, []), sample, settings)
+
     def outer_product(self, theta: Array, power: int) -> Array:
         """sum_n w_n^power s_n s_n' (K, K), of scores s and sample weights w."""
         parts = None if power == 1 else [(np.asarray(w) ** power, data) for w, data in self.prepared]
@@ -196,22 +246,27 @@ class LocalEngine:
 
         A column (J, T, N, 1) becomes J columns.
         """
-        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self.columns()]
+        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self._columns(self.dataset)]
         shape = self.n_individuals, self.dataset.n_situations, sum(map(len, columns))
         rows = _aligned(shape, np.result_type(*columns))
         for first in range(0, self.n_individuals, ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             rows[some] = np.concatenate([column[..., some] for column in columns]).T
-        return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
+        return jax.device_put(self.weights), jax.device_put(rows)
 
     def data_hash(self) -> str:
         """SHA-256 of the numbers that the likelihood is computed from: columns, weights, fixed parameters."""
         digest = hashlib.sha256()
         for symbol in self.program.inputs:
             digest.update(np.ascontiguousarray(self.dataset.array(symbol)).data)
-        digest.update(np.ascontiguousarray(self.dataset.individual_weights).data)
+        digest.update(np.ascontiguousarray(self.weights).data)
         digest.update(repr([value.tolist() for value in self.fixed]).encode())
         return digest.hexdigest()
+
+    @property
+    def are_weights_one(self) -> bool:
+        """Whether all individuals have the weight 1."""
+        return self.dataset.weights is None and self._are_own_weights
 
     @property
     def block(self) -> int:
@@ -223,9 +278,9 @@ class LocalEngine:
         """Weights (blocks, B) and columns (blocks, [J,] T, B, 1) of each core, kept while model and data live."""
         key = (self.program, self._shape)
         if key not in self._placed:
-            columns = zip(*(self._divide(column) for column in self.columns()), strict=True)
-            self._placed[key] = [(self._weights(part), list(own)) for part, own in enumerate(columns)]
-        return self._placed[key]
+            columns = zip(*(self._divide(column) for column in self._columns(self.dataset)), strict=True)
+            self._placed[key] = [(self._own_weights(part), list(own)) for part, own in enumerate(columns)]
+        return self._with_weights(self._placed[key])
 
     @property
     def prepared(self) -> list[tuple[Any, Any]]:
@@ -234,18 +289,27 @@ class LocalEngine:
             return self.parts
         key = (self.program, self._shape, "prepared")
         if key not in self._placed:
-            self._placed[key] = [(self._weights(p), self._prepared_part(p)) for p in range(self._shape[0])]
-        return self._placed[key]
+            self._placed[key] = [(self._own_weights(p), self._prepared_part(p)) for p in range(self._shape[0])]
+        return self._with_weights(self._placed[key])
 
-    def _weights(self, part: int) -> Any:
-        """Weights (blocks, B) of one core, 0 for what it is filled up with."""
+    def _with_weights(self, placed: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Placed data with the weights of this evaluator, which are those of the data set unless it is reweighted."""
+        if self._are_own_weights:
+            return placed
+        return [(self._weights(part, self.weights), data) for part, (_, data) in enumerate(placed)]
+
+    def _own_weights(self, part: int) -> Any:
+        return self._weights(part, self.dataset.individual_weights)
+
+    def _weights(self, part: int, weights: Array) -> Any:
+        """Weights (blocks, B) of one core, 0 for the individuals that it is filled up with."""
         _, blocks, _ = self._shape
-        weights = self._blocks(self.dataset.individual_weights[None, :, None], part * blocks, blocks, "constant")
-        return jax.device_put(weights[:, 0, :, 0])
+        divided = self._blocks(weights[None, :, None], part * blocks, blocks, "constant")
+        return jax.device_put(divided[:, 0, :, 0])
 
     def _prepared_part(self, part: int) -> Any:
         """The data of the likelihood of one core, made of a few blocks at a time to save memory."""
-        columns, (_, blocks, B) = self.columns(), self._shape
+        columns, (_, blocks, B) = self._columns(self.dataset), self._shape
         first_block = [jax.ShapeDtypeStruct((*c.shape[:-2], B, 1), c.dtype) for c in columns]
         shapes = jax.eval_shape(self.program.likelihood.prepared, first_block)
         data = jax.tree.map(lambda x: jax.device_put(np.zeros((blocks, *x.shape), x.dtype)), shapes)
@@ -256,12 +320,12 @@ class LocalEngine:
             data = jax.block_until_ready(self.program.prepare(data, first, some))
         return data
 
-    def columns(self) -> list[Array]:
-        """The columns that the program takes, and the numbers of the individuals if it makes draws."""
-        columns = [self.dataset.array(symbol) for symbol in self.program.inputs]
+    def _columns(self, data: Dataset) -> list[Array]:
+        """The columns of data that the program takes, and the numbers of the individuals if it makes draws."""
+        columns = [data.array(symbol) for symbol in self.program.inputs]
         if self.program.draws is not None:
-            numbers = np.arange(self.n_individuals, dtype=self.dtype)[None, :, None]
-            columns.append(np.broadcast_to(numbers, (self.dataset.n_situations, self.n_individuals, 1)))
+            numbers = np.arange(data.n_individuals, dtype=self.dtype)[None, :, None]
+            columns.append(np.broadcast_to(numbers, (data.n_situations, data.n_individuals, 1)))
         return columns
 
     def _summed(
@@ -337,19 +401,19 @@ class LocalEngine:
 
 @dataclass(frozen=True)
 class _AtTheta(Individuals):
-    """The individuals of an engine; the outer product of their scores may be known for the first power of weights."""
+    """The individuals of an evaluator; the outer product of scores may be known for the first power of weights."""
 
-    engine: LocalEngine
+    evaluator: LocalEvaluator
     theta: Array
     known: Array | None = None
 
     def _numbers(self) -> tuple[Array, Array]:
-        return self.engine.individuals(self.theta)
+        return self.evaluator.individuals(self.theta)
 
     def _outer_product(self, power: int) -> Array:
-        if self.engine.dataset.weights is None:
+        if self.evaluator.are_weights_one:
             power = 1
-        return self.known if self.known is not None and power == 1 else self.engine.outer_product(self.theta, power)
+        return self.known if self.known is not None and power == 1 else self.evaluator.outer_product(self.theta, power)
 
 
 def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -360,10 +424,14 @@ def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     return memory[first : first + size].reshape(shape)
 
 
-def _restored(model: Model, data: Dataset, block: int, cores: int, fixed: list[Array]) -> LocalEngine:
-    engine = LocalEngine(model, data, block, cores)
-    engine.fixed = fixed
-    return engine
+def _restored(
+    model: Model, data: Dataset, block: int, cores: int, fixed: list[Array], weights: Array | None
+) -> LocalEvaluator:
+    evaluator = LocalEvaluator(model, data, block, cores)
+    evaluator.fixed = fixed
+    if weights is not None:
+        evaluator._place(data, block, cores, weights)
+    return evaluator
 
 
 def _on_cpu() -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from pycmtensor.engine.protocol import Array
+from pycmtensor.engine.evaluator import Array
 from pycmtensor.expressions import Bias, Parameter, Weight
 
 __all__ = ["Penalty"]

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable
 from functools import cached_property, partial
 from operator import itemgetter
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.fingerprint import fingerprint
 from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
-from pycmtensor.engine.lowering import lower
-from pycmtensor.engine.quantities import Quantities, Quantity
+from pycmtensor.engine.quantities import Quantities
+from pycmtensor.engine.quantity import Quantity
 from pycmtensor.engine.simulated import SimulatedLogit
-from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.xla import ONCE, PRODUCTS, WIDE, compile_with_xla
-from pycmtensor.exceptions import ModelError
-from pycmtensor.models import LatentClass
 from pycmtensor.models.base import Model
+from pycmtensor.models.forms import KernelOfUtilities, Logit, MixtureOfLogits
 
 __all__ = ["Program", "over_blocks"]
 
@@ -33,7 +29,7 @@ __all__ = ["Program", "over_blocks"]
 MANY = 8
 
 
-class Program:
+class Program(Arguments):
     """A model's log-likelihood as JAX functions of (theta, fixed values, weights, data); holds no data.
 
     Data come in blocks: an array (T, N, 1) is given as (blocks, T, B, 1), one with alternatives (J, T, N, 1) as
@@ -41,68 +37,33 @@ class Program:
     """
 
     def __init__(self, model: Model) -> None:
-        self.model, self._chosen = model, model.dataset.chosen
-        self.free = model.free
-        self.fixed = [p for p in model.params if p not in self.free]
-        inputs = set(graph_inputs([model.logprob]))
-        self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
-        self.draws = Simulation(model) if model.sampling else None
-        self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)  #: J of the largest array
-        self._arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
-        self._compiled: dict[Any, Callable[..., Any]] = {}
+        super().__init__(model)
+        self._of_quantities: dict[tuple[str, Quantity], Callable[..., Any]] = {}
 
     @cached_property
     def likelihood(self) -> Likelihood:
         """The likelihood of many individuals, for whom preparing data pays."""
-        return LinearLogit.of(self.model, self.inputs) or self.of_columns
+        form = self.model.form()
+        if isinstance(form, Logit) and not isinstance(form, MixtureOfLogits):
+            return LinearLogit.of(form, self) or self.of_columns
+        return self.of_columns
 
     @cached_property
     def of_columns(self) -> Likelihood:
         """The likelihood of a few individuals at a time, from their columns."""
-        return (
-            SimulatedLogit.of(self.model, self._arguments, self.draws)
-            or LinearUtilities.of(self.model, self._arguments)
-            or Differentiated(self.lowered([self.model.logprob]), self.free)
-        )
-
-    @property
-    def chosen(self) -> int:
-        """Which of the inputs is the chosen alternative."""
-        return self.inputs.index(self._chosen)
-
-    def places_of(self, column: str) -> list[int]:
-        """Which of the inputs hold the numbers of a column, of all alternatives or of one.
-
-        Raises:
-            ModelError: None does.
-        """
-        keys = [symbol.tag.column for symbol in self.inputs]
-        names = [key[0] if isinstance(key, tuple) else key for key in keys]
-        places = [p for p, name in enumerate(names) if name == column]
-        if not places:
-            known = sorted({name for name in names if isinstance(name, str)})
-            near = get_close_matches(str(column), known, n=3, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It uses {', '.join(known)}."
-            raise ModelError(f"The model does not use a column {column!r}. {hint}")
-        return places
-
-    def lowered(self, outputs: list[Any], further: Sequence[Variable] = ()) -> Callable[..., Any]:
-        """Expressions as a function of further variables, parameters and inputs.
-
-        With draws, the last argument numbers the individuals.
-        """
-        if self.draws is None:
-            return lower([*further, *self._arguments], outputs)
-        simulation = self.draws
-        simulated = lower([*further, *self._arguments, *(draws() for draws in simulation.draws)], outputs)
-        observed = len(further) + len(self.free) + len(self.fixed) + self.chosen
-        return lambda *given: simulated(*given[:-1], *simulation.values(given[-1], len(given[observed])))
+        form = self.model.form()
+        found: Likelihood | None = None
+        if isinstance(form, MixtureOfLogits):
+            found = SimulatedLogit.of(form, self)
+        elif isinstance(form, KernelOfUtilities):
+            found = LinearUtilities.of(form, self)
+        return found or Differentiated(self.lowered([self.model.logprob]), self.free)
 
     @cached_property
     def fingerprint(self) -> str:
         """What tells its likelihood from others of the same parameters and data."""
         draws = [] if self.draws is None else [draws() for draws in self.draws.draws]
-        return f"{fingerprint([*self._arguments, *draws], [self.model.logprob])} {self.model.sampling}"
+        return f"{fingerprint([*self.symbols, *draws], [self.model.logprob])} {self.model.sampling}"
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of the likelihood, of which that of linear logits is mostly products of matrices."""
@@ -179,25 +140,27 @@ class Program:
 
     @cached_property
     def membership(self) -> Callable[..., Any]:
-        """By individual, of a latent class model: log-probability of each class, and with all choices, (C, B) each."""
-        assert isinstance(self.model, LatentClass)
-        lowered = self.lowered([self.model.log_membership, self.model.log_joint])
+        """By individual: log-probability of each latent class, before choices and together with them, (C, B) each."""
+        model = self.model
+        joint = [model.averaged(logL) for logL, _ in model.mixture(model.V)]
+        lowered = self.lowered([*model.log_shares(), *joint])
 
         def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
-            prior, joint = lowered(*unflattened(theta, self.free), *fixed, *data)
-            return (), (jnp.broadcast_to(prior, joint.shape).T, joint.T)
+            found = lowered(*unflattened(theta, self.free), *fixed, *data)
+            prior, joint = found[: len(found) // 2], jnp.stack(found[len(found) // 2 :])
+            return (), (jnp.stack([jnp.broadcast_to(share[:, 0], joint.shape[1:]) for share in prior]), joint)
 
         return compile_with_xla(over_blocks(block))
 
     def by_situation(self, quantity: Quantity) -> Callable[..., Any]:
         """By individual: a quantity, (Q, T, B) or (Q, T, B, R)."""
         key = "by situation", quantity.key
-        if key not in self._compiled:
-            of = quantity.of
-            self._compiled[key] = compile_with_xla(
+        if key not in self._of_quantities:
+            of = self.quantities.of(quantity)
+            self._of_quantities[key] = compile_with_xla(
                 over_blocks(lambda theta, fixed, _, data: ((), of(theta, fixed, data)))
             )
-        return self._compiled[key]
+        return self._of_quantities[key]
 
     def totals(self, quantity: Quantity) -> Callable[..., Any]:
         """Sums of a quantity with weights w (M, T, B, 1), the last of the data, and their derivatives.
@@ -206,21 +169,22 @@ class Program:
         than there are sums.
         """
         key = "totals", quantity.key
-        if key not in self._compiled:
+        if key not in self._of_quantities:
+            of = self.quantities.of(quantity)
 
             def block(theta: Any, fixed: Any, _: Any, data: Any) -> Any:
                 *columns, w = data
 
                 def total(theta: Any) -> Any:
-                    q = quantity.of(theta, fixed, columns)
+                    q = of(theta, fixed, columns)
                     return jnp.einsum("mtb,qtb->mq", w[..., 0], jnp.broadcast_to(q, (len(q), *w.shape[1:3])))
 
                 sums = jax.eval_shape(total, theta).size
                 derivatives = jax.jacrev if MANY * sums < len(theta) else jax.jacfwd
                 return (total(theta), derivatives(total)(theta)), ()
 
-            self._compiled[key] = compile_with_xla(over_blocks(block))
-        return self._compiled[key]
+            self._of_quantities[key] = compile_with_xla(over_blocks(block))
+        return self._of_quantities[key]
 
 
 def over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,13 +16,13 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.draws import draws_of
+from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.linear import linear_form
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.separation import merged, same, separate
 from pycmtensor.engine.simulation import Simulation
-from pycmtensor.models.base import Model
-from pycmtensor.models.mixed_logit import MixedLogit
+from pycmtensor.models.forms import MixtureOfLogits
 
 __all__ = ["SimulatedLogit"]
 
@@ -81,46 +81,45 @@ class SimulatedLogit(Likelihood):
 
     def __init__(
         self,
-        model: Model,
+        form: MixtureOfLogits,
+        arguments: Arguments,
         simulation: Simulation,
-        arguments: list[Variable],
         coefficients: list[Variable],
         data: list[list[Variable | None]],
     ) -> None:
-        free = [p() for p in model.free]
-        unknowns = [v for v in arguments if not hasattr(v.tag, "column")]
+        free = [p() for p in arguments.free]
+        unknowns = [v for v in arguments.symbols if not hasattr(v.tag, "column")]
         self._simulation, self._K, self._M = simulation, len(free), len(coefficients)
         self._random = [bool(draws_of([coefficient])) for coefficient in coefficients]
         self._coefficients = lower([*unknowns, *(d() for d in simulation.draws)], coefficients)
         self._first, self._second = _derivatives(coefficients, free)
         self._varying = 1 + max(d.factor for d in self._first)  # factors of first derivatives
-        choice_set = [model.availability.get(name) for name in model.alternatives]
-        self._limited = [a is not None for a in choice_set]
-        available = [a for a in choice_set if a is not None]
+        self._limited = [a is not None for a in form.choice_set]
+        available = [a for a in form.choice_set if a is not None]
         self._filled = np.array([[x is not None for x in own] for own in data])
         cells = [x for own in data for x in own if x is not None]
-        self._panel = model.dataset.is_panel
-        observed = [model.dataset.observed] if self._panel else []
-        self._columns = lower(arguments, [model.dataset.chosen, *observed, *available, *cells])
+        self._panel = form.observed is not None
+        observed = [] if form.observed is None else [form.observed]
+        self._columns = lower(arguments.symbols, [form.chosen, *observed, *available, *cells])
 
     @classmethod
-    def of(cls, model: Model, arguments: list[Variable], simulation: Simulation | None) -> SimulatedLogit | None:
-        """That of a model, or None when it is no mixed logit of few alternatives, or its utilities are no such sums."""
-        if simulation is None or type(model) is not MixedLogit or not model.utilities:
+    def of(cls, form: MixtureOfLogits, arguments: Arguments) -> SimulatedLogit | None:
+        """The likelihood of a mixture, or None when it has many alternatives, or its utilities are no such sums."""
+        simulation = arguments.draws
+        if simulation is None or isinstance(form.utilities, Variable):
             return None
-        within = any(d.within for d in simulation.draws) and model.dataset.is_panel
-        if within or len(model.alternatives) > MOST_ALTERNATIVES or any(p.shape for p in model.free):
+        within = any(d.within for d in simulation.draws) and form.observed is not None
+        if within or len(form.utilities) > MOST_ALTERNATIVES or any(p.shape for p in arguments.free):
             return None
         one = pt.constant(1.0, dtype=config.floatX)
-        forms = [separate(utility) for utility in model.utilities.values()]
-        terms = [(j, c, x) for j, form in enumerate(forms) if form is not None for c, x in form.items()]
+        forms = [separate(utility) for utility in form.utilities]
+        terms = [(j, c, x) for j, sum_ in enumerate(forms) if sum_ is not None for c, x in sum_.items()]
         if None in forms or any(c is not None and c.ndim == 4 for _, c, _ in terms):
             return None
         coefficients, places = merged([one if c is None else c for _, c, _ in terms])
         cells: dict[tuple[int, int], Variable] = {}
-        choice_set = [model.availability.get(name) for name in model.alternatives]
         for (j, _, x), m in zip(terms, places, strict=True):
-            a = choice_set[j]
+            a = form.choice_set[j]
             x = x if a is None else pt.switch(pt.neq(a, 0), x, 0.0)  # data of what is unavailable need not be finite
             cells[j, m] = cells[j, m] + x if (j, m) in cells else x
         base = len(forms) - 1
@@ -128,7 +127,7 @@ class SimulatedLogit(Likelihood):
             [_difference(cells.get((j, m)), cells.get((base, m))) for m in range(len(coefficients))]
             for j in range(base)
         ]
-        return cls(model, simulation, arguments, coefficients, data)
+        return cls(form, arguments, simulation, coefficients, data)
 
     def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
         """Log-likelihood of each individual, (B,)."""

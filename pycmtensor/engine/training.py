@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -10,13 +11,35 @@ import jax.numpy as jnp
 import numpy as np
 import pytensor.tensor as pt
 
-from pycmtensor.engine.epochs import Rule, Sizes, epochs_of
-from pycmtensor.engine.local import LocalEngine
+from pycmtensor.engine.epochs import Epochs, Rule, Sizes, epochs_of
+from pycmtensor.engine.evaluator import Array, TrainingSettings
 from pycmtensor.engine.penalty import Penalty
-from pycmtensor.engine.protocol import Array
+from pycmtensor.engine.program import Program
+from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import Optimizer, Packed
 
-__all__ = ["Training"]
+__all__ = ["Training", "TrainingSample"]
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """The data of a training, made when they are needed.
+
+    Attributes:
+        n_individuals: Individuals N.
+        block: Individuals that are evaluated together where all are.
+        fixed: Values of the fixed parameters.
+        rows: -> weights (N,) and all columns in one array (N, T, columns).
+        parts: -> for each core its weights and data in blocks, for steps on all individuals.
+        value_and_grad: theta -> log-likelihood and gradient of all individuals.
+    """
+
+    n_individuals: int
+    block: int
+    fixed: list[Array]
+    rows: Callable[[], tuple[Any, Any]]
+    parts: Callable[[], list[tuple[Any, Any]]]
+    value_and_grad: Callable[[Array], tuple[float, Array]]
 
 
 class Training:
@@ -24,39 +47,36 @@ class Training:
 
     The free parameters are one vector theta, so that a step costs the same however many names they have. Every
     epoch visits each individual once, in an order drawn from the seed and the number of the epoch; the last batch
-    holds what is left over. What is compiled is kept with the model, for the next training with the same settings.
+    holds the individuals that are left over.
 
     Args:
-        engine: The likelihood and the data.
-        make_optimizer: A class of `pycmtensor.optimizers`, or a function, that makes an optimizer of a list of
-            parameters.
-        schedule: Learning rates as a function of the number of steps; None when each call of `run` gives the rate.
-        batch_size: Individuals per step; None for all.
-        seed: Seed of the order of the individuals and of the units of networks that are left out.
-        penalty: What is added to the cost; None for nothing.
+        program: The likelihood.
+        kept: What earlier trainings of the program have compiled, which equal ones use again; changed here.
+        sample: The data.
+        settings: How the parameters move.
 
     Attributes:
-        dropout: The units of networks that are left out at random.
-        penalty: As it was given.
+        batch_size: Individuals of a step.
+        optimizer: The optimizer of the parameters as one vector.
         rule: The updates of the optimizer.
+        penalty: What is added to the cost; None for nothing.
+        dropout: The units of networks that are left out at random.
+
+    Raises:
+        OptimizerError: A batch is larger than the data, or there is no weight to penalise.
     """
 
     def __init__(
-        self,
-        engine: LocalEngine,
-        make_optimizer: Callable[[list[Packed]], Optimizer],
-        schedule: Callable[[Any], Any] | None,
-        batch_size: int | None,
-        seed: int,
-        penalty: Penalty | None = None,
+        self, program: Program, kept: list[Epochs], sample: TrainingSample, settings: TrainingSettings
     ) -> None:
-        self._engine, self.penalty = engine, penalty
-        self.batch_size = batch_size or engine.n_individuals
-        packed = Packed(engine.program.free)
+        self._program, self._sample = program, sample
+        self.batch_size = settings.batch_size or sample.n_individuals
+        self.penalty = self._checked(settings)
+        packed = Packed(program.free)
         g = pt.vector("gradient", dtype=packed().dtype)
-        self.optimizer = make_optimizer([packed])
+        self.optimizer: Optimizer = settings.optimizer([packed])
         rate = pt.scalar("rate", dtype=packed().dtype)
-        updates = self.optimizer.updates_from([g], [packed], schedule or rate)
+        updates = self.optimizer.updates_from([g], [packed], settings.schedule or rate)
         shared = [variable for variable, _ in updates]
         self.names = tuple(str(variable.name) for variable in shared)
         self._initial = [variable.get_value() for variable in shared]
@@ -64,11 +84,37 @@ class Training:
         averages = [i for i, name in enumerate(self.names) if name == f"{packed.name}.average"]
         self._reported = averages[0] if averages else self._theta
         self.rule = Rule([*shared, g, rate], [new for _, new in updates], self._theta)
-        self._epochs = epochs_of(
-            engine.program, self.rule, Sizes(engine.n_individuals, self.batch_size, engine.block), penalty
-        )
-        self._key, self.dropout = jax.random.key(seed), self._epochs.dropout
-        self._data = None if self._epochs.at_once else engine.by_individual()
+        sizes = Sizes(sample.n_individuals, self.batch_size, sample.block)
+        self._epochs = epochs_of(kept, program, self.rule, sizes, self.penalty)
+        self._key, self.dropout = jax.random.key(settings.seed), self._epochs.dropout
+        self._data = None if self._epochs.at_once else sample.rows()
+
+    def _checked(self, settings: TrainingSettings) -> Penalty | None:
+        """The penalty, after a check that settings and data go together."""
+        if self.batch_size > self._sample.n_individuals:
+            raise OptimizerError(
+                f"batch_size={self.batch_size:,} is more than the {self._sample.n_individuals:,} individuals of the "
+                "data. Choose a smaller one, or None for all of them at once."
+            )
+        if not (settings.l1 or settings.l2):
+            return None
+        penalty = Penalty.of(self._program.free, settings.l1, settings.l2)
+        if not penalty.counts.any():
+            raise OptimizerError("Stochastic: l1 and l2 are of weights, of which the model has none. Leave them out.")
+        return penalty
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes the states what they are, for checkpoints: likelihood, optimizer, rule, state, dropout."""
+        settings = {name: value for name, value in vars(self.optimizer).items() if not name.startswith("_")}
+        return {
+            "model": self._program.fingerprint,
+            "optimizer": f"{self.optimizer.name} {sorted(settings.items(), key=str)}",
+            "rule": self.rule.fingerprint,
+            "state": ", ".join(self.names),
+            "batch_size": str(self.batch_size),
+            "dropout": str(self.dropout.rates),
+        }
 
     def start(self, theta: Array) -> tuple[Any, ...]:
         """The state before the first step: theta, which is its average too, and the optimizer's own."""
@@ -83,19 +129,19 @@ class Training:
 
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
-        parts = self._engine.prepared if self._data is None else None
-        new = self._epochs.run(self._key, state, rate, first, count, self._engine.fixed, parts, self._data)
+        parts = self._sample.parts() if self._data is None else None
+        new = self._epochs.run(self._key, state, rate, first, count, self._sample.fixed, parts, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
 
     def run_together(
         self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
     ) -> list[tuple[Any, ...]]:
         """As `run` for several states, each with a seed and a rate of its own, in one program."""
-        parts = self._engine.prepared if self._data is None else None
+        parts = self._sample.parts() if self._data is None else None
         stacked = tuple(np.stack(part) for part in zip(*states, strict=True))
         keys = jnp.stack([jax.random.key(seed) for seed in seeds])
         by_seed = np.asarray(rates, dtype=stacked[self._theta].dtype)
-        new = self._epochs.run_together(keys, stacked, by_seed, first, count, self._engine.fixed, parts, self._data)
+        new = self._epochs.run_together(keys, stacked, by_seed, first, count, self._sample.fixed, parts, self._data)
         return list(zip(*(np.asarray(part) for part in jax.block_until_ready(new)), strict=True))
 
     def release(self) -> None:
@@ -105,13 +151,13 @@ class Training:
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and gradient of the whole sample, from the data that training holds already."""
         if self._data is None:
-            return self._engine.value_and_grad(theta)
-        value, g = self._epochs.whole(theta, self._engine.fixed, *self._data)
+            return self._sample.value_and_grad(theta)
+        value, g = self._epochs.whole(theta, self._sample.fixed, *self._data)
         return float(value), np.asarray(g)
 
     def value_and_grad_together(self, thetas: Sequence[Array]) -> list[tuple[float, Array]]:
         """As `value_and_grad` at several points, in one program unless all individuals are one batch."""
         if self._data is None:
-            return [self._engine.value_and_grad(theta) for theta in thetas]
-        values, gradients = self._epochs.whole_together(np.stack(thetas), self._engine.fixed, *self._data)
+            return [self._sample.value_and_grad(theta) for theta in thetas]
+        values, gradients = self._epochs.whole_together(np.stack(thetas), self._sample.fixed, *self._data)
         return list(zip(np.asarray(values).tolist(), np.asarray(gradients), strict=True))

@@ -1,7 +1,8 @@
-"""Methods of estimation: an engine and start values in, a Fit out."""
+"""Methods of estimation: a log-likelihood and start values in, a Fit out."""
 
 from pycmtensor.estimation.fit import Fit, Outcome
-from pycmtensor.estimation.maximise import Options, maximise, maximise_together, start_values
+from pycmtensor.estimation.maximise import maximise, maximise_together
+from pycmtensor.estimation.preparation import Options, start_values
 from pycmtensor.estimation.saved import load_fit, save_fit
 from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic

@@ -30,18 +30,18 @@ def given_networks(run: Run, so_far: Outcome) -> Optimum:
         run: It tells also whether the other parameters go on to the maximum given the networks.
         so_far: How it ended.
     """
-    engine, bounds, theta, gradient = run.engine, (run.lb, run.ub), run.best_theta, run.best_gradient
-    own = np.setdiff1d(np.arange(len(theta)), np.concatenate(list(networks_in(engine.labels).values())))
+    evaluator, bounds, theta, gradient = run.evaluator, (run.lb, run.ub), run.best_theta, run.best_gradient
+    own = np.setdiff1d(np.arange(len(theta)), np.concatenate(list(networks_in(evaluator.labels).values())))
     if not len(own):
         held = held_by_bounds(theta, gradient, *bounds)
         return Optimum(theta, _of_weights(run), held, replace(so_far, near_maximum=False), run.path)
-    others = engine.given(theta, [p for p in engine.program.free if networks_in(p.labels())])
+    others = evaluator.given(theta, [label for label in evaluator.labels if networks_in([label])])
     inner = theta[own]
     if run.method.polish:
         inner = trust_region(Search(others, inner, (bounds[0][own], bounds[1][own]))).theta
         theta = theta.copy()
         theta[own] = inner
-        _, gradient = engine.value_and_grad(theta)
+        _, gradient = evaluator.value_and_grad(theta)
     given = others.second_order(inner)
     at = _filled(gradient, own, given)
     held = held_by_bounds(theta, at.gradient, *bounds)
@@ -64,7 +64,7 @@ def _filled(gradient: Array, own: NDArray[np.integer], given: SecondOrder) -> Se
 def _of_weights(run: Run) -> SecondOrder:
     """The derivatives where nothing but weights is estimated."""
     K = len(run.best_theta)
-    individuals = _GivenNetworks(run.engine.individuals_at(run.best_theta), np.arange(0), K)
+    individuals = _GivenNetworks(run.evaluator.individuals_at(run.best_theta), np.arange(0), K)
     return SecondOrder(individuals, run.best.llf, run.best_gradient, np.full((K, K), np.nan))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytensor.tensor as pt
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Variable
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.estimation.starts import Starts, from_many
 from pycmtensor.kernels.logsum import log_sum_exp
@@ -58,15 +59,15 @@ class CompleteData(LatentClass):
         return Q + disconnected_grad(logL - Q)
 
 
-def are_alike(engine: LocalEngine, theta: Array) -> bool:
+def are_alike(evaluator: Evaluator, theta: Array) -> bool:
     """Whether two classes choose with the same probabilities, so that no derivative tells them apart."""
-    prior, joint = engine.membership(theta)
+    prior, joint = evaluator.membership(theta)
     pairs = combinations((joint - prior).T, 2)  # log L_c
     return any(np.allclose(first, second, rtol=1e-9, atol=1e-9) for first, second in pairs)
 
 
 def expectation_maximisation(
-    engine: LocalEngine, starts: Starts, start: Array, bounds: Bounds
+    model: LatentClass, evaluator: Evaluator, starts: Starts, start: Array, bounds: Bounds
 ) -> tuple[Array, dict[str, Array]]:
     """Start values (K,) near the highest maximum that is found, and a table of all ascents as in `from_many`.
 
@@ -76,7 +77,8 @@ def expectation_maximisation(
     the start itself. A simulated likelihood is climbed with `DRAWS` draws.
 
     Args:
-        engine: The log-likelihood of a latent class model.
+        model: A latent class model.
+        evaluator: Its log-likelihood.
         starts: How many starts are asked for.
         start: Start values (K,).
         bounds: Lower and upper bounds, each (K,).
@@ -89,14 +91,24 @@ def expectation_maximisation(
         locally equivalent to the EM algorithm, doi:10.1111/j.2517-6161.1995.tb02037.x, and A quasi-Newton acceleration
         of the EM algorithm, Statistica Sinica 5:1-18.
     """
-    model = engine.model
-    assert isinstance(model, LatentClass)
-    if starts.number == 1 and are_alike(engine, start):
+    if starts.number == 1 and are_alike(evaluator, start):
         starts = STARTS
-    if "complete data" not in model.compiled:
-        rough = model
+    rough, complete = _climbed(model)
+    observed = evaluator if rough is None else evaluator.of(rough)
+    return from_many(observed, starts, start, bounds, evaluator.of(complete))
+
+
+def _climbed(model: LatentClass) -> tuple[LatentClass | None, CompleteData]:
+    """The model with few draws, None if it has few or none itself, and with the derivatives of the complete data.
+
+    They live as long as the model, and with them what the engine compiles for them.
+    """
+    if model not in _CLIMBED:
+        rough = None
         if model.sampling is not None and model.sampling.number > DRAWS:
             rough = model.with_draws(replace(model.sampling, number=DRAWS))
-        model.compiled["complete data"] = rough, CompleteData(rough)
-    observed, complete = (LocalEngine(part, engine.dataset) for part in model.compiled["complete data"])
-    return from_many(observed, starts, start, bounds, complete)
+        _CLIMBED[model] = rough, CompleteData(rough or model)
+    return _CLIMBED[model]
+
+
+_CLIMBED: WeakKeyDictionary[LatentClass, tuple[LatentClass | None, CompleteData]] = WeakKeyDictionary()

@@ -6,19 +6,18 @@ import copy
 from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine, Penalty, Training
+from pycmtensor.engine import Evaluator, Trainer, TrainingSettings
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Epoch
+from pycmtensor.estimation.iterations import Search
+from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.schedules import ReduceOnPlateau
-
-if TYPE_CHECKING:
-    from pycmtensor.estimation.stochastic import Stochastic
 
 __all__ = ["Run", "relative_gradient", "training_of"]
 
@@ -36,20 +35,25 @@ def relative_gradient(g: Array, theta: Array, llf: float) -> float:
     return float(np.max(np.abs(g) * np.maximum(1, np.abs(theta)))) / max(1.0, abs(llf))
 
 
-def training_of(engine: LocalEngine, method: Stochastic) -> Training:
-    """The epochs of a method on the data of an engine."""
+def training_of(evaluator: Evaluator, method: Stochastic) -> Trainer:
+    """The epochs of a method on the data of an evaluator.
+
+    Raises:
+        OptimizerError: A batch is larger than the data, there is nothing to penalise, or the evaluator cannot train.
+    """
     schedule = None if isinstance(method.schedule, ReduceOnPlateau) else method.schedule
-    penalty = Penalty.of(engine.program.free, method.l1, method.l2) if method.l1 or method.l2 else None
-    return Training(engine, method.optimizer, schedule, method.batch_size, method.seed, penalty)
+    settings = TrainingSettings(
+        method.optimizer, schedule, method.batch_size, method.seed, float(method.l1), float(method.l2)
+    )
+    return evaluator.training(settings)
 
 
 class Run:
     """The state of a run, which a checkpoint holds and from which it goes on to the same bits.
 
     Args:
-        engine: The likelihood on the data to train with.
-        start: Start values (K,).
-        bounds: Lower and upper bounds, (K,) each.
+        evaluator: The likelihood on the data to train with.
+        search: Start values (K,) and bounds.
         method: The settings.
         validation: The likelihood on the data to validate with.
         training: What computes the epochs of several runs, which then see their starts together; None makes one.
@@ -57,19 +61,20 @@ class Run:
 
     def __init__(
         self,
-        engine: LocalEngine,
-        start: Array,
-        bounds: tuple[Array, Array],
+        evaluator: Evaluator,
+        search: Search,
         method: Stochastic,
-        validation: LocalEngine | None,
-        training: Training | None = None,
+        validation: Evaluator | None,
+        training: Trainer | None = None,
     ) -> None:
-        self.engine, self.validation, self.method, (self.lb, self.ub) = engine, validation, method, bounds
+        self.evaluator, self.validation, self.method = evaluator, validation, method
+        start, (self.lb, self.ub) = search.start, search.bounds
+        self._individuals = evaluator.describe().n_individuals
         self.began = perf_counter()
         self.plateau: ReduceOnPlateau | None = None
         if isinstance(method.schedule, ReduceOnPlateau):  # it changes as it observes: the run has its own
             self.plateau = copy.deepcopy(method.schedule)
-        self.training = training or training_of(engine, method)
+        self.training = training or training_of(evaluator, method)
         self.rate = float(self.plateau.lr.get_value()) if self.plateau else method.rate
         self.state = self.training.start(start)
         self.epoch, self.per_call = 0, 1
@@ -123,7 +128,7 @@ class Run:
         validated = self.validation.value(theta) if self.validation else np.nan
         self.path.append(Epoch(self.epoch, llf, float(np.abs(g).max()), validated))
         penalty = self.training.penalty
-        slope = g if penalty is None else g - self.engine.n_individuals * np.asarray(penalty.gradient(theta))
+        slope = g if penalty is None else g - self._individuals * np.asarray(penalty.gradient(theta))
         self.relative_gradient = relative_gradient(slope, theta, llf)
         score = self._score(self.path[-1], theta)
         if score >= self.best_score - ROUNDING * abs(llf):
@@ -160,26 +165,20 @@ class Run:
         if self.validation and np.isfinite(epoch.llf):
             return epoch.validation
         penalty = self.training.penalty
-        return epoch.llf - (0.0 if penalty is None else self.engine.n_individuals * penalty.value(theta))
+        return epoch.llf - (0.0 if penalty is None else self._individuals * penalty.value(theta))
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 
     def _identity(self) -> dict[str, str]:
         """What makes this run what it is; the number of epochs does not."""
-        settings = {name: value for name, value in vars(self.training.optimizer).items() if not name.startswith("_")}
         return {
-            "parameters": ", ".join(self.engine.labels),
-            "model": self.engine.program.fingerprint,
-            "data": self.engine.data_hash(),
+            "parameters": ", ".join(self.evaluator.labels),
+            "data": self.evaluator.data_hash(),
             "validation": self.validation.data_hash() if self.validation else "none",
-            "optimizer": f"{self.training.optimizer.name} {sorted(settings.items(), key=str)}",
-            "rule": self.training.rule.fingerprint,
-            "state": ", ".join(self.training.names),
             "rate": f"{self.method.rate!r} {_text(self.method.schedule)}",
-            "batch_size": str(self.training.batch_size),
             "seed": str(self.method.seed),
             "penalty": f"l1={self.method.l1!r}, l2={self.method.l2!r}",
-            "dropout": str(self.training.dropout.rates),
+            **self.training.identity,
         }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range, whole
-from pycmtensor.engine import Ascents, LocalEngine, ascents
+from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.exceptions import OptimizerError
@@ -47,11 +47,12 @@ class Starts:
         whole("Starts", "number", self.number, least=1)
         in_range("Starts", "spread", self.spread, "(0, inf)", "Write for example 1.")
 
-    def drawn(self, engine: LocalEngine, start: Array, bounds: Bounds) -> Array:
+    def drawn(self, evaluator: Evaluator, start: Array, bounds: Bounds) -> Array:
         """The start values (number, K), the given one first."""
         rng = np.random.default_rng(self.seed)
         lb, ub = bounds
-        sd = self.spread * np.sqrt(engine.n_individuals) / bends(engine.second_order(start).hessian)
+        N = evaluator.describe().n_individuals
+        sd = self.spread * np.sqrt(N) / bends(evaluator.second_order(start).hessian)
         around = start + sd * rng.normal(size=(self.number, len(start)))
         boxed = np.isfinite(lb) & np.isfinite(ub)
         width = np.where(boxed, ub, 0.0) - np.where(boxed, lb, 0.0)
@@ -62,12 +63,12 @@ class Starts:
 
 
 def from_many(
-    engine: LocalEngine, starts: Starts, start: Array, bounds: Bounds, curved: LocalEngine | None = None
+    evaluator: Evaluator, starts: Starts, start: Array, bounds: Bounds, curved: Evaluator | None = None
 ) -> tuple[Array, dict[str, Array]]:
     """The end of the ascent that came highest (K,), and a table of all.
 
     Args:
-        engine: The log-likelihood.
+        evaluator: The log-likelihood.
         starts: How the starts are drawn.
         start: Start values (K,).
         bounds: Lower and upper bounds, each (K,).
@@ -77,7 +78,7 @@ def from_many(
     Raises:
         OptimizerError: The log-likelihood is finite at none of the starts.
     """
-    drawn = starts.drawn(curved or engine, start, bounds)
+    drawn = starts.drawn(curved or evaluator, start, bounds)
     known = None
     if curved is not None:
         at = [curved.second_order(theta) for theta in drawn]
@@ -86,7 +87,7 @@ def from_many(
             np.array([here.gradient for here in at]),
             np.array([-here.hessian for here in at]),
         )
-    ends: Ascents = ascents(engine, drawn, bounds, known=known)
+    ends = evaluator.ascents(drawn, bounds, known=known)
     llf = np.where(np.isfinite(ends.llf) & np.isfinite(ends.theta).all(axis=1), ends.llf, -np.inf)
     if not np.isfinite(llf).any():
         raise OptimizerError(
@@ -94,6 +95,6 @@ def from_many(
             "the columns."
         )
     table = {"llf": llf, "converged": ends.converged}
-    table |= {f"start {label}": column for label, column in zip(engine.labels, drawn.T, strict=True)}
-    table |= dict(zip(engine.labels, ends.theta.T, strict=True))
+    table |= {f"start {label}": column for label, column in zip(evaluator.labels, drawn.T, strict=True)}
+    table |= dict(zip(evaluator.labels, ends.theta.T, strict=True))
     return ends.theta[np.argmax(llf)], table

@@ -1,4 +1,4 @@
-"""Estimation by the stochastic optimizers on mini-batches of individuals: the method and its report."""
+"""Estimation by the stochastic optimizers on mini-batches of individuals: the settings of the method."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine, Penalty
-from pycmtensor.estimation.conditional import given_networks
-from pycmtensor.estimation.curvature import NEAR, newton_distance
-from pycmtensor.estimation.fit import Ending, Optimum, Outcome
-from pycmtensor.estimation.progress import EpochBar
-from pycmtensor.estimation.run import Run, relative_gradient
 from pycmtensor.exceptions import OptimizerError
-from pycmtensor.expressions import networks_in
 from pycmtensor.optimizers import Optimizer
 
-__all__ = ["Stochastic", "check_start", "check_training", "reported", "train"]
-
-Array = NDArray[np.floating]
+__all__ = ["Stochastic"]
 
 
 @dataclass(frozen=True)
@@ -126,82 +114,3 @@ class Stochastic:
     def rate(self) -> float:
         """The learning rate at the start, without a schedule."""
         return 0.001 if self.lr is None else float(self.lr)
-
-
-def train(
-    engine: LocalEngine,
-    start: Array,
-    bounds: tuple[Array, Array],
-    method: Stochastic,
-    validation: LocalEngine | None = None,
-    progress: bool | None = None,
-) -> Optimum:
-    """Run the epochs and report the best point.
-
-    A report is converged when the gradient of the whole sample vanished there and the likelihood bends down in all
-    directions; a small step is not taken for a small gradient.
-
-    Raises:
-        OptimizerError: The batch is larger than the data, there is nothing to penalise, or the log-likelihood is not
-            finite at the start.
-        CheckpointError: The checkpoint is damaged or belongs to another run.
-    """
-    check_training(engine, method)
-    ending = Ending.STOPPED
-    run = Run(engine, start, bounds, method, validation)
-    check_start(run)
-    with EpochBar(method.epochs, progress) as bar:
-        try:
-            while not run.why_stop():
-                run.advance()
-                bar.show(run.epoch, run.path[-1])
-            why = run.why_stop()
-        except KeyboardInterrupt:
-            why, ending = f"interrupted after epoch {run.epoch}.", Ending.INTERRUPTED
-    if run.path[-1].epoch != run.epoch:
-        run.evaluate()
-    run.training.release()  # its copy of the data makes room for the derivatives
-    return reported(run, why, ending)
-
-
-def check_training(engine: LocalEngine, method: Stochastic) -> None:
-    """Raise an `OptimizerError` when a batch is larger than the data, or there is nothing to penalise."""
-    if method.batch_size is not None and method.batch_size > engine.n_individuals:
-        raise OptimizerError(
-            f"batch_size={method.batch_size:,} is more than the {engine.n_individuals:,} individuals of the data. "
-            "Choose a smaller one, or None for all of them at once."
-        )
-    if (method.l1 or method.l2) and not Penalty.of(engine.program.free, method.l1, method.l2).counts.any():
-        raise OptimizerError("Stochastic: l1 and l2 are of weights, of which the model has none. Leave them out.")
-
-
-def check_start(run: Run) -> None:
-    """Raise an `OptimizerError` when the log-likelihood is not finite where a run begins."""
-    if not np.isfinite(run.best.llf):
-        raise OptimizerError("The log-likelihood is not finite at the start values. Choose values nearer to 0.")
-
-
-def reported(run: Run, why: str, ending: Ending) -> Optimum:
-    """The best point of a run that ended, and what it is worth."""
-    engine, theta = run.engine, run.best_theta
-    best = "best in validation" if run.validation else "the best seen"
-    if networks_in(engine.labels):
-        why = f"{why} Reported is epoch {run.best.epoch}, {best}, which is no maximum of the likelihood."
-        return given_networks(run, Outcome(ending, why))
-    at = engine.second_order(theta)
-    held = run.held(theta, at.gradient)
-    distance = newton_distance(at.gradient[~held], -at.hessian[np.ix_(~held, ~held)])
-    near = distance <= NEAR
-    small = relative_gradient(np.where(held, 0, at.gradient), theta, at.value) <= run.method.tolerance
-    if near and small:
-        outcome = Outcome(Ending.MAXIMUM, f"the gradient of the whole sample vanished at epoch {run.best.epoch}.")
-    else:
-        away = f"about {distance:.2g} standard errors away" if np.isfinite(distance) else "not near"
-        outcome = Outcome(
-            ending,
-            f"{why} Reported is epoch {run.best.epoch}, {best}; a maximum of the likelihood is {away}.",
-            ("" if near else "Standard errors would mean nothing here and are left out. ")
-            + "For maximum likelihood use polish=True, or estimate(model, start=results).",
-            near_maximum=near,
-        )
-    return Optimum(theta, at, held, outcome, run.path)

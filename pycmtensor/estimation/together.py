@@ -9,11 +9,13 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.fit import Ending, Optimum
+from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, training_of
-from pycmtensor.estimation.stochastic import Stochastic, check_start, check_training, reported
+from pycmtensor.estimation.stochastic import Stochastic
+from pycmtensor.estimation.train import check_start, reported
 
 __all__ = ["train_together"]
 
@@ -21,11 +23,10 @@ Array = NDArray[np.floating]
 
 
 def train_together(
-    engine: LocalEngine,
-    starts: Mapping[int, Array],
-    bounds: tuple[Array, Array],
+    evaluator: Evaluator,
+    searches: Mapping[int, Search],
     method: Stochastic,
-    validation: LocalEngine | None = None,
+    validation: Evaluator | None = None,
     progress: bool | None = None,
 ) -> list[Optimum]:
     """`train` from several seeds: each run ends by its own rule and reports its own best point.
@@ -33,9 +34,8 @@ def train_together(
     All of them go through the epochs until the last one ends; what is computed of those that have ended is left.
 
     Args:
-        engine: The likelihood.
-        starts: Seed -> start values (K,).
-        bounds: Lower and upper bounds, (K,) each.
+        evaluator: The likelihood.
+        searches: Seed -> start values (K,) and bounds.
         method: The settings; its seed is replaced.
         validation: The likelihood on the data to validate with.
         progress: As in `pycmtensor.estimate`; shown is the first run that goes on.
@@ -46,10 +46,9 @@ def train_together(
     Raises:
         OptimizerError: As `train`.
     """
-    check_training(engine, method)
-    training = training_of(engine, method)
+    training = training_of(evaluator, method)
     runs = [
-        Run(engine, start, bounds, replace(method, seed=seed), validation, training) for seed, start in starts.items()
+        Run(evaluator, search, replace(method, seed=seed), validation, training) for seed, search in searches.items()
     ]
     _evaluate(runs, runs)
     for run in runs:

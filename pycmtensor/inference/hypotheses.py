@@ -70,7 +70,7 @@ def must_share_sample(a: Estimated, b: Estimated) -> None:
             f"The results are of different choices: LL(0) is {a.fit.llnull:.6f} and {b.fit.llnull:.6f}. Give both "
             "models the same availability."
         )
-    if a.engine and b.engine and not np.array_equal(_choices(a.engine.dataset), _choices(b.engine.dataset)):
+    if a.data and b.data and not np.array_equal(_choices(a.data), _choices(b.data)):
         raise InferenceError("The results are of different data: the choices, or the order of the rows, differ.")
 
 

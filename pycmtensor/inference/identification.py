@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import evaluator_of
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
@@ -100,26 +100,26 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
           asc_car + asc_bus
         Fix one parameter of each line (status=1), or take it out.
     """
-    if data is not None:
-        model.check(data)
-    engine = LocalEngine(model, data)
+    data = model.dataset if data is None else data
+    model.check(data)
+    evaluator = evaluator_of(model, data)
     start = np.concatenate([parameter.get_value().ravel() for parameter in model.free]).astype(float)
-    sizes = np.sqrt(engine.n_individuals) / bends(engine.first_order(start).outer_product)
+    sizes = np.sqrt(data.n_individuals) / bends(evaluator.first_order(start).outer_product)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(start))
     elsewhere = np.clip(start + 0.1 * sizes * signs, *bounds_of(model.free))
-    J = np.concatenate([engine.first_order(theta).scores for theta in (start, elsewhere)])
+    J = np.concatenate([evaluator.first_order(theta).scores for theta in (start, elsewhere)])
     J = J[np.isfinite(J).all(axis=1)]
     norms = np.linalg.norm(J, axis=0)
-    rounding = norms <= 1e-12 * _sizes_of_columns(model, engine.dataset)  # differences of equal numbers
+    rounding = norms <= 1e-12 * _sizes_of_columns(model, data)  # differences of equal numbers
     J, norms = np.where(rounding, 0.0, J), np.where(rounding | (norms == 0), 1.0, norms)
     _, w, rows = np.linalg.svd(np.linalg.qr(J / norms, mode="r"))
     rank = int((w > FLAT * max(1.0, w[0])).sum())
     return Identification(
-        engine.labels,
+        evaluator.labels,
         rank,
-        tuple(combination(direction, engine.labels) for direction in _directions(rows[rank:], norms)),
-        _weak(rows[:rank], w[:rank] ** 2, norms, engine.labels),
-        dict(zip(engine.labels, np.where(rounding, np.inf, sizes).tolist(), strict=True)),
+        tuple(combination(direction, evaluator.labels) for direction in _directions(rows[rank:], norms)),
+        _weak(rows[:rank], w[:rank] ** 2, norms, evaluator.labels),
+        dict(zip(evaluator.labels, np.where(rounding, np.inf, sizes).tolist(), strict=True)),
     )
 
 

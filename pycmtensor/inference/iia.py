@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import Evaluator
 from pycmtensor.estimation import Fit, Options, maximise
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.identification import flat_directions
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.covariance import covariance
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
-from pycmtensor.inference.protocol import Estimated
-from pycmtensor.models import Model
+from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.models.mnl import MNL
 
 __all__ = ["hausman_mcfadden"]
@@ -56,23 +55,21 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
         statistic ..., chi-squared(1), p = ...
     """
     must_be_maximum(results, "the model")
-    if results.engine is not None and type(results.engine.model) is not MNL:
+    (model, data, evaluator), full = problem_of(results, "choices among fewer alternatives"), results.fit
+    if type(model) is not MNL:
         raise InferenceError(
             f"The independence of irrelevant alternatives is a property of the multinomial logit, found a "
-            f"{type(results.engine.model).__name__}. Give the results of an MNL."
+            f"{type(model).__name__}. Give the results of an MNL."
         )
-    if results.engine is None:
-        raise InferenceError("The likelihood of these results is not at hand. Estimate the model again.")
-    full = results.fit
-    if results.engine.model.labels != full.labels:
+    if model.labels != full.labels:
         raise InferenceError("Parameters of the model were fixed or freed since. Estimate it again.")
-    fewer = results.engine.model.without(without, results.engine.dataset)
+    fewer, make = model.without(without, data), made_like(evaluator)
     estimates = dict(zip(full.labels, full.theta.tolist(), strict=True))
-    held, unidentified = _unidentified(fewer, full)
+    held, unidentified = _unidentified(make(fewer, fewer.dataset), full)
     if held:
         fewer = fewer.with_fixed({label: estimates[label] for label in held})
     start = {label: estimates[label] for label in fewer.labels}
-    subset, _ = maximise(fewer, options=Options(start=start, progress=False))
+    subset, _ = maximise(fewer, options=Options(start=start, progress=False, on=make))
     if not subset.outcome.near_maximum:
         raise InferenceError(f"Without '{without}' the estimates are no maximum of the likelihood ({subset.outcome}).")
     left_out = {*unidentified, *_without_variance(subset), *_without_variance(full)}
@@ -94,13 +91,13 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
     return chi_squared("Hausman-McFadden test", null, statistic, rank, " ".join(notes))
 
 
-def _unidentified(fewer: Model, full: Fit) -> tuple[list[str], set[str]]:
+def _unidentified(fewer: Evaluator, full: Fit) -> tuple[list[str], set[str]]:
     """Parameters to hold so that fewer alternatives identify the others, and all that have no value of their own."""
     from scipy.linalg import qr
 
     position = [full.labels.index(label) for label in fewer.labels]
     scale = bends(full.hessian)[position]
-    hessian = LocalEngine(fewer).second_order(full.theta[position]).hessian
+    hessian = fewer.second_order(full.theta[position]).hessian
     directions = flat_directions(-hessian, scale)
     if not len(directions):
         return [], set()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import evaluator_of
 from pycmtensor.estimation import Fit
-from pycmtensor.estimation.maximise import start_values
+from pycmtensor.estimation.preparation import start_values
 from pycmtensor.exceptions import IdentificationError, InferenceError
 from pycmtensor.inference.covariance import bhhh, classical
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
@@ -65,9 +65,10 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
         held = ", ".join(np.array(fit.labels)[fit.at_bound])
         raise InferenceError(f"{held}: at a bound, where the score is not 0 under the null hypothesis either.")
     theta, added = _under_the_null(model, fit)
-    data = restricted.engine.dataset if restricted.engine else model.dataset
+    data = model.dataset if restricted.data is None else restricted.data
     model.check(data)
-    at = LocalEngine(model, data).second_order(theta)
+    evaluator = evaluator_of(model, data) if restricted.evaluator is None else restricted.evaluator.of(model)
+    at = evaluator.second_order(theta)
     if not np.isclose(at.value, fit.llf, rtol=1e-9):
         raise InferenceError(
             f"The full model at the restricted estimates has the log-likelihood {at.value:.6f}, the restricted model "

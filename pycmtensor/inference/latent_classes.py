@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Evaluator
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import LatentClass
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def membership(results: Estimated) -> pd.DataFrame:
     """
     import pandas as pd
 
-    engine, model = _of_classes(results)
-    _, joint = engine.membership(results.fit.theta)
+    model, data, evaluator = _of_classes(results)
+    _, joint = evaluator.membership(results.fit.theta)
     h = np.exp(joint - joint.max(axis=1, keepdims=True))
-    index = pd.Index(engine.dataset.individuals, name=engine.dataset.individual)
+    index = pd.Index(data.individuals, name=data.individual)
     return pd.DataFrame(h / h.sum(axis=1, keepdims=True), index=index, columns=list(model.classes))
 
 
@@ -54,19 +55,17 @@ def class_shares(results: Estimated) -> pd.Series:
     """
     import pandas as pd
 
-    engine, model = _of_classes(results)
-    prior, _ = engine.membership(results.fit.theta)
+    model, _, evaluator = _of_classes(results)
+    prior, _ = evaluator.membership(results.fit.theta)
     shares = np.average(np.exp(prior), axis=0, weights=results.fit.weights)
     return pd.Series(shares, index=list(model.classes), name="share")
 
 
-def _of_classes(results: Estimated) -> tuple[LocalEngine, LatentClass]:
-    """The likelihood and its model."""
-    if results.engine is None:
-        raise InferenceError("The likelihood of these results is not at hand. Estimate the model again.")
-    model = results.engine.model
+def _of_classes(results: Estimated) -> tuple[LatentClass, Dataset, Evaluator]:
+    """The model, the data and the evaluator of the estimation."""
+    model, data, evaluator = problem_of(results, "latent classes")
     if not isinstance(model, LatentClass):
         raise InferenceError(f"A {type(model).__name__} has no classes. Give the results of a LatentClass.")
     if model.labels != results.fit.labels:
         raise InferenceError("Parameters of the model were fixed or freed since. Estimate it again.")
-    return results.engine, model
+    return model, data, evaluator

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range
+from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import one_blas_thread
-from pycmtensor.engine.protocol import Engine
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.trust_region import trust_region
@@ -22,7 +22,7 @@ FARTHEST = 100.0
 
 
 @one_blas_thread
-def profile_intervals(fit: Fit, engine: Engine, alpha: float = 0.05) -> Array:
+def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05) -> Array:
     r"""Intervals of the values that a likelihood ratio test does not reject, (K, 2).
 
     .. math:: \{b : 2 (LL(\hat\theta) - \max_{\theta_k = b} LL(\theta)) \le \chi^2_{1, 1 - \alpha}\}
@@ -32,7 +32,7 @@ def profile_intervals(fit: Fit, engine: Engine, alpha: float = 0.05) -> Array:
 
     Args:
         fit: The estimates.
-        engine: The log-likelihood.
+        evaluator: The log-likelihood.
         alpha: One minus the coverage, in (0, 1).
 
     Raises:
@@ -45,10 +45,10 @@ def profile_intervals(fit: Fit, engine: Engine, alpha: float = 0.05) -> Array:
     if not fit.outcome.converged or len(fit.binding):
         why = "hold linear constraints" if fit.outcome.converged else "are not a maximum of the likelihood"
         raise PyCMTensorError(f"The estimates {why}, around which no profile can be drawn.")
-    return np.array([[_end(fit, engine, k, side, alpha) for side in (-1, 1)] for k in range(len(fit.theta))])
+    return np.array([[_end(fit, evaluator, k, side, alpha) for side in (-1, 1)] for k in range(len(fit.theta))])
 
 
-def _end(fit: Fit, engine: Engine, k: int, side: int, alpha: float) -> float:
+def _end(fit: Fit, evaluator: Evaluator, k: int, side: int, alpha: float) -> float:
     """The lower (side -1) or upper (1) end of the interval of parameter k.
 
     The signed root of the likelihood ratio is nearly a straight line through the estimate, which makes a secant through
@@ -74,7 +74,7 @@ def _end(fit: Fit, engine: Engine, k: int, side: int, alpha: float) -> float:
             near = min(warm, key=lambda d: abs(d - distance))
             start = warm[near].copy()
             start[others] += tangent * side * step * (distance - near)
-            warm[distance], llf = _held(fit, engine, k, fit.theta[k] + side * step * distance, start)
+            warm[distance], llf = _held(fit, evaluator, k, fit.theta[k] + side * step * distance, start)
             roots[distance] = np.sqrt(max(0.0, 2 * (fit.llf - llf)))
         return roots[distance] - z
 
@@ -88,9 +88,9 @@ def _end(fit: Fit, engine: Engine, k: int, side: int, alpha: float) -> float:
     return float(fit.theta[k] + side * step * brentq(short, 0.0, far, xtol=1e-6, rtol=1e-9))
 
 
-def _held(fit: Fit, engine: Engine, k: int, value: float, start: Array) -> tuple[Array, float]:
+def _held(fit: Fit, evaluator: Evaluator, k: int, value: float, start: Array) -> tuple[Array, float]:
     """The estimates of the other parameters with parameter k held at a value, and the log-likelihood there."""
     lb, ub = (bound.copy() for bound in fit.bounds)
     lb[k] = ub[k] = value
-    best = trust_region(Search(engine, np.clip(start, lb, ub), (lb, ub), tolerance=1e-5))
+    best = trust_region(Search(evaluator, np.clip(start, lb, ub), (lb, ub), tolerance=1e-5))
     return best.theta, best.at.value

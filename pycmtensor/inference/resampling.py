@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.checks import in_range, whole
-from pycmtensor.engine import LocalEngine, ascents
+from pycmtensor.engine import Evaluator
+from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning
@@ -121,7 +122,7 @@ Kind: TypeAlias = str | Cluster | Bootstrap | Jackknife
 
 
 def bootstrap(
-    fit: Fit, engine: LocalEngine, groups: NDArray[np.integer], replicates: int = 200, seed: int = 0
+    fit: Fit, evaluator: Evaluator, groups: NDArray[np.integer], replicates: int = 200, seed: int = 0
 ) -> Replicates:
     """Estimates from samples drawn with replacement, of individuals or of groups of them.
 
@@ -130,7 +131,7 @@ def bootstrap(
 
     Args:
         fit: The estimates of the whole sample.
-        engine: The log-likelihood.
+        evaluator: The log-likelihood.
         groups: Number of each individual's group, from 0, (N,); groups are drawn as a whole.
         replicates: Samples.
         seed: Seed of the draws.
@@ -149,16 +150,16 @@ def bootstrap(
         for _ in range(replicates):
             yield np.bincount(rng.integers(G, size=G), minlength=G)[groups]
 
-    theta = _reestimated(fit, engine, factors(), replicates, "bootstrap")
+    theta = _reestimated(fit, evaluator, factors(), replicates, "bootstrap")
     return Replicates("bootstrap", fit.labels, theta, replicates - len(theta), 1 / max(1, len(theta) - 1))
 
 
-def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Replicates:
+def jackknife(fit: Fit, evaluator: Evaluator, groups: NDArray[np.integer]) -> Replicates:
     """Estimates from the sample without each individual, or without each group of them, in turn.
 
     Args:
         fit: The estimates of the whole sample.
-        engine: The log-likelihood.
+        evaluator: The log-likelihood.
         groups: Number of each individual's group, from 0, (N,).
 
     Raises:
@@ -168,7 +169,7 @@ def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Rep
         Efron & Stein (1981), doi:10.1214/aos/1176345462.
     """
     G = _number_of(groups, "jackknife")
-    theta = _reestimated(fit, engine, (groups != g for g in range(G)), G, "jackknife")
+    theta = _reestimated(fit, evaluator, (groups != g for g in range(G)), G, "jackknife")
     return Replicates("jackknife", fit.labels, theta, G - len(theta), (len(theta) - 1) / max(1, len(theta)))
 
 
@@ -179,20 +180,20 @@ def _number_of(groups: NDArray[np.integer], what: str) -> int:
     return G
 
 
-def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number: int, what: str) -> Array:
+def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[Array], number: int, what: str) -> Array:
     """Estimates with each of the weightings, (R, K); rows of replicates without a maximum are left out."""
     if len(fit.binding) or not fit.outcome.near_maximum or fit.conditional.any():
         why = "are conditional on networks" if fit.conditional.any() else "are not a maximum of the likelihood"
         why = "hold linear constraints" if len(fit.binding) else why
         raise PyCMTensorError(f"The estimates {why}, from where the {what} cannot start.")
-    runs = -(-number // max(engine.cores, WEIGHTS_AT_ONCE // len(fit.weights)))
+    runs = -(-number // max(usable_cores(), WEIGHTS_AT_ONCE // len(fit.weights)))
     at_once = -(-number // runs)
     found: list[Array] = []
     with CountBar(what, number) as bar:
         try:
             for _ in range(runs):
                 some = list(islice(factors, at_once))
-                found.append(_some(fit, engine, some, at_once))
+                found.append(_some(fit, evaluator, some, at_once))
                 bar.advance(len(some))
         except KeyboardInterrupt:
             if what == "jackknife" or not found:
@@ -216,7 +217,7 @@ def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number
     return theta[has_maximum]
 
 
-def _some(fit: Fit, engine: LocalEngine, factors: list[Array], at_once: int) -> Array:
+def _some(fit: Fit, evaluator: Evaluator, factors: list[Array], at_once: int) -> Array:
     """Estimates with some weightings (N,) of at most ``at_once``, (A, K); NaN for those without a maximum.
 
     Their number is filled up to ``at_once``, for which the program is compiled.
@@ -229,11 +230,11 @@ def _some(fit: Fit, engine: LocalEngine, factors: list[Array], at_once: int) -> 
     theta = np.broadcast_to(fit.theta, (at_once, len(fit.theta)))
     information = np.broadcast_to(-fit.hessian, (at_once, *fit.hessian.shape))
     known = some @ (fit.weights[:, None] * np.column_stack([fit.logprob, fit.scores]))
-    ends = ascents(engine, theta, fit.bounds, some, (known[:, 0], known[:, 1:], information))
+    ends = evaluator.ascents(theta, fit.bounds, some, (known[:, 0], known[:, 1:], information))
     estimates = ends.theta[: len(factors)].astype(float)
     again = np.logical_not(ends.converged[: len(factors)])
     if again.any():  # from the same start by Newton's method, which learns nothing wrong
-        exact = ascents(engine, theta, fit.bounds, filled(some[: len(factors)][again]))
+        exact = evaluator.ascents(theta, fit.bounds, filled(some[: len(factors)][again]))
         found = np.where(exact.converged[:, None], exact.theta, np.nan)
         estimates[again] = found[: again.sum()]
     return estimates

@@ -13,7 +13,7 @@ from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.covariance import covariance
 from pycmtensor.inference.hypotheses import must_be_maximum
-from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,9 +108,7 @@ def simulation_noise(results: Estimated, draws: int | None = None, seed: int | N
         Train (2009), Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, chapter 10.
     """
     must_be_maximum(results, "the model")
-    if results.engine is None:
-        raise InferenceError("The likelihood of these results is not at hand. Estimate the model again.")
-    model, data, fit = results.engine.model, results.engine.dataset, results.fit
+    (model, data, evaluator), fit = problem_of(results, "other draws"), results.fit
     if model.sampling is None:
         raise InferenceError(
             f"A {type(model).__name__} without random coefficients has no draws, and no noise of them."
@@ -126,7 +124,7 @@ def simulation_noise(results: Estimated, draws: int | None = None, seed: int | N
     found = []
     for other in others:
         method = "trust-region" if fit.constraints else "bfgs"
-        options = Options(start=start, constraints=fit.constraints, progress=False)
+        options = Options(start=start, constraints=fit.constraints, progress=False, on=made_like(evaluator))
         again, _ = maximise(model.with_draws(other), data, method, options)
         if not again.outcome.near_maximum:
             raise InferenceError(f"With {other} the estimates are no maximum of the likelihood ({again.outcome}).")

@@ -17,15 +17,21 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike, rows_text
+from pycmtensor.dataset.long import LongDataset
 from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
+from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
+from pycmtensor.models.forms import Form, KernelOfUtilities
 from pycmtensor.utilities import check_segments
 
 __all__ = ["Model"]
 
 Expression: TypeAlias = Variable | Parameter | float
+
+#: The methods that make the likelihood of utilities.
+LIKELIHOOD = ("log_probability", "over_situations", "averaged", "logprob_given", "log_likelihood")
 
 
 class Model:
@@ -96,7 +102,6 @@ class Model:
         self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
-        self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
 
@@ -283,7 +288,7 @@ class Model:
     def holding(self, parameters: Iterable[Parameter]) -> Model:
         """This model with some parameters held, as if they were fixed; the parameters themselves stay as they are."""
         other = copy(self)
-        other.held, other.compiled = self.held | frozenset(parameters), {}
+        other.held = self.held | frozenset(parameters)
         return other
 
     def with_draws(self, draws: int | Sampling) -> Model:
@@ -316,6 +321,62 @@ class Model:
     ) -> Model:
         """A model of this kind with another specification; subclasses that hold more than that pass it on."""
         return type(self)(dataset, utilities, availability)
+
+    def form(self) -> Form | None:
+        """What the engine may know of the likelihood to choose a fast program for it; None for nothing.
+
+        A subclass inherits the form; `inherits_likelihood` tells whether it still holds.
+        """
+        return KernelOfUtilities(self.V, self.logprob_given)
+
+    def inherits_likelihood(self, of: type[Model]) -> bool:
+        """Whether this class leaves the likelihood as a base class has it."""
+        return all(getattr(type(self), name) is getattr(of, name) for name in LIKELIHOOD)
+
+    def on(self, data: Dataset) -> Model:
+        """The model for other data: this one, or that of all alternatives where it was made with samples of them.
+
+        Raises:
+            DatasetError: A column does not exist among all alternatives.
+            ModelError: The model belongs to the places of a sample.
+        """
+        if not are_all_of(self.dataset, data):
+            return self
+        if self not in _AMONG_ALL:
+            _AMONG_ALL[self] = self._among_all(data)
+        return _AMONG_ALL[self]
+
+    def _among_all(self, data: Dataset) -> Model:
+        """The model of choices among all alternatives that this one of choices among samples stands for."""
+        assert self.utility is not None
+        assert isinstance(data, LongDataset)
+        given = [] if self._given_availability is None else [self._given_availability]
+        utility, *availability = of_all_alternatives([self.utility, *given], data)
+        return self._respecified(data, utility, *(availability or [None]))
+
+    def by_class(self) -> Mapping[str | None, Model]:
+        """The models of the latent classes by name; {None: this model} in a model without classes."""
+        return {None: self}
+
+    def log_likelihood(self) -> Variable:
+        """Log-likelihood of each individual at each draw, (N, R)."""
+        return self.over_situations(self.V)
+
+    def symbols_of(self, column: str) -> list[Variable]:
+        """The inputs that stand for a column, of all alternatives or of one.
+
+        Raises:
+            ModelError: The model does not use the column.
+        """
+        keys = {symbol: symbol.tag.column for symbol in self.inputs if hasattr(symbol.tag, "column")}
+        names = {symbol: key[0] if isinstance(key, tuple) else key for symbol, key in keys.items()}
+        found = [symbol for symbol, name in names.items() if name == column]
+        if not found:
+            known = sorted({name for name in names.values() if isinstance(name, str)})
+            near = get_close_matches(str(column), known, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It uses {', '.join(known)}."
+            raise ModelError(f"The model does not use a column {column!r}. {hint}")
+        return found
 
     def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual (N,), given utilities; with draws, of the average over them."""
@@ -466,14 +527,18 @@ class Model:
         return [*dict.fromkeys(inputs), *(draws() for draws in self.draws)]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without compiled programs, which a copy makes anew."""
-        return {**self.__dict__, "compiled": {}, "_llnull": None}
+        """Without log-likelihoods of data sets, which a copy computes anew."""
+        return {**self.__dict__, "_llnull": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _llnull=WeakKeyDictionary())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
+
+
+#: Models of samples of alternatives -> those of all alternatives.
+_AMONG_ALL: WeakKeyDictionary[Model, Model] = WeakKeyDictionary()
 
 
 def _both(own: Variable | None, given: Variable | None) -> Variable | None:

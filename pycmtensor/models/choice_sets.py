@@ -1,6 +1,8 @@
-"""Models that were made with samples of alternatives, for data sets that have all of them."""
+"""Expressions that were made with samples of alternatives, for data sets that have all of them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytensor
@@ -9,54 +11,44 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.long import LongDataset
-from pycmtensor.dataset.sampling import CORRECTION
-from pycmtensor.exceptions import ModelError
-from pycmtensor.models.base import Model
-from pycmtensor.models.latent_class import LatentClass
-from pycmtensor.models.res_logit import ResLogit
+from pycmtensor.dataset.sampling import CORRECTION, SampledDataset
 
-__all__ = ["with_all_alternatives"]
+__all__ = ["are_all_of", "of_all_alternatives"]
 
 
-def with_all_alternatives(model: Model, dataset: LongDataset) -> Model:
-    r"""The model of choices among all alternatives that a model of choices among samples stands for.
+def are_all_of(sample: Dataset, data: Dataset) -> bool:
+    """Whether one data set holds samples of alternatives and the other one all of them."""
+    return isinstance(sample, SampledDataset) and isinstance(data, LongDataset) and not isinstance(data, SampledDataset)
+
+
+def of_all_alternatives(expressions: Sequence[Variable], data: LongDataset) -> list[Variable]:
+    r"""The expressions with columns of all alternatives in place of columns of samples.
 
     .. math:: P(i | D) = \frac{\exp(V_i - \log(q_i / k_i))}{\sum_{j \in D} \exp(V_j - \log(q_j / k_j))}
         \quad \rightarrow \quad P(i) = \frac{\exp V_i}{\sum_j \exp V_j}
 
-    Utilities and parameters are the same, columns are those of the data set, and the correction is 0.
+    Utilities and parameters stay the same, and the correction for sampling is 0.
 
     Args:
-        model: A model of a `SampledDataset`, whose one utility is that of all alternatives.
-        dataset: A data set with the same columns, but for the correction.
+        expressions: Utilities or availability of all alternatives, (J, T, N, R).
+        data: A data set with the same columns, but for the correction.
 
     Raises:
         DatasetError: A column does not exist.
-        ModelError: The model belongs to the places of a sample.
 
     References:
         McFadden (1978), Modelling the choice of residential location; Frejinger, Bierlaire & Ben-Akiva (2009),
         doi:10.1016/j.trb.2009.03.001, equation 5.
     """
-    if isinstance(model, ResLogit):
-        raise ModelError(
-            "The residual layers of a ResLogit that was made with samples belong to places of a sample, not to "
-            "alternatives. Make it with the data set that has all alternatives."
-        )
-    if isinstance(model, LatentClass):
-        classes = {name: with_all_alternatives(of_class, dataset) for name, of_class in model.classes.items()}
-        return LatentClass(dataset, classes, membership=model.membership, draws=model.sampling)
-    assert model.utility is not None
-    given = [model.utility] if model._given_availability is None else [model.utility, model._given_availability]
-    columns = {symbol: _of_all(symbol, dataset) for symbol in graph_inputs(given) if hasattr(symbol.tag, "column")}
-    utility, *availability = clone_replace(given, columns, rebuild_strict=False)
-    return model._respecified(dataset, utility, *(availability or [None]))
+    columns = {v: _of_all(v, data) for v in graph_inputs(list(expressions)) if hasattr(v.tag, "column")}
+    return clone_replace(list(expressions), columns, rebuild_strict=False)
 
 
-def _of_all(symbol: Variable, dataset: LongDataset) -> Variable:
-    """What stands in place of a column of samples."""
+def _of_all(symbol: Variable, data: LongDataset) -> Variable:
+    """The column of all alternatives that stands in place of a column of samples."""
     key = symbol.tag.column
     if key == CORRECTION:
         return pt.constant(np.zeros((1, 1, 1, 1), pytensor.config.floatX))
-    return dataset.counterpart(symbol)
+    return data.counterpart(symbol)

@@ -17,6 +17,7 @@ from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels.logsum import log_sum_exp
 from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.forms import Form, MixtureOfClasses
 from pycmtensor.models.mnl import MNL
 
 __all__ = ["LatentClass"]
@@ -113,16 +114,6 @@ class LatentClass(Model):
         """Which alternatives can be chosen, (J, T, N)."""
         return self._first.available(data)
 
-    @property
-    def log_membership(self) -> Variable:
-        """Log-probability of each class before any choice is seen, (N, C), or (1, C) when it is that of everybody."""
-        return pt.concatenate(self.log_shares(), axis=1)
-
-    @property
-    def log_joint(self) -> Variable:
-        """Log-probability of each class together with all choices of an individual, (N, C)."""
-        return pt.stack(self.log_joint_given(list(self.utilities.values())), axis=1)
-
     def log_joint_given(self, V: Sequence[Variable]) -> list[Variable]:
         """log pi_c + log L_c of each individual (N,), by class, given utilities."""
         return [self.averaged(log_pi + model.over_situations(V_c)) for log_pi, model, V_c in self._by_class(V)]
@@ -148,6 +139,19 @@ class LatentClass(Model):
     def expected_maximum_utilities(self, V: Sequence[Variable] | Variable) -> list[Variable]:
         """The expected maximum utility of each class."""
         return [model.expected_maximum_utility(V_c) for _, model, V_c in self._by_class(list(V))]
+
+    def form(self) -> Form | None:
+        """A mixture of the forms of its classes."""
+        return MixtureOfClasses(self.V, self.logprob_given, [model.form() for model in self.classes.values()])
+
+    def _among_all(self, data: Dataset) -> Model:
+        """The model of choices among all alternatives, class by class."""
+        classes = {name: model._among_all(data) for name, model in self.classes.items()}
+        return LatentClass(data, classes, membership=self.membership, draws=self.sampling)
+
+    def by_class(self) -> Mapping[str | None, Model]:
+        """The models of the classes, by name."""
+        return dict(self.classes.items())
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""

@@ -8,6 +8,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels import log_sum, logit
 from pycmtensor.models.base import Model
+from pycmtensor.models.forms import Form, Logit, MixtureOfLogits
 
 __all__ = ["MNL"]
 
@@ -43,6 +44,15 @@ class MNL(Model):
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The logit kernel of the utilities."""
         return logit(V, self.choice_set, self.dataset.chosen)
+
+    def form(self) -> Form | None:
+        """A logit of its utilities, or with draws a mixture of logits."""
+        if not self.inherits_likelihood(MNL):
+            return super().form()
+        choice_set = self.choice_set if isinstance(self.choice_set, list) else [self.choice_set]
+        observed = self.dataset.observed if self.dataset.is_panel else None
+        kind = Logit if self.sampling is None else MixtureOfLogits
+        return kind(self.V, self.logprob_given, choice_set, self.dataset.chosen, observed)
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
         """The log sum of the utilities."""

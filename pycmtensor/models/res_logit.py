@@ -109,6 +109,13 @@ class ResLogit(Model):
             "LMNL or a TasteNet, which have one."
         )
 
+    def _among_all(self, data: Dataset) -> Model:
+        """Raises a `ModelError`: there is none."""
+        raise ModelError(
+            "The residual layers of a ResLogit that was made with samples belong to places of a sample, not to "
+            "alternatives. Make it with the data set that has all alternatives."
+        )
+
     def _respecified(
         self,
         dataset: Dataset,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pycmtensor.report.summary import Summary
+from pycmtensor.report.contents import Contents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ STYLE = """
 """
 
 
-def to_html(summary: Summary) -> str:
+def to_html(summary: Contents) -> str:
     """An HTML fragment with its own style."""
     notes = "".join(f"<p>{escape(note)}</p>" for note in summary.notes)
     return (
@@ -45,7 +45,7 @@ def to_html(summary: Summary) -> str:
     )
 
 
-def page(summary: Summary, sections: Mapping[str, str], pictures: Mapping[str, bytes]) -> str:
+def page(summary: Contents, sections: Mapping[str, str], pictures: Mapping[str, bytes]) -> str:
     """A whole HTML page that needs no other file.
 
     Args:

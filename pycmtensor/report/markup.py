@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pycmtensor.report.summary import Summary
+from pycmtensor.report.contents import Contents
 
 __all__ = ["to_latex", "to_markdown"]
 
@@ -15,7 +15,7 @@ LATEX = str.maketrans(
 )
 
 
-def to_latex(summary: Summary) -> str:
+def to_latex(summary: Contents) -> str:
     r"""A table for a paper, with the rules of the package booktabs.
 
     Write ``\usepackage{booktabs}`` in the preamble.
@@ -40,7 +40,7 @@ def to_latex(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_markdown(summary: Summary) -> str:
+def to_markdown(summary: Contents) -> str:
     """Headings and pipe tables, as GitHub and Pandoc read them."""
     facts = [*summary.sample, *summary.fit]
     parts = [f"## {_markdown(summary.title)}"]

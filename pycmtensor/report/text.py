@@ -10,12 +10,12 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from pycmtensor.report.summary import Summary
+from pycmtensor.report.contents import Contents
 
 __all__ = ["to_text"]
 
 
-def to_text(summary: Summary) -> str:
+def to_text(summary: Contents) -> str:
     """Plain text: facts in two columns, the table, the notes. As wide as the table needs, never folded."""
     facts = Table.grid(padding=(0, 2))
     for _ in range(2):

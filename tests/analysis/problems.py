@@ -7,14 +7,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
-from pycmtensor.inference.protocol import likelihood_of
+from pycmtensor.engine.local import LocalEvaluator
+from pycmtensor.inference.protocol import problem_of
 
 ALTERNATIVES = ("car", "bus", "tram")
 
 
-def engine_of(results: cmt.Results) -> LocalEngine:
-    return likelihood_of(results, "tests")
+def engine_of(results: cmt.Results) -> LocalEvaluator:
+    evaluator = problem_of(results, "tests").evaluator
+    assert isinstance(evaluator, LocalEvaluator)
+    return evaluator
 
 
 def panel_frame() -> pd.DataFrame:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
 from pycmtensor.dataset.sampling import SampledDataset
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, InferenceError, ModelError
 from pycmtensor.expressions import Beta
 from pycmtensor.models import Model
@@ -114,7 +114,7 @@ def test_mixed_logits_and_latent_classes_of_samples(zones: cmt.LongDataset) -> N
 
     for make in (mixed, latent):
         results = cmt.estimate(make(sample), method=cmt.Stochastic(cmt.optimizers.Adam, epochs=1))
-        expected = LocalEngine(make(zones)).probabilities(results.fit.theta)[:, 0]
+        expected = LocalEvaluator(make(zones)).probabilities(results.fit.theta)[:, 0]
         np.testing.assert_allclose(results.predict(zones).probabilities.T, expected, rtol=1e-9)
 
 

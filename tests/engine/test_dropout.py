@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine import TrainingSettings
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.optimizers import SGD, Adam
 
@@ -56,7 +57,7 @@ def point() -> NDArray[Any]:
 def test_a_step_goes_along_the_gradient_with_masks(data: cmt.Dataset) -> None:
     """SGD with all individuals in one batch, against central differences of the likelihood by hand."""
     theta, seed, lr = point(), 5, 0.1
-    training = Training(LocalEngine(model(data)), SGD, None, None, seed)
+    training = LocalEvaluator(model(data)).training(TrainingSettings(SGD, None, None, seed))
     moved = training.theta(training.run(training.start(theta), 3, 1, lr)) - theta
     key = jax.random.fold_in(jax.random.key(seed), 3)
     order = np.asarray(shuffled(key, N))
@@ -74,7 +75,7 @@ def test_masks_keep_what_a_layer_passes_on_the_same_on_average(data: cmt.Dataset
     """An output is linear in the mask of the last hidden layer."""
     one = network(data, P)
     theta = point()[1:]
-    dropout = Training(LocalEngine(model(data)), SGD, None, 10, 0).dropout
+    dropout = LocalEvaluator(model(data)).training(TrainingSettings(SGD, None, 10, 0)).dropout
     assert dropout.rates == [P, P]
     draws = [np.asarray(m) for m in dropout.masks(jax.random.key(1), 2000, N, float)]
     for mask in draws:
@@ -92,11 +93,11 @@ def test_masks_keep_what_a_layer_passes_on_the_same_on_average(data: cmt.Dataset
 
 
 def test_evaluations_are_of_the_whole_network(data: cmt.Dataset) -> None:
-    with_dropout, without = LocalEngine(model(data)), LocalEngine(model(data, 0.0))
+    with_dropout, without = LocalEvaluator(model(data)), LocalEvaluator(model(data, 0.0))
     theta = point()
     assert with_dropout.value(theta) == without.value(theta) == pytest.approx(loglike(theta, data, [1, 1]), rel=1e-12)
     np.testing.assert_array_equal(with_dropout.probabilities(theta), without.probabilities(theta))
-    training = Training(with_dropout, SGD, None, None, 0)
+    training = with_dropout.training(TrainingSettings(SGD, None, None, 0))
     assert training.value_and_grad(theta)[0] == pytest.approx(without.value(theta), rel=1e-12)
 
 
@@ -121,10 +122,12 @@ def test_draws_and_panels_have_masks_too() -> None:
     ds = cmt.Dataset(frame, "y", {"a": 1, "b": 2}, individual="who")
     taste = cmt.coefficients.normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 1.0))
     n = cmt.Network("n", [ds["z"]], data=ds, hidden=2, dropout=P)
-    engine = LocalEngine(cmt.MixedLogit(ds, {"a": taste + n(), "b": 0}, draws=8))
-    training = Training(engine, SGD, None, None, 0)
+    engine = LocalEvaluator(cmt.MixedLogit(ds, {"a": taste + n(), "b": 0}, draws=8))
+    training = engine.training(TrainingSettings(SGD, None, None, 0))
     theta = rng.normal(size=len(engine.labels))
-    masked, _ = training.dropout.value_and_grad(jax.random.key(0), theta, [], ds.individual_weights, engine.columns())
+    masked, _ = training.dropout.value_and_grad(
+        jax.random.key(0), theta, [], ds.individual_weights, engine._columns(ds)
+    )
     (mask,) = training.dropout.masks(jax.random.key(0), 3, 3, float)
     x = ds.array("z")[..., 0]
     x = (x - frame.z.mean()) / frame.z.std(ddof=0)

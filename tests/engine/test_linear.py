@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.linear import LinearUtilities, linear_form
 from pycmtensor.engine.linear_logit import LinearLogit
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.expressions import Beta, Weight
 from tests import by_hand
 
@@ -89,7 +89,7 @@ def test_derivatives_are_those_by_hand(
     if way is LinearUtilities:
         monkeypatch.setattr(LinearLogit, "of", lambda *_: None)
     model, X, available, chosen = many_parameters(individual)
-    engine = LocalEngine(model, block=block, cores=cores)
+    engine = LocalEvaluator(model, block=block, cores=cores)
     assert type(engine.program.likelihood) is way
     theta = np.linspace(-0.5, 0.7, 9)
     at = engine.second_order(theta)
@@ -107,9 +107,9 @@ def test_derivatives_are_those_by_hand(
 def test_two_ways_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     theta = np.linspace(-0.5, 0.7, 9)
     monkeypatch.setattr(LinearLogit, "of", lambda *_: None)
-    through = LocalEngine(many_parameters(None)[0]).second_order(theta)
+    through = LocalEvaluator(many_parameters(None)[0]).second_order(theta)
     monkeypatch.setattr(LinearUtilities, "FEWEST", 100)
-    directly = LocalEngine(many_parameters(None)[0]).second_order(theta)
+    directly = LocalEvaluator(many_parameters(None)[0]).second_order(theta)
     for part in ("value", "gradient", "hessian", "scores", "logprob"):
         np.testing.assert_allclose(getattr(through, part), getattr(directly, part), rtol=1e-11, atol=1e-12)
 
@@ -119,7 +119,7 @@ def test_nonlinear_utilities_and_arrays_go_the_direct_way(monkeypatch: pytest.Mo
     ds = cmt.Dataset(pd.DataFrame({"y": [0, 1], "x": [1.0, 2.0]}), "y", {"a": 0, "b": 1})
     for utility in (pt.exp(Beta("b")) * ds["x"], Weight("w", 1, [0.5])[0] * ds["x"]):
         model = cmt.MNL(ds, {"a": utility, "b": 0})
-        assert type(LocalEngine(model).program.likelihood) is Differentiated
+        assert type(LocalEvaluator(model).program.likelihood) is Differentiated
 
 
 def test_terms_that_need_much_more_memory_than_their_columns_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_terms_that_need_much_more_memory_than_their_columns_are_not_kept(monkey
     ds = cmt.Dataset(frame, "y", {"a": 0, "b": 1})
     powers = [Beta(f"b{k}") * ds["x"] ** k * ds["z"] for k in range(7)]
     for terms, way in ((powers[:3], LinearLogit), (powers, LinearUtilities)):  # times 2, of the columns x, z and y
-        assert type(LocalEngine(cmt.MNL(ds, {"a": sum(terms), "b": 0})).program.likelihood) is way
+        assert type(LocalEvaluator(cmt.MNL(ds, {"a": sum(terms), "b": 0})).program.likelihood) is way
 
 
 def test_blocks_beyond_the_last_individual_add_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_blocks_beyond_the_last_individual_add_nothing(monkeypatch: pytest.Monke
         monkeypatch.setattr(f"pycmtensor.engine.local.{at_once}", 1)
     model, X, available, chosen = many_parameters("person")
     own = np.arange(len(X)) < 52
-    engine = LocalEngine(model, model.dataset.take(np.arange(13)), block=2, cores=3)
+    engine = LocalEvaluator(model, model.dataset.take(np.arange(13)), block=2, cores=3)
     theta = np.linspace(-0.5, 0.7, 9)
     llf, scores, hessian = by_hand.logit(X[own], available[own], chosen[own], theta)
     at = engine.second_order(theta)
@@ -151,7 +151,7 @@ def test_numbers_of_what_is_unavailable_need_not_be_finite() -> None:
     frame = pd.DataFrame({"y": [0, 1, 0], "x": [1.0, 2.0, 0.0], "open": [1, 1, 0]})
     b = Beta("b")
     ds = cmt.Dataset(frame, "y", {"a": 0, "b": 1})
-    engine = LocalEngine(cmt.MNL(ds, {"a": 0, "b": b / ds["x"]}, {"b": ds["open"]}))
+    engine = LocalEvaluator(cmt.MNL(ds, {"a": 0, "b": b / ds["x"]}, {"b": ds["open"]}))
     assert type(engine.program.likelihood) is LinearLogit
     at = engine.second_order(np.array([0.3]))
     x = np.array([1.0, 0.5])

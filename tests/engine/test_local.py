@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.expressions import Beta, Weight
 from tests.conftest import MODES
 
@@ -26,24 +26,24 @@ def differences(function: Callable[[NDArray], Any], theta: NDArray, step: float 
 
 
 @pytest.fixture(scope="module")
-def engine(swissmetro: cmt.MNL) -> LocalEngine:
-    return LocalEngine(swissmetro)
+def engine(swissmetro: cmt.MNL) -> LocalEvaluator:
+    return LocalEvaluator(swissmetro)
 
 
-def test_gradient_is_the_difference_quotient_of_the_value(engine: LocalEngine) -> None:
+def test_gradient_is_the_difference_quotient_of_the_value(engine: LocalEvaluator) -> None:
     value, gradient = engine.value_and_grad(THETA)
     assert value == engine.value(THETA)
     np.testing.assert_allclose(gradient, differences(engine.value, THETA), rtol=1e-7)
 
 
-def test_hessian_is_the_difference_quotient_of_the_gradient(engine: LocalEngine) -> None:
+def test_hessian_is_the_difference_quotient_of_the_gradient(engine: LocalEvaluator) -> None:
     at = engine.second_order(THETA)
     quotient = differences(lambda theta: engine.value_and_grad(theta)[1], THETA)
     np.testing.assert_allclose(at.hessian, quotient, rtol=1e-6)
     np.testing.assert_allclose(at.hessian, at.hessian.T, rtol=1e-12)
 
 
-def test_scores_add_up_to_the_gradient(engine: LocalEngine) -> None:
+def test_scores_add_up_to_the_gradient(engine: LocalEvaluator) -> None:
     at = engine.second_order(THETA)
     value, gradient = engine.value_and_grad(THETA)
     assert at.value == pytest.approx(value, rel=1e-13)
@@ -55,10 +55,10 @@ def test_scores_add_up_to_the_gradient(engine: LocalEngine) -> None:
 
 @pytest.mark.parametrize("block", [1000, 6768, 123])
 def test_the_block_size_does_not_matter(
-    swissmetro: cmt.MNL, engine: LocalEngine, block: int, monkeypatch: pytest.MonkeyPatch
+    swissmetro: cmt.MNL, engine: LocalEvaluator, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pycmtensor.engine.local.SCORES_AT_ONCE", 4 * 5000)  # of seven blocks five and, again, the last
-    whole, blocked = engine.second_order(THETA), LocalEngine(swissmetro, block=block).second_order(THETA)
+    whole, blocked = engine.second_order(THETA), LocalEvaluator(swissmetro, block=block).second_order(THETA)
     assert blocked.value == pytest.approx(whole.value, rel=1e-12)
     np.testing.assert_allclose(blocked.gradient, whole.gradient, rtol=1e-11)
     np.testing.assert_allclose(blocked.hessian, whole.hessian, rtol=1e-11)
@@ -70,7 +70,7 @@ def test_arrays_of_parameters_are_flat_in_theta(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips, "mode", MODES)
     b, w = Beta("b", 0.1), Weight("w", (1, 2), value=[[0.2, -0.1]])
     model = cmt.MNL(ds, {"car": b * ds["t_car"] + w[0, 0], "bus": w[0, 1] * ds["t_bus"]})
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     theta = np.array([0.1, 0.2, -0.1])
     assert engine.labels == ("b", "w[0, 0]", "w[0, 1]")
     V = 0.1 * trips.t_car + 0.2, -0.1 * trips.t_bus
@@ -83,7 +83,7 @@ def test_sample_weights_multiply_sums_but_not_scores(trips: pd.DataFrame) -> Non
     trips["w"] = [1.0, 2, 3, 4, 5, 6]
     b = Beta("b")
     ds = cmt.Dataset(trips, "mode", MODES, weights="w")
-    at = LocalEngine(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).second_order(np.array([0.01]))
+    at = LocalEvaluator(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).second_order(np.array([0.01]))
     P = 1 / (1 + np.exp(-0.01 * trips.t_car))
     scores = trips.t_car * ((trips["mode"] == 1) - P)
     np.testing.assert_allclose(at.scores[:, 0], scores, rtol=1e-13)
@@ -94,9 +94,9 @@ def test_sample_weights_multiply_sums_but_not_scores(trips: pd.DataFrame) -> Non
 def test_fixed_parameters_keep_their_value_of_the_moment(ds: cmt.Dataset) -> None:
     b, c = Beta("b", 0.1), Beta("c", 0.5, status=1)
     model = cmt.MNL(ds, {"car": b * ds["t_car"] + c, "bus": 0})
-    first = LocalEngine(model)
+    first = LocalEvaluator(model)
     c.set_value(-0.5)
-    second = LocalEngine(model)
+    second = LocalEvaluator(model)
     assert first.labels == second.labels == ("b",)
     V = 0.1 * ds.array("t_car").ravel()
     chose_car = ds.array(ds.chosen).ravel() == 0
@@ -108,7 +108,7 @@ def test_fixed_parameters_keep_their_value_of_the_moment(ds: cmt.Dataset) -> Non
 @pytest.mark.parametrize("V", [1e4, -1e4])
 def test_extreme_utilities_give_finite_derivatives(ds: cmt.Dataset, V: float) -> None:
     b = Beta("b")
-    at = LocalEngine(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).second_order(np.array([V]))
+    at = LocalEvaluator(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).second_order(np.array([V]))
     assert np.isfinite(at.value)
     assert np.isfinite(at.gradient).all()
     assert np.isfinite(at.hessian).all()
@@ -120,7 +120,7 @@ def test_second_derivatives_are_exact_for_small_probabilities(V: float) -> None:
     """One person chose what has the probability 1 / (1 + e^V): the gradient is -P and the Hessian -P (1 - P) of b."""
     ds = cmt.Dataset(pd.DataFrame({"y": [0], "x": [1.0]}), "y", {"a": 0, "b": 1})
     b = Beta("b")
-    at = LocalEngine(cmt.MNL(ds, {"a": 0, "b": b * ds["x"]})).second_order(np.array([V]))
+    at = LocalEvaluator(cmt.MNL(ds, {"a": 0, "b": b * ds["x"]})).second_order(np.array([V]))
     q = np.exp(-V)  # of the other alternative
     assert at.value == pytest.approx(-V - np.log1p(q), rel=1e-14)
     assert at.gradient[0] == pytest.approx(-1 / (1 + q), rel=1e-14)
@@ -129,7 +129,7 @@ def test_second_derivatives_are_exact_for_small_probabilities(V: float) -> None:
 
 @pytest.mark.parametrize("block", [None, 1000])
 def test_probabilities_are_the_logit_by_hand(swissmetro: cmt.MNL, block: int | None) -> None:
-    P = LocalEngine(swissmetro, block=block).probabilities(THETA)
+    P = LocalEvaluator(swissmetro, block=block).probabilities(THETA)
     data = swissmetro.dataset
     V = np.stack([np.broadcast_to(v, (1, 6768)) for v in utilities(data, THETA)])
     e = np.where(swissmetro.available(), np.exp(V), 0)
@@ -151,16 +151,16 @@ def utilities(data: cmt.Dataset, theta: NDArray) -> list[NDArray]:
 def test_probabilities_of_a_panel(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips, "mode", MODES, individual="person")
     b = Beta("b")
-    P = LocalEngine(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).probabilities(np.array([0.05]))
+    P = LocalEvaluator(cmt.MNL(ds, {"car": b * ds["t_car"], "bus": 0})).probabilities(np.array([0.05]))
     assert P.shape == (2, 3, 3)
     truth = 1 / (1 + np.exp(-0.05 * ds.array("t_car")[..., 0]))
     np.testing.assert_allclose(P, [truth, 1 - truth], rtol=1e-13)
 
 
-def test_any_number_of_cores_gives_the_same(swissmetro: cmt.MNL, engine: LocalEngine) -> None:
-    whole = LocalEngine(swissmetro, cores=1).second_order(THETA)
+def test_any_number_of_cores_gives_the_same(swissmetro: cmt.MNL, engine: LocalEvaluator) -> None:
+    whole = LocalEvaluator(swissmetro, cores=1).second_order(THETA)
     for cores in (2, 5):
-        parts = LocalEngine(swissmetro, cores=cores)
+        parts = LocalEvaluator(swissmetro, cores=cores)
         assert len(parts.parts) == cores
         at = parts.second_order(THETA)
         np.testing.assert_allclose(at.hessian, whole.hessian, rtol=1e-12)
@@ -176,11 +176,11 @@ def test_small_blocks_lose_no_digits() -> None:
     model = cmt.MNL(ds, {"a": Beta("b") * ds["x"], "b": 0})
     truth = math.fsum(-np.log1p(np.exp(-0.001 * x)))
     for block in (1, 7, n):
-        value = LocalEngine(model, block=block, cores=1).value(np.array([0.001]))
+        value = LocalEvaluator(model, block=block, cores=1).value(np.array([0.001]))
         assert value == pytest.approx(truth, rel=1e-15 * 20)
 
 
-def test_scores_are_the_difference_quotients_of_the_individuals(swissmetro: cmt.MNL, engine: LocalEngine) -> None:
+def test_scores_are_the_difference_quotients_of_the_individuals(swissmetro: cmt.MNL, engine: LocalEvaluator) -> None:
     first, second = engine.first_order(THETA), engine.second_order(THETA)
     np.testing.assert_allclose(first.scores, second.scores, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(first.gradient, second.gradient, rtol=1e-11)

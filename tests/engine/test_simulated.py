@@ -16,8 +16,8 @@ from pytensor.graph.traversal import graph_inputs
 import pycmtensor as cmt
 from pycmtensor.coefficients import correlated, lognormal, normal, triangular, uniform
 from pycmtensor.draws import Draws
-from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.likelihood import Differentiated
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.separation import separate
 from pycmtensor.engine.simulated import SimulatedLogit
 from pycmtensor.expressions import Beta, Weight
@@ -99,7 +99,9 @@ def test_derivatives_are_those_of_the_whole(
     ds = cmt.Dataset(frame(), "mode", THREE, individual=individual)
     engines = []
     for kind in (SimulatedLogit, Differentiated):
-        engines.append(LocalEngine(cmt.MixedLogit(ds, utilities(ds), {"train": ds["open_train"]}, draws=64), block=5))
+        engines.append(
+            LocalEvaluator(cmt.MixedLogit(ds, utilities(ds), {"train": ds["open_train"]}, draws=64), block=5)
+        )
         assert isinstance(engines[-1].program.likelihood, kind)
         monkeypatch.setattr(SimulatedLogit, "of", lambda *args: None)
     theta = np.linspace(-0.4, 0.6, len(engines[0].labels))
@@ -119,7 +121,7 @@ def test_data_of_an_unavailable_base_mean_nothing() -> None:
     for size in (pt.log(ds["open_train"]), 0.0):
         V = normals(ds)
         model = cmt.MixedLogit(ds, V | {"train": V["train"] + size}, {"train": ds["open_train"]}, draws=16)
-        engine = LocalEngine(model)
+        engine = LocalEvaluator(model)
         assert isinstance(engine.program.likelihood, SimulatedLogit)
         at.append(engine.second_order(np.array([-0.5, 0.7, -0.3])))
     np.testing.assert_allclose(at[0].logprob, at[1].logprob, rtol=1e-13)
@@ -131,7 +133,7 @@ def test_utilities_far_apart() -> None:
     sure = pd.DataFrame({"mode": [2, 1], "x": [1e4, 1e4]})
     ds = cmt.Dataset(sure, "mode", {"a": 1, "b": 2})
     b = normal("b", Beta("m", 1.0), Beta("s", 0.01))
-    engine = LocalEngine(cmt.MixedLogit(ds, {"a": b * ds["x"], "b": -b * ds["x"]}, draws=16))
+    engine = LocalEvaluator(cmt.MixedLogit(ds, {"a": b * ds["x"], "b": -b * ds["x"]}, draws=16))
     assert isinstance(engine.program.likelihood, SimulatedLogit)
     at = engine.second_order(np.array([1.0, 0.01]))
     assert np.isfinite([at.value, *at.gradient, *at.hessian.ravel()]).all()
@@ -152,7 +154,7 @@ def test_utilities_far_apart() -> None:
 def test_others_are_differentiated(utility: Callable[[cmt.Dataset], Any]) -> None:
     ds = cmt.Dataset(frame(), "mode", THREE, individual="person")
     model = cmt.MixedLogit(ds, {"train": utility(ds), "car": 0, "bike": 0}, draws=4)
-    assert isinstance(LocalEngine(model).program.likelihood, Differentiated)
+    assert isinstance(LocalEvaluator(model).program.likelihood, Differentiated)
 
 
 @settings(max_examples=60, deadline=None)

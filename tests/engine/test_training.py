@@ -13,7 +13,8 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor import schedules
-from pycmtensor.engine import LocalEngine, Training
+from pycmtensor.engine import TrainingSettings
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.optimizers import SGD, Adam
 
@@ -58,9 +59,9 @@ def test_epochs_are_steps_on_batches_of_individuals(individual: str | None) -> N
     ds = cmt.Dataset(frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}, individual=individual)
     asc, b = cmt.Beta("asc"), cmt.Beta("b", ub=0.0)
     model = cmt.MNL(ds, {"train": asc + b * ds["TRAIN_TT"] / 100, "sm": b * ds["SM_TT"] / 100, "car": 0})
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     size, seed, lr, n = 64, 3, 0.1, ds.n_individuals
-    training = Training(engine, SGD, None, size, seed)
+    training = engine.training(TrainingSettings(SGD, None, size, seed))
     assert n % size
 
     theta = np.zeros(2)
@@ -75,7 +76,7 @@ def test_epochs_are_steps_on_batches_of_individuals(individual: str | None) -> N
 
 
 def test_the_number_of_epochs_per_call_does_not_matter(swissmetro: cmt.MNL) -> None:
-    training = Training(LocalEngine(swissmetro), Adam, None, 500, 0)
+    training = LocalEvaluator(swissmetro).training(TrainingSettings(Adam, None, 500, 0))
     start = training.start(np.zeros(4))
     at_once = training.run(start, 0, 3, 0.01)
     one_by_one = start
@@ -89,12 +90,12 @@ def test_the_number_of_epochs_per_call_does_not_matter(swissmetro: cmt.MNL) -> N
 @pytest.mark.parametrize("batch_size", [None, 500])
 def test_runs_together_are_runs_by_themselves(swissmetro: cmt.MNL, batch_size: int | None) -> None:
     """Two seeds, two starts and two rates in one program."""
-    engine = LocalEngine(swissmetro)
-    several = Training(engine, Adam, None, batch_size, 0)
+    engine = LocalEvaluator(swissmetro)
+    several = engine.training(TrainingSettings(Adam, None, batch_size, 0))
     starts, seeds, rates = [np.zeros(4), np.full(4, -0.1)], [3, 8], [0.01, 0.02]
     found = several.run_together([several.start(theta) for theta in starts], seeds, 1, 2, rates)
     for state, theta, seed, rate in zip(found, starts, seeds, rates, strict=True):
-        one = Training(engine, Adam, None, batch_size, seed)
+        one = engine.training(TrainingSettings(Adam, None, batch_size, seed))
         for a, b in zip(state, one.run(one.start(theta), 1, 2, rate), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
     for (value, g), theta in zip(several.value_and_grad_together(starts), starts, strict=True):
@@ -106,8 +107,8 @@ def test_runs_together_are_runs_by_themselves(swissmetro: cmt.MNL, batch_size: i
 @pytest.mark.parametrize(
     "other",
     [
-        {"make_optimizer": partial(Adam, b1=0.5)},
-        {"make_optimizer": SGD},
+        {"optimizer": partial(Adam, b1=0.5)},
+        {"optimizer": SGD},
         {"schedule": schedules.Exponential(0.01, 0.9)},
         {"batch_size": 400},
     ],
@@ -124,8 +125,8 @@ def test_what_an_earlier_training_compiled_is_used_where_it_is_the_same(
         return cmt.MNL(ds, {"car": cmt.Beta("asc") + cmt.Beta("b") * ds["t_car"] / 10, "bus": 0})
 
     def trained(model: cmt.MNL, seed: int, lr: float, **changes: Any) -> np.ndarray:
-        settings = {"make_optimizer": Adam, "schedule": None, "batch_size": 300} | changes
-        training = Training(LocalEngine(model), **settings, seed=seed)
+        settings = {"optimizer": Adam, "schedule": None, "batch_size": 300} | changes
+        training = LocalEvaluator(model).training(TrainingSettings(**settings, seed=seed))
         return training.theta(training.run(training.start(np.zeros(2)), 0, 2, lr))
 
     model = fresh()
@@ -145,6 +146,8 @@ def test_weighted_individuals_count_as_often() -> None:
     repeated = cmt.Dataset(frame.loc[[0, 1, 1, 2, 2, 2]], "y", {"a": 1, "b": 2})
     thetas = []
     for ds, lr in ((weighted, 0.3), (repeated, 0.6)):  # means over 3 and over 6 individuals
-        training = Training(LocalEngine(cmt.MNL(ds, {"a": cmt.Beta("asc")(), "b": 0})), SGD, None, None, 0)
+        training = LocalEvaluator(cmt.MNL(ds, {"a": cmt.Beta("asc")(), "b": 0})).training(
+            TrainingSettings(SGD, None, None, 0)
+        )
         thetas.append(training.theta(training.run(training.start(np.zeros(1)), 0, 5, lr)))
     np.testing.assert_allclose(thetas[0], thetas[1], rtol=1e-14)

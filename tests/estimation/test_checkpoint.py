@@ -15,7 +15,7 @@ import pytest
 from pytensor.graph.replace import clone_replace
 
 import pycmtensor as cmt
-from pycmtensor.engine import Training
+from pycmtensor.engine.training import Training
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 from pycmtensor.optimizers import SGD, Adam

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.estimation.expectation_maximisation import CompleteData, are_alike
 from pycmtensor.exceptions import InferenceError, OptimizerError
 from pycmtensor.expressions import Beta
@@ -58,7 +58,7 @@ def test_the_hessian_of_the_complete_data_by_hand() -> None:
     ds, X, y, _ = choices(2, N=20)
     model = latent(ds, 2)
     theta = np.array([-0.9, 0.3, 0.5, 1.2, -0.4])
-    exact, complete = LocalEngine(model), LocalEngine(CompleteData(model))
+    exact, complete = LocalEvaluator(model), LocalEvaluator(CompleteData(model))
     at, other = complete.second_order(theta), exact.second_order(theta)
     assert at.value == pytest.approx(other.value, rel=1e-14)
     np.testing.assert_allclose(at.gradient, other.gradient, rtol=1e-10)
@@ -98,16 +98,16 @@ def test_three_classes_are_found_again_from_nothing(found: tuple[cmt.Results, ND
 
 def test_the_highest_maximum_does_not_depend_on_the_seed(found: tuple[cmt.Results, NDArray]) -> None:
     results, _ = found
-    assert results.engine is not None
+    assert results.model is not None
     for seed in (1, 2, 3):
-        again = cmt.estimate(results.engine.model, starts=cmt.Starts(10, spread=0.2, seed=seed))
+        again = cmt.estimate(results.model, starts=cmt.Starts(10, spread=0.2, seed=seed))
         assert again.llf == pytest.approx(results.llf, abs=1e-6)
 
 
 def test_start_values_that_differ_are_where_it_starts() -> None:
     ds, _, _, _ = choices(2, N=100)
     model = latent(ds, 2, start=TASTES[:2])
-    assert not are_alike(LocalEngine(model), np.array([*TASTES[:2].ravel(), 0.0]))
+    assert not are_alike(LocalEvaluator(model), np.array([*TASTES[:2].ravel(), 0.0]))
     results = cmt.estimate(model)
     assert results.outcome.converged
     np.testing.assert_array_equal(results.fit.start, [*TASTES[:2].ravel(), 0.0])
@@ -128,7 +128,7 @@ def test_classes_with_random_tastes_contain_those_without() -> None:
     results = cmt.estimate(mixed)
     assert results.outcome.converged
     assert results.llf > cmt.estimate(plain).llf
-    assert LocalEngine(mixed).value(results.fit.theta) == pytest.approx(results.llf, rel=1e-12)
+    assert LocalEvaluator(mixed).value(results.fit.theta) == pytest.approx(results.llf, rel=1e-12)
 
 
 def test_other_methods_do_not_begin_between_classes(found: tuple[cmt.Results, NDArray]) -> None:
@@ -136,13 +136,13 @@ def test_other_methods_do_not_begin_between_classes(found: tuple[cmt.Results, ND
     from pycmtensor.optimizers import Adam
 
     results, _ = found
-    assert results.engine is not None
-    model, adam = results.engine.model, cmt.Stochastic(Adam, lr=0.01, epochs=2, seed=1)
+    assert results.model is not None
+    model, adam = results.model, cmt.Stochastic(Adam, lr=0.01, epochs=2, seed=1)
     for given in ({"method": adam}, {"constraints": "x_0 = x_1"}):
         with pytest.raises(OptimizerError, match="Classes are alike at the start values.*start=results"):
             cmt.estimate(model, **given)
     trained = cmt.estimate(model, method=adam, start={"x_0": -1.0, "x_1": 1.0})
-    assert trained.llf > LocalEngine(model).value(np.zeros(8))
+    assert trained.llf > LocalEvaluator(model).value(np.zeros(8))
     value = round(float(results.params["x_0"]) + float(results.bse["x_0"]), 4)
     held = cmt.estimate(model, constraints=f"x_0 = {value}", start=results)
     assert held.params["x_0"] == pytest.approx(value, abs=1e-9)

@@ -11,7 +11,8 @@ import pytest
 from scipy.optimize import lsq_linear, rosen_der
 
 import pycmtensor as cmt
-from pycmtensor.engine import FirstOrder, LocalEngine, SecondOrder
+from pycmtensor.engine import FirstOrder, SecondOrder
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.estimation.fit import Iterate
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
@@ -83,9 +84,9 @@ def test_too_few_iterations_are_no_convergence(swissmetro: cmt.MNL, method: str)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_interrupted_method_returns_its_best_point(swissmetro: cmt.MNL, method: str) -> None:
-    engine, seen = LocalEngine(swissmetro), 0  # the fourth evaluation is the last that is finished
+    engine, seen = LocalEvaluator(swissmetro), 0  # the fourth evaluation is the last that is finished
 
-    class Interrupted(LocalEngine):
+    class Interrupted(LocalEvaluator):
         def value_and_grad(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
             self.count()
             return super().value_and_grad(theta)

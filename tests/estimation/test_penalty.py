@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import SGD, AdamW
 
@@ -69,7 +69,7 @@ def test_coefficients_and_biases_are_not_penalised(batch_size: int | None) -> No
     model = cmt.MNL(ds, {"a": cmt.Beta("b", 0.5) * ds["x"] + network(), "b": 0})
     start = {label: 0.1 * (k + 1) * (-1) ** k for k, label in enumerate(model.labels)}
     theta = np.array(list(start.values()))
-    engine, l1, l2, lr = LocalEngine(model), 0.05, 0.3, 1e-2
+    engine, l1, l2, lr = LocalEvaluator(model), 0.05, 0.3, 1e-2
     _, g = engine.value_and_grad(theta)
     is_weight = np.array([".weight" in label for label in model.labels])
     step = lr * (g / 6 - is_weight * (l1 * np.sign(theta) + l2 * theta))

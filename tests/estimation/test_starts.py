@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine, ascents
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Beta
 
@@ -41,9 +41,9 @@ def test_the_highest_of_several_maxima_is_kept(waves: cmt.MNL) -> None:
 
 
 def test_every_ascent_ends_where_the_method_does(swissmetro: cmt.MNL, swissmetro_results: cmt.Results) -> None:
-    engine = LocalEngine(swissmetro)
+    engine = LocalEvaluator(swissmetro)
     free = np.full(4, np.inf)
-    ends = ascents(engine, np.random.default_rng(1).normal(size=(6, 4)) * 2, (-free, free))
+    ends = engine.ascents(np.random.default_rng(1).normal(size=(6, 4)) * 2, (-free, free))
     assert ends.converged.all()
     distance = (ends.theta - swissmetro_results.fit.theta) / swissmetro_results.bse.to_numpy()
     assert np.abs(distance).max() < 1e-3

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
-from pycmtensor.engine import Training
+from pycmtensor.engine.training import Training
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import SGD, Adam
 from pycmtensor.schedules import Exponential, ReduceOnPlateau

@@ -64,8 +64,8 @@ def test_nothing_of_the_users_is_changed(survey: Survey, full: cmt.Results) -> N
     before = [(p.status, float(p.get_value())) for p in survey.betas.values()]
     cmt.hausman_mcfadden(full, "sm")
     assert [(p.status, float(p.get_value())) for p in survey.betas.values()] == before
-    assert full.engine is not None
-    assert full.engine.model.alternatives == tuple(ALTERNATIVES)
+    assert full.model is not None
+    assert full.model.alternatives == tuple(ALTERNATIVES)
 
 
 def test_estimates_at_a_bound_are_not_compared(survey: Survey) -> None:

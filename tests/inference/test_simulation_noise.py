@@ -60,8 +60,8 @@ def test_many_draws_are_quiet(panel: cmt.Dataset) -> None:
 
 
 def test_a_constraint_holds_with_other_draws_too(panel: cmt.Dataset, few: cmt.Results) -> None:
-    assert few.engine is not None
-    held = cmt.estimate(few.engine.model, constraints="mean = -1")
+    assert few.model is not None
+    held = cmt.estimate(few.model, constraints="mean = -1")
     noise = held.simulation_noise()
     np.testing.assert_allclose(noise.theta_others[:, 0], -1, rtol=1e-12)
     assert np.isnan(noise.shifts[:, 0]).all()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
 from tests.engine.test_local import differences
@@ -73,7 +73,7 @@ def test_equal_scales_are_the_logit(seed: int, theta: float, size: float) -> Non
 
 
 def test_derivatives_are_difference_quotients() -> None:
-    engine = LocalEngine(specified(problem(1, 25)[0], {"a": Beta("theta_a", 1.0), "c": Beta("theta_c", 1.0)}))
+    engine = LocalEvaluator(specified(problem(1, 25)[0], {"a": Beta("theta_a", 1.0), "c": Beta("theta_c", 1.0)}))
     theta = np.array([0.5, 2.5, -0.7])
     assert engine.labels == ("theta_a", "theta_c", "b")
     at = engine.second_order(theta)
@@ -86,7 +86,7 @@ def test_far_utilities_leave_derivatives_finite() -> None:
     """That of an alternative that is unavailable is far too, and counts nothing."""
     frame = pd.DataFrame({"y": [0, 1, 2], "x_a": [-900.0, 5, 0], "x_b": [900.0, 5, 1e4], "x_c": [3.0, 9e3, 0]})
     frame = frame.assign(av_a=1, av_b=[1, 1, 0], av_c=[1, 0, 1])
-    engine = LocalEngine(specified(frame, {"a": Beta("theta_a", 2.0), "c": 0.1}))
+    engine = LocalEvaluator(specified(frame, {"a": Beta("theta_a", 2.0), "c": 0.1}))
     at = engine.second_order(np.array([2.0, 1.0]))
     assert np.isfinite(at.hessian).all()
     assert at.logprob[0] == pytest.approx(-1800 / 2.0, rel=0.01)  # log P of a far tail: (V_a - V_b) / theta_a

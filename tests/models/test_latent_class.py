@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta
 from tests import by_hand
@@ -70,8 +70,8 @@ def model(ds: cmt.LongDataset) -> cmt.LatentClass:
 
 
 @pytest.fixture(scope="module")
-def engine(model: cmt.LatentClass) -> LocalEngine:
-    return LocalEngine(model)
+def engine(model: cmt.LatentClass) -> LocalEvaluator:
+    return LocalEvaluator(model)
 
 
 def theta(labels: tuple[str, ...]) -> NDArray:
@@ -96,7 +96,7 @@ def truth(ds: cmt.LongDataset) -> tuple[NDArray, NDArray, NDArray]:
     return prior, L, P
 
 
-def test_the_likelihood_by_hand(ds: cmt.LongDataset, engine: LocalEngine) -> None:
+def test_the_likelihood_by_hand(ds: cmt.LongDataset, engine: LocalEvaluator) -> None:
     prior, L, P = truth(ds)
     values = theta(engine.labels)
     at = engine.second_order(values)
@@ -110,19 +110,19 @@ def test_the_likelihood_by_hand(ds: cmt.LongDataset, engine: LocalEngine) -> Non
     np.testing.assert_allclose(engine.probabilities(values), P, rtol=1e-12)
 
 
-def test_blocks_and_cores_change_nothing(model: cmt.LatentClass, engine: LocalEngine) -> None:
-    values, divided = theta(engine.labels), LocalEngine(model, block=3, cores=2)
+def test_blocks_and_cores_change_nothing(model: cmt.LatentClass, engine: LocalEvaluator) -> None:
+    values, divided = theta(engine.labels), LocalEvaluator(model, block=3, cores=2)
     assert divided.value(values) == pytest.approx(engine.value(values), rel=1e-14)
     for found, expected in zip(divided.membership(values), engine.membership(values), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-def test_one_utility_for_all_alternatives_of_a_class(ds: cmt.LongDataset, engine: LocalEngine) -> None:
-    other = LocalEngine(written(ds, at_once))
+def test_one_utility_for_all_alternatives_of_a_class(ds: cmt.LongDataset, engine: LocalEvaluator) -> None:
+    other = LocalEvaluator(written(ds, at_once))
     at, expected = (e.second_order(theta(e.labels)) for e in (other, engine))
     order = [other.labels.index(label) for label in engine.labels]
     np.testing.assert_allclose(at.hessian[np.ix_(order, order)], expected.hessian, rtol=1e-10)
-    fixed = LocalEngine(other.model.with_fixed({"b1": THETA["b1"]}))
+    fixed = LocalEvaluator(other.model.with_fixed({"b1": THETA["b1"]}))
     assert fixed.value(theta(fixed.labels)) == pytest.approx(expected.value, rel=1e-14)
     with pytest.raises(ModelError, match="'a' cannot be taken out of one utility for all alternatives"):
         other.model.without("a")
@@ -131,7 +131,7 @@ def test_one_utility_for_all_alternatives_of_a_class(ds: cmt.LongDataset, engine
 def test_one_class_is_its_model(ds: cmt.LongDataset) -> None:
     V = utilities(ds, 1)
     model, logit = cmt.LatentClass(ds, {"only": V}), cmt.MNL(ds, V)
-    at, expected = (LocalEngine(m).second_order(theta(m.labels)) for m in (model, logit))
+    at, expected = (LocalEvaluator(m).second_order(theta(m.labels)) for m in (model, logit))
     assert at.value == pytest.approx(expected.value, rel=1e-14)
     np.testing.assert_allclose(at.gradient, expected.gradient, rtol=1e-12)
     np.testing.assert_allclose(at.hessian, expected.hessian, rtol=1e-11)
@@ -144,8 +144,8 @@ def test_one_class_is_its_model(ds: cmt.LongDataset) -> None:
 def test_the_order_of_the_classes_means_nothing(ds: cmt.LongDataset) -> None:
     first, second = utilities(ds, 1), utilities(ds, 2)
     values = theta(("b1", "asc1", "b2", "asc2"))
-    one = LocalEngine(cmt.LatentClass(ds, {"x": first, "y": second}))
-    other = LocalEngine(cmt.LatentClass(ds, {"y": second, "x": first}))
+    one = LocalEvaluator(cmt.LatentClass(ds, {"x": first, "y": second}))
+    other = LocalEvaluator(cmt.LatentClass(ds, {"y": second, "x": first}))
     assert (one.labels[-1], other.labels[-1]) == ("class_y", "class_x")
     swapped = np.array([*values[2:], *values[:2], -0.8])
     for engine, constant in ((one, 0.8), (other, -0.8)):
@@ -157,11 +157,11 @@ def test_random_tastes_in_classes_by_hand(ds: cmt.LongDataset) -> None:
     classes = {"first": utilities(ds, 1, sd=0.6), "second": utilities(ds, 2)}
     sampling = cmt.Sampling(20, seed=5)
     model = cmt.LatentClass(ds, classes, draws=sampling)
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     values = np.array([THETA.get(label, 0.3) for label in engine.labels])
     alone = [
-        LocalEngine(cmt.MixedLogit(ds, classes["first"], draws=sampling)),
-        LocalEngine(cmt.MNL(ds, classes["second"])),
+        LocalEvaluator(cmt.MixedLogit(ds, classes["first"], draws=sampling)),
+        LocalEvaluator(cmt.MNL(ds, classes["second"])),
     ]
     logL = np.column_stack([e.second_order(theta(e.labels)).logprob for e in alone])
     pi = np.array([1, np.exp(0.3)]) / (1 + np.exp(0.3))
@@ -177,8 +177,8 @@ def test_classes_of_other_kinds(ds: cmt.LongDataset) -> None:
     V, W = utilities(ds, 1), utilities(ds, 2)
     nested = cmt.NestedLogit(ds, V, nests=[cmt.Nest("ab", ["a", "b"], Beta("mu", 2.0)), "c"])
     model = cmt.LatentClass(ds, {"nested": nested, "logit": W}, membership={"logit": Beta("W", 0.6)})
-    engine, values = LocalEngine(model), THETA | {"mu": 2.0}
-    alone = [LocalEngine(nested), LocalEngine(cmt.MNL(ds, W))]
+    engine, values = LocalEvaluator(model), THETA | {"mu": 2.0}
+    alone = [LocalEvaluator(nested), LocalEvaluator(cmt.MNL(ds, W))]
     logL = [e.second_order(np.array([values[label] for label in e.labels])).logprob for e in alone]
     pi = np.array([1, np.exp(0.6)]) / (1 + np.exp(0.6))
     at = engine.second_order(np.array([values[label] for label in engine.labels]))
@@ -188,8 +188,8 @@ def test_classes_of_other_kinds(ds: cmt.LongDataset) -> None:
     assert isinstance(fewer, cmt.LatentClass)
     assert list(fewer.classes["nested"].utilities) == ["a", "b"]
     where = {label: 1.0 if label == "mu" else values[label] for label in fewer.labels}
-    assert LocalEngine(fewer).value(np.array(list(where.values()))) == pytest.approx(
-        LocalEngine(logits).value(theta(logits.labels)), rel=1e-13
+    assert LocalEvaluator(fewer).value(np.array(list(where.values()))) == pytest.approx(
+        LocalEvaluator(logits).value(theta(logits.labels)), rel=1e-13
     )
 
 
@@ -199,7 +199,7 @@ def test_a_class_that_chooses_at_random(ds: cmt.LongDataset) -> None:
     offered, there = ds.evaluate(ds.available())[..., 0].sum(axis=0), ds.array(ds.observed)[..., 0]
     _, L, _ = truth(ds)
     at_random = np.where(there != 0, 1 / offered, 1).prod(axis=0)
-    value = LocalEngine(model).value(theta(model.labels))
+    value = LocalEvaluator(model).value(theta(model.labels))
     assert value == pytest.approx(np.log((at_random + L[:, 0]) / 2).sum(), rel=1e-13)
 
 
@@ -210,8 +210,8 @@ def test_parameters_are_fixed_in_all_classes(ds: cmt.LongDataset) -> None:
     model = cmt.LatentClass(ds, classes, {"c": ds["old", "c"] + 1})
     fixed = model.with_fixed({"b": 0.7})
     assert fixed.labels == ("asc", "class_y")
-    assert LocalEngine(fixed).value(np.array([0.2, 0.4])) == pytest.approx(
-        LocalEngine(model).value(np.array([0.7, 0.2, 0.4])), rel=1e-14
+    assert LocalEvaluator(fixed).value(np.array([0.2, 0.4])) == pytest.approx(
+        LocalEvaluator(model).value(np.array([0.7, 0.2, 0.4])), rel=1e-14
     )
 
 
@@ -314,7 +314,7 @@ def test_a_logit_of_one_class_by_hand_without_a_panel() -> None:
     V = {"a": b * ds["xa"], "b": b * ds["xb"]}
     llf, _, _ = by_hand.logit(X, np.ones((30, 2)), y, np.array([0.7]))
     model = cmt.LatentClass(ds, {"x": V, "y": V})
-    assert LocalEngine(model).value(np.array([0.7, -1.3])) == pytest.approx(llf, rel=1e-13)
+    assert LocalEvaluator(model).value(np.array([0.7, -1.3])) == pytest.approx(llf, rel=1e-13)
 
 
 def test_parameters_of_ordered_classes_can_be_fixed() -> None:
@@ -328,7 +328,7 @@ def test_parameters_of_ordered_classes_can_be_fixed() -> None:
     model = cmt.LatentClass(ds, {name: cmt.OrderedLogit(ds, V, thresholds=[low, 1.0]) for name, V in classes.items()})
     fixed = model.with_fixed({"b": 0.4})
     values = {"low": -1.0, "b": 0.4, "c": -0.2, "class_q": 0.3}
-    engines = [LocalEngine(m) for m in (model, fixed)]
+    engines = [LocalEvaluator(m) for m in (model, fixed)]
     first, second = (engine.value(np.array([values[label] for label in engine.labels])) for engine in engines)
     assert "b" not in fixed.labels
     assert first == pytest.approx(second, rel=1e-13)

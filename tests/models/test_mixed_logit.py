@@ -12,7 +12,7 @@ import pycmtensor as cmt
 from examples import swissmetro_mnl
 from pycmtensor.coefficients import correlated, lognormal, normal
 from pycmtensor.draws import Draws
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
@@ -46,7 +46,7 @@ def test_the_average_over_draws_by_hand(trips: pd.DataFrame, individual: str | N
         "bus": (mean + sd * z) * ds["t_bus"] / 10,
     }
     model = cmt.MixedLogit(ds, V, {"bus": ds["has_bus"]}, draws=cmt.Sampling(40, kind, seed=3))
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     theta = dict(zip(engine.labels, np.zeros(3), strict=True)) | {"asc": 0.2, "mean": -0.4, "sd": 0.3}
     numbers = dict(zip([str(v) for v in model.inputs], model.arrays(), strict=True))
     taste = -0.4 + 0.3 * numbers["time"]
@@ -63,7 +63,7 @@ def test_derivatives_are_difference_quotients(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips, "mode", MODES, individual="person")
     b, _ = correlated({"time": Beta("m_time", -0.5), "one": Beta("m_one", 0.2)})
     V = {"car": b["one"] + b["time"] * ds["t_car"] / 10, "bus": b["time"] * ds["t_bus"] / 10}
-    engine = LocalEngine(cmt.MixedLogit(ds, V, draws=50))
+    engine = LocalEvaluator(cmt.MixedLogit(ds, V, draws=50))
     theta = np.linspace(-0.5, 0.7, 5)
     at = engine.second_order(theta)
     np.testing.assert_allclose(at.gradient, differences(engine.value, theta), rtol=1e-6)
@@ -90,7 +90,7 @@ def cross_section() -> cmt.MixedLogit:
 
 def test_no_spread_is_the_logit(cross_section: cmt.MixedLogit, swissmetro: cmt.MNL) -> None:
     values = {"B_TIME": -0.9, "B_TIME_S": 0.0, "B_COST": -0.4, "ASC_TRAIN": -0.3, "ASC_CAR": 0.2}
-    engine, logit = LocalEngine(cross_section), LocalEngine(swissmetro)
+    engine, logit = LocalEvaluator(cross_section), LocalEvaluator(swissmetro)
     value, gradient = engine.value_and_grad(np.array([values[label] for label in engine.labels]))
     truth, slope = logit.value_and_grad(np.array([values[label] for label in logit.labels]))
     assert value == pytest.approx(truth, rel=1e-12)
@@ -100,7 +100,7 @@ def test_no_spread_is_the_logit(cross_section: cmt.MixedLogit, swissmetro: cmt.M
 
 def test_the_exact_integral_of_the_cross_section(cross_section: cmt.MixedLogit) -> None:
     """The exact estimates are within a hundredth of the simulated maximum, by a Newton step from them."""
-    engine = LocalEngine(cross_section)
+    engine = LocalEvaluator(cross_section)
     theta = np.array([CROSS_SECTION[label] for label in engine.labels])
     at = engine.second_order(theta)
     assert at.value == pytest.approx(-5214.893053, abs=0.3)
@@ -111,7 +111,7 @@ def test_the_exact_integral_of_the_cross_section(cross_section: cmt.MixedLogit) 
 def test_the_exact_integral_of_the_panel() -> None:
     """A product of nine probabilities needs more draws: its logarithm varies by 1.5 with 1,000."""
     panel = cmt.Dataset(swissmetro_mnl.frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}, individual="ID")
-    engine = LocalEngine(mixed(panel, 2000))
+    engine = LocalEvaluator(mixed(panel, 2000))
     theta = np.array([PANEL[label] for label in engine.labels])
     assert engine.value(theta) == pytest.approx(-4359.412773, abs=2.0)
 
@@ -149,7 +149,7 @@ def test_probabilities_average_over_draws(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(trips, "mode", MODES)
     z = Draws("z")
     model = cmt.MixedLogit(ds, {"car": Beta("m", 0.1) + Beta("s", 2.0) * z, "bus": 0}, draws=64)
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     numbers = model.arrays()[-1]
     P = engine.probabilities(np.array([0.1, 2.0]))
     np.testing.assert_allclose(P[0], (1 / (1 + np.exp(-0.1 - 2 * numbers))).mean(axis=-1), rtol=1e-6)
@@ -160,9 +160,9 @@ def test_blocks_and_cores_change_nothing(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(pd.concat([trips] * 20), "mode", MODES)
     model = cmt.MixedLogit(ds, {"car": normal("b", Beta("m"), Beta("s")) * ds["t_car"] / 10, "bus": 0}, draws=32)
     theta = np.array([0.1, 0.5])
-    whole = LocalEngine(model, block=120, cores=1).second_order(theta)
+    whole = LocalEvaluator(model, block=120, cores=1).second_order(theta)
     for block, cores in ((1, 1), (7, 2), (None, 2)):
-        at = LocalEngine(model, block=block, cores=cores).second_order(theta)
+        at = LocalEvaluator(model, block=block, cores=cores).second_order(theta)
         assert at.value == pytest.approx(whole.value, rel=1e-12)
         np.testing.assert_allclose(at.hessian, whole.hessian, rtol=1e-10)
 
@@ -173,8 +173,8 @@ def test_training_sees_the_same_likelihood(trips: pd.DataFrame) -> None:
     ds = cmt.Dataset(pd.concat([trips] * 10), "mode", MODES)
     model = cmt.MixedLogit(ds, {"car": normal("b", Beta("m"), Beta("s", 0.5)) * ds["t_car"] / 10, "bus": 0}, draws=32)
     trained = cmt.estimate(model, method=cmt.Stochastic(Adam, lr=0.05, batch_size=10, epochs=3, seed=1))
-    assert trained.llf == pytest.approx(LocalEngine(model).value(trained.fit.theta), rel=1e-12)
-    assert trained.llf > LocalEngine(model).value(np.array([0.0, 0.5]))
+    assert trained.llf == pytest.approx(LocalEvaluator(model).value(trained.fit.theta), rel=1e-12)
+    assert trained.llf > LocalEvaluator(model).value(np.array([0.0, 0.5]))
 
 
 def test_what_is_no_mixed_logit(trips: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
 from tests.engine.test_local import differences
@@ -64,7 +64,7 @@ def nested_by_hand(V: NDArray, available: NDArray, tree: Tree) -> NDArray:
 
 def evaluated(model: Any, data: cmt.Dataset, **values: float) -> tuple[NDArray, float]:
     """Probabilities (N, J) and the log-likelihood, at values by name."""
-    engine = LocalEngine(model, data)
+    engine = LocalEvaluator(model, data)
     theta = np.array([values[label] for label in engine.labels])
     return engine.probabilities(theta)[:, 0].T, engine.value(theta)
 
@@ -151,7 +151,7 @@ def cross_nested(ds: cmt.Dataset, V: Any, available: Any, scale: Any) -> cmt.Cro
 def test_scales_of_one_are_the_logit(swissmetro: cmt.MNL, make: Callable) -> None:
     theta = np.array([-0.3, 0.2, -0.9, -0.4])
     model = make(swissmetro.dataset, swissmetro.utilities, swissmetro.availability, 1.0)
-    at, logit = LocalEngine(model).second_order(theta), LocalEngine(swissmetro).second_order(theta)
+    at, logit = LocalEvaluator(model).second_order(theta), LocalEvaluator(swissmetro).second_order(theta)
     assert at.value == pytest.approx(logit.value, rel=1e-13)
     np.testing.assert_allclose(at.gradient, logit.gradient, rtol=1e-11)
     np.testing.assert_allclose(at.hessian, logit.hessian, rtol=1e-10)
@@ -160,7 +160,7 @@ def test_scales_of_one_are_the_logit(swissmetro: cmt.MNL, make: Callable) -> Non
 @pytest.mark.parametrize("make", [nested, cross_nested])
 def test_derivatives_are_difference_quotients(swissmetro: cmt.MNL, make: Callable) -> None:
     mu = Beta("mu", 1.5, lb=1.0)
-    engine = LocalEngine(make(swissmetro.dataset, swissmetro.utilities, swissmetro.availability, mu))
+    engine = LocalEvaluator(make(swissmetro.dataset, swissmetro.utilities, swissmetro.availability, mu))
     theta = np.array([-0.3, 0.2, -0.9, -0.4, 1.7])
     at = engine.second_order(theta)
     np.testing.assert_allclose(at.gradient, differences(engine.value, theta), rtol=1e-6)
@@ -173,7 +173,7 @@ def test_extreme_utilities_are_finite(trips: pd.DataFrame) -> None:
     V = {"car": b * ds["t_car"], "bus": b * ds["t_bus"], "tram": 0}
     model = cmt.NestedLogit(ds, V, {"tram": ds["has_bus"]}, nests=[cmt.Nest("public", ["bus", "tram"], 2.0), "car"])
     for scale in (1e4, -1e4):
-        at = LocalEngine(model).second_order(np.array([scale]))
+        at = LocalEvaluator(model).second_order(np.array([scale]))
         assert np.isfinite([at.value, *at.gradient, *at.hessian.ravel()]).all()
 
 
@@ -215,9 +215,9 @@ def test_a_nest_without_an_alternative(swissmetro: cmt.MNL) -> None:
     fewer = model.without("car")
     logit = swissmetro.without("car")
     theta = np.array([-0.3, -0.9, -0.4])
-    assert LocalEngine(fewer).value(theta) == pytest.approx(LocalEngine(logit).value(theta), rel=1e-13)
+    assert LocalEvaluator(fewer).value(theta) == pytest.approx(LocalEvaluator(logit).value(theta), rel=1e-13)
     crossed = cross_nested(swissmetro.dataset, swissmetro.utilities, swissmetro.availability, 1.0).without("sm")
-    assert LocalEngine(crossed).value(np.zeros(4)) < 0
+    assert LocalEvaluator(crossed).value(np.zeros(4)) < 0
 
 
 @pytest.mark.parametrize(

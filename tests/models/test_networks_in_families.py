@@ -11,7 +11,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.expressions import Beta
 from pycmtensor.models import Model
 from pycmtensor.optimizers import Adam
@@ -84,7 +84,7 @@ FAMILIES = [nested, mixed, mixed_taste, classes, membership]
 
 @pytest.mark.parametrize("make", FAMILIES)
 def test_networks_in_every_family(ds: cmt.Dataset, make: Callable[[cmt.Dataset, bool], Model]) -> None:
-    classical, model = LocalEngine(make(ds, False)), LocalEngine(make(ds, True))
+    classical, model = LocalEvaluator(make(ds, False)), LocalEvaluator(make(ds, True))
     start = np.concatenate([p.get_value().ravel() for p in model.program.free])
     places = [model.labels.index(label) for label in classical.labels]
     value, gradient = classical.value_and_grad(start[places])

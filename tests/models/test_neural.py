@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from examples import swissmetro_mnl
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
+from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.exceptions import ModelError, PyCMTensorError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD, Adam, AdamW
@@ -47,7 +48,7 @@ def res_logit(layers: int = 16) -> cmt.ResLogit:
 def test_networks_that_are_zero_leave_the_logit(make: Callable[[], Model]) -> None:
     """The last layers of networks and the residual matrices begin at 0."""
     betas = {"ASC_TRAIN": -0.5, "ASC_CAR": 0.1, "B_TIME": -1.2, "B_COST": -0.9}
-    logit, model = LocalEngine(swissmetro_mnl.model), LocalEngine(make())
+    logit, model = LocalEvaluator(swissmetro_mnl.model), LocalEvaluator(make())
     at = np.array([betas[label] for label in logit.labels])
     theta = np.concatenate([p.get_value().ravel() for p in model.program.free])
     places = [model.labels.index(label) for label in logit.labels]
@@ -87,22 +88,22 @@ def test_the_residual_logit_is_its_equation(restricted: bool) -> None:
     for W_m in W:
         h = h - np.log(1 + np.exp((a * h) @ W_m.T))
     theta = np.concatenate([[0.7], W.ravel()])
-    assert LocalEngine(model).value(theta) == pytest.approx(log_choice(h, a, y), rel=1e-12)
+    assert LocalEvaluator(model).value(theta) == pytest.approx(log_choice(h, a, y), rel=1e-12)
 
 
 def test_unavailable_alternatives_tell_the_residual_logit_nothing() -> None:
     ds, utilities, X, available, _ = three(5)
     given = {f"alt{j}": ds[f"a{j}"] for j in range(3)}
     theta = np.concatenate([[0.7], np.random.default_rng(6).normal(size=18)])
-    engine = LocalEngine(cmt.ResLogit(ds, utilities, given, layers=2))
+    engine = LocalEvaluator(cmt.ResLogit(ds, utilities, given, layers=2))
     elsewhere = ds.with_columns({f"x{j}": np.where(available[:, j], X[:, j], 1e3) for j in range(3)})
     np.testing.assert_allclose(engine.on(elsewhere).probabilities(theta), engine.probabilities(theta), rtol=1e-12)
 
 
 def test_one_utility_for_all_alternatives_is_the_same_residual_logit(modechoice: cmt.LongDataset) -> None:
     ds, b = modechoice, cmt.Beta("b", -0.02)
-    at_once = LocalEngine(cmt.ResLogit(ds, b * ds["gc"], layers=2))
-    one_by_one = LocalEngine(cmt.ResLogit(ds, {name: b * ds["gc", name] for name in ds.alternatives}, layers=2))
+    at_once = LocalEvaluator(cmt.ResLogit(ds, b * ds["gc"], layers=2))
+    one_by_one = LocalEvaluator(cmt.ResLogit(ds, {name: b * ds["gc", name] for name in ds.alternatives}, layers=2))
     theta = np.concatenate([[-0.02], np.random.default_rng(1).normal(size=32) / 10])
     assert at_once.value(theta) == pytest.approx(one_by_one.value(theta), rel=1e-12)
 
@@ -112,7 +113,7 @@ def test_utility_networks_hold_their_own_columns_only() -> None:
     inputs = {f"alt{j}": [ds[f"x{j}"]] for j in range(3)}
     model = cmt.ASUDNN(ds, inputs, shared=[ds["z"]], hidden=(4,))
     theta = np.random.default_rng(8).normal(size=len(model.labels))
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     z = ds.array("z")[0, :, 0]
 
     def s(x: Any) -> Any:
@@ -146,7 +147,7 @@ def test_probabilities_are_derivatives_of_expected_maximum_utility() -> None:
     for parameter in model.free:
         if "." in parameter.name:
             parameter.set_value(rng.normal(size=parameter.shape) / 10)
-    P = LocalEngine(model).probabilities(np.concatenate([p.get_value().ravel() for p in model.free]))[:, 0]
+    P = LocalEvaluator(model).probabilities(np.concatenate([p.get_value().ravel() for p in model.free]))[:, 0]
     for j in range(3):
         slope = (expected_maximum(model, j, h) - expected_maximum(model, j, -h)) / (2 * h)
         np.testing.assert_allclose(slope, P[j], atol=1e-9)
@@ -160,7 +161,7 @@ def test_the_residual_logit_has_no_surplus_as_cross_effects_differ() -> None:
 
     def slopes(theta: NDArray[Any]) -> NDArray[Any]:
         ends = [
-            [LocalEngine(model, ds.with_columns({f"x{j}": X[:, j] + e / 0.7})).probabilities(theta) for e in (h, -h)]
+            [LocalEvaluator(model, ds.with_columns({f"x{j}": X[:, j] + e / 0.7})).probabilities(theta) for e in (h, -h)]
             for j in range(3)
         ]
         return np.stack([(up - down)[:, 0] / (2 * h) for up, down in ends])
@@ -192,8 +193,8 @@ def test_standard_errors_are_those_with_the_network_known(trained: cmt.Results) 
         labels = parameter.labels()
         parameter.set_value(trained.params[labels].to_numpy().reshape(parameter.shape))
         parameter.status = 1
-    assert trained.engine is not None
-    known = cmt.estimate(cmt.MNL(SURVEY, model.utilities, AVAILABILITY), trained.engine.dataset)
+    assert trained.model is not None
+    known = cmt.estimate(cmt.MNL(SURVEY, model.utilities, AVAILABILITY), trained.data)
     names = list(known.params.index)
     np.testing.assert_allclose(trained.params[names], known.params, rtol=1e-6)
     for kind in ("classical", "robust", "bhhh"):
@@ -227,13 +228,13 @@ def test_derivatives_of_sums_are_the_same_backward_and_forward(trained: cmt.Resu
     """Predictions go backward through a network of many weights."""
     from pycmtensor.engine import program
 
-    engine = LocalEngine(lmnl())
-    theta, quantity = trained.fit.theta, engine.program.quantities.probabilities
+    engine = LocalEvaluator(lmnl())
+    theta, quantity = trained.fit.theta, Probabilities()
     w = np.ones((1, 1, engine.n_individuals))
     monkeypatch.setattr(program, "MANY", 1)
     backward = engine.totals(quantity, w, theta)[1]
     monkeypatch.setattr(program, "MANY", 10**6)
-    forward = LocalEngine(lmnl()).totals(quantity, w, theta)[1]
+    forward = LocalEvaluator(lmnl()).totals(quantity, w, theta)[1]
     np.testing.assert_allclose(backward, forward, rtol=1e-9, atol=1e-9)
 
 
@@ -299,8 +300,8 @@ def known_tastes() -> tuple[cmt.Results, pd.DataFrame]:
 
 def test_values_of_time_of_people_are_found(known_tastes: tuple[cmt.Results, pd.DataFrame]) -> None:
     results, frame = known_tastes
-    assert results.engine is not None
-    model = results.engine.model
+    assert results.model is not None
+    model = results.model
     assert isinstance(model, cmt.TasteNet)
     ds, ratio = model.dataset, model.networks[0]["b_time"] / model.params[-1]
     values = results.tastes({"value of time": ratio}, ds)["value of time"]
@@ -317,10 +318,10 @@ def test_values_of_time_of_people_are_found(known_tastes: tuple[cmt.Results, pd.
 def test_elasticities_go_through_a_network(known_tastes: tuple[cmt.Results, pd.DataFrame]) -> None:
     """dlogP / dlog c = b_cost c (1 - P)."""
     results, _ = known_tastes
-    assert results.engine is not None
+    assert results.data is not None
     own = results.elasticities("c_car").by_situation
     P = results.predict().probabilities["car"]
-    c = results.engine.dataset.array("c_car")[0, :, 0]
+    c = results.data.array("c_car")[0, :, 0]
     np.testing.assert_allclose(own[("car", "car")], results.params["b_cost"] * c * (1 - P), rtol=1e-9)
 
 

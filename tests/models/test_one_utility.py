@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.models import Model
@@ -67,7 +67,7 @@ def test_derivatives_are_those_by_hand(monkeypatch: pytest.MonkeyPatch, way: typ
     constant = np.zeros((40, 3, 1))
     constant[:, 1] = 1
     llf, scores, hessian = by_hand.logit(np.concatenate([constant, X], axis=2), available, chosen, theta)
-    engine = LocalEngine(model, block=block)
+    engine = LocalEvaluator(model, block=block)
     assert type(engine.program.likelihood) is way
     second, first = engine.second_order(theta), engine.first_order(theta)
     assert second.value == pytest.approx(llf, rel=1e-13)
@@ -95,7 +95,7 @@ def test_both_ways_to_write_utilities_agree(modechoice: cmt.LongDataset, modecho
 def test_probabilities_add_up_over_what_is_available() -> None:
     frame, X, available, _ = long_frame(np.random.default_rng(4), 20, 3, 1)
     ds = cmt.Dataset.from_long(frame, **LONG, alternatives={"a": 0, "b": 1, "c": 2})
-    P = LocalEngine(cmt.MNL(ds, Beta("b") * ds["x0"])).probabilities(np.array([0.8]))
+    P = LocalEvaluator(cmt.MNL(ds, Beta("b") * ds["x0"])).probabilities(np.array([0.8]))
     odds = np.where(available, np.exp(0.8 * X[..., 0]), 0.0)
     np.testing.assert_allclose(P[:, 0].T, odds / odds.sum(axis=1, keepdims=True), rtol=1e-13)
 
@@ -141,7 +141,7 @@ def test_rows_that_are_not_there_leave_derivatives_finite() -> None:
     """Where an alternative has no row, log(x) is that of another row and not log(0), whose derivative is infinite."""
     frame = pd.DataFrame({"trip": [1, 1, 2, 2, 2], "mode": list("abcab"), "y": [1, 0, 0, 1, 0], "x": [1.0, 2, 3, 1, 3]})
     ds = cmt.Dataset.from_long(frame, **LONG)
-    value, gradient = LocalEngine(cmt.MNL(ds, Beta("b") * pt.log(ds["x"]))).value_and_grad(np.zeros(1))
+    value, gradient = LocalEvaluator(cmt.MNL(ds, Beta("b") * pt.log(ds["x"]))).value_and_grad(np.zeros(1))
     assert value == pytest.approx(-np.log(2) - np.log(3), rel=1e-14)
     assert gradient[0] == pytest.approx(-np.log(2) / 2 - 2 * np.log(3) / 3, rel=1e-14)
 

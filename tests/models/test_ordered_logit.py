@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta
 from tests.engine.test_local import differences
@@ -68,7 +68,7 @@ def test_estimates_are_those_of_statsmodels(estimated: tuple[cmt.Results, dict[s
 
 
 def test_derivatives_are_difference_quotients(estimated: tuple[cmt.Results, dict[str, Any]]) -> None:
-    engine = estimated[0].engine
+    engine = estimated[0].evaluator
     assert engine is not None
     theta = np.array([-0.1, -0.2, -3.0, -1.5, -0.5])
     at = engine.second_order(theta)
@@ -92,7 +92,7 @@ def exact(link: str, V: float, j: int) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("link", list(LINKS))
 @pytest.mark.parametrize("V", [-60.0, -30.0, -5.0, 0.0, 5.0, 30.0, 60.0])
-def test_tails_are_exact(link: str, V: float, tails: dict[str, LocalEngine]) -> None:
+def test_tails_are_exact(link: str, V: float, tails: dict[str, LocalEvaluator]) -> None:
     at = tails[link].first_order(np.array([V])), tails[link].second_order(np.array([V]))
     with mpmath.workdps(1000):
         truth = [exact(link, V, j) for j in range(3)]
@@ -105,9 +105,9 @@ def test_tails_are_exact(link: str, V: float, tails: dict[str, LocalEngine]) -> 
 
 
 @pytest.fixture(scope="module")
-def tails() -> dict[str, LocalEngine]:
+def tails() -> dict[str, LocalEvaluator]:
     ds = cmt.Dataset(pd.DataFrame({"y": [0, 1, 2]}), "y", {"low": 0, "middle": 1, "high": 2})
-    return {k: LocalEngine(cmt.OrderedLogit(ds, Beta("V")(), thresholds=[-1, 1], link=k)) for k in LINKS}
+    return {k: LocalEvaluator(cmt.OrderedLogit(ds, Beta("V")(), thresholds=[-1, 1], link=k)) for k in LINKS}
 
 
 def test_two_categories_are_the_binary_logit(trips: pd.DataFrame) -> None:
@@ -126,7 +126,7 @@ def test_thresholds_start_at_the_shares_of_weighted_data() -> None:
         model = cmt.OrderedLogit(ds, 0, link=link)
         assert by_formula(model) == pytest.approx(-(frame.w * np.log(frame.w / 10)).sum(), rel=1e-12)
         start = np.array([float(parameter.get_value()) for parameter in model.params])
-        assert np.abs(LocalEngine(model).value_and_grad(start)[1]).max() < 1e-13
+        assert np.abs(LocalEvaluator(model).value_and_grad(start)[1]).max() < 1e-13
 
 
 def test_thresholds_of_ones_own(ds: cmt.Dataset) -> None:
@@ -136,13 +136,13 @@ def test_thresholds_of_ones_own(ds: cmt.Dataset) -> None:
     truth = REFERENCE["logit"]
     assert results.llf == pytest.approx(truth["llf"], rel=1e-10)
     assert results.params["step"] == pytest.approx(truth["thresholds"][1] - truth["thresholds"][0], rel=1e-5)
-    fixed = results.engine.model.with_fixed({"b_wait": truth["coefficients"][0]})  # type: ignore[union-attr]
+    fixed = results.model.with_fixed({"b_wait": truth["coefficients"][0]})  # type: ignore[union-attr]
     assert cmt.estimate(fixed).llf == pytest.approx(truth["llf"], rel=1e-10)
 
 
 def test_thresholds_that_cross_on_the_way_are_refused_by_the_search(ds: cmt.Dataset) -> None:
     model = rated(ds, thresholds=[Beta("a", -0.001), Beta("b", 0.0), Beta("c", 0.001)])
-    assert not LocalEngine(model).value(np.array([0.0, 0.0, 1.0, 0.0, 2.0])) > -np.inf
+    assert not LocalEvaluator(model).value(np.array([0.0, 0.0, 1.0, 0.0, 2.0])) > -np.inf
     for method in ("trust-region", "newton", "bfgs"):
         assert cmt.estimate(model, method=method).llf == pytest.approx(REFERENCE["logit"]["llf"], rel=1e-8)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
 from pycmtensor.models import Model
@@ -86,7 +86,7 @@ def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[.
     (z,) = (array for symbol, array in zip(model.inputs, model.arrays(), strict=True) if str(symbol) == "b")
     constant = np.array([THETA["asc"], 0, 0, 0]).reshape(-1, 1, 1, 1)
     V = constant + (THETA["m"] + THETA["s"] * z) * panel.array("x")
-    engine = LocalEngine(model)
+    engine = LocalEvaluator(model)
     at = engine.second_order(theta(model))
     np.testing.assert_allclose(at.logprob, by_hand(panel, V, ALLOCATIONS[make], THETA["mu"]), rtol=1e-6)
     np.testing.assert_allclose(at.gradient, differences(engine.value, theta(model)), rtol=1e-5)
@@ -96,7 +96,10 @@ def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[.
 def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
     mixed = make(panel, utilities(panel), Beta("mu", 1.7), draws=8)
     fixed = make(panel, utilities(panel, random=False), Beta("mu", 1.7))
-    at, truth = LocalEngine(mixed).second_order(theta(mixed, s=0.0)), LocalEngine(fixed).second_order(theta(fixed))
+    at, truth = (
+        LocalEvaluator(mixed).second_order(theta(mixed, s=0.0)),
+        LocalEvaluator(fixed).second_order(theta(fixed)),
+    )
     shared = [mixed.labels.index(label) for label in fixed.labels]
     assert at.value == pytest.approx(truth.value, rel=1e-14)
     np.testing.assert_allclose(at.gradient[shared], truth.gradient, rtol=1e-11)
@@ -107,7 +110,7 @@ def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Call
 def test_scales_of_one_are_the_mixed_logit(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
     V = utilities(panel)
     model, logit = make(panel, V, 1.0, draws=16), cmt.MixedLogit(panel, V, draws=16)
-    at, truth = LocalEngine(model).second_order(theta(model)), LocalEngine(logit).second_order(theta(logit))
+    at, truth = LocalEvaluator(model).second_order(theta(model)), LocalEvaluator(logit).second_order(theta(logit))
     assert at.value == pytest.approx(truth.value, rel=1e-13)
     np.testing.assert_allclose(at.gradient, truth.gradient, rtol=1e-10)
     np.testing.assert_allclose(at.hessian, truth.hessian, rtol=1e-9)
@@ -116,7 +119,7 @@ def test_scales_of_one_are_the_mixed_logit(panel: cmt.LongDataset, make: Callabl
 def test_one_utility_of_the_mixed_logit_is_the_list(panel: cmt.LongDataset) -> None:
     V = panel.per_alternative({"a": Beta("asc", 0.3)}) + normal("b", Beta("m", -0.6), Beta("s", 0.8)) * panel["x"]
     at_once, each = cmt.MixedLogit(panel, V, draws=16), cmt.MixedLogit(panel, utilities(panel), draws=16)
-    one, other = LocalEngine(at_once), LocalEngine(each)
+    one, other = LocalEvaluator(at_once), LocalEvaluator(each)
     at, truth = one.second_order(theta(at_once)), other.second_order(theta(each))
     assert at.value == pytest.approx(truth.value, rel=1e-14)
     np.testing.assert_allclose(at.hessian, truth.hessian, rtol=1e-11)
@@ -129,7 +132,9 @@ def test_draws_go_with_a_model_that_is_specified_anew(panel: cmt.LongDataset, ma
     model = make(panel, utilities(panel), 1.5, draws=cmt.Sampling(10, "mlhs", seed=3))
     fixed = model.with_fixed({"asc": 0.3})
     assert model.without("d").sampling == fixed.sampling == model.sampling
-    assert LocalEngine(fixed).value(theta(fixed)) == pytest.approx(LocalEngine(model).value(theta(model)), rel=1e-13)
+    assert LocalEvaluator(fixed).value(theta(fixed)) == pytest.approx(
+        LocalEvaluator(model).value(theta(model)), rel=1e-13
+    )
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])

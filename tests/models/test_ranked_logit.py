@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import pycmtensor as cmt
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, InferenceError, ModelError
 from pycmtensor.expressions import Beta
 from tests.engine.test_local import differences
@@ -80,7 +80,7 @@ def test_likelihood_is_that_by_hand(best_worst: bool, individual: str | None, se
 
 @pytest.mark.parametrize("best_worst", [False, True])
 def test_derivatives_are_difference_quotients(best_worst: bool) -> None:
-    engine = LocalEngine(ranked(rankings(3, 30, best_worst)[0], best_worst=best_worst))
+    engine = LocalEvaluator(ranked(rankings(3, 30, best_worst)[0], best_worst=best_worst))
     theta = np.array([-0.4, 0.2])
     at = engine.second_order(theta)
     np.testing.assert_allclose(at.gradient, differences(engine.value, theta), rtol=1e-7)

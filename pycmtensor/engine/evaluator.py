@@ -1,0 +1,274 @@
+"""What estimation, inference and analysis may ask of a log-likelihood, whatever evaluates it.
+
+Everything is a sum over individuals, weighted with the sample weights. An evaluator answers for one model on one
+sample. `pycmtensor.engine.evaluator_of` makes the evaluator of data in this machine's memory. Another one, such as the
+sum of the evaluators of parts of the data, subclasses `Evaluator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine.climb import climb, while_true
+from pycmtensor.engine.individuals import ByIndividual, Individuals
+from pycmtensor.engine.quantity import Probabilities, Quantity
+from pycmtensor.exceptions import OptimizerError
+from pycmtensor.models.base import Model
+
+__all__ = [
+    "Array",
+    "Ascents",
+    "Differentiable",
+    "Evaluator",
+    "FirstOrder",
+    "MakesEvaluator",
+    "Objective",
+    "Problem",
+    "Sample",
+    "SecondOrder",
+    "Trainer",
+    "TrainingSettings",
+]
+
+Array: TypeAlias = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class FirstOrder(ByIndividual):
+    """A log-likelihood and its first derivatives at one theta."""
+
+    value: float
+    gradient: Array  #: (K,)
+    outer_product: Array  #: of the scores, sum_n w_n s_n s_n', (K, K)
+
+
+@dataclass(frozen=True)
+class SecondOrder(ByIndividual):
+    """A log-likelihood and its derivatives at one theta."""
+
+    value: float
+    gradient: Array  #: (K,)
+    hessian: Array  #: (K, K)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an evaluator sums over.
+
+    Attributes:
+        nobs: Choice situations, or other observations.
+        weights: Sample weight of each individual, (N,).
+        llnull: Log-likelihood when all available alternatives are equally likely; NaN for a model that is no choice
+            among alternatives.
+    """
+
+    nobs: int
+    weights: Array
+    llnull: float
+
+    @property
+    def n_individuals(self) -> int:
+        """Individuals N."""
+        return len(self.weights)
+
+
+class Ascents(NamedTuple):
+    """Where several ascents of a log-likelihood ended."""
+
+    theta: Array  #: (A, K)
+    llf: Array  #: log-likelihood, to the second order in the last step, (A,)
+    converged: Array  #: whether a maximum was reached, (A,)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a training moves the parameters.
+
+    Attributes:
+        optimizer: A class of `pycmtensor.optimizers`, or a function, that makes an optimizer of a list of parameters.
+        schedule: Learning rates as a function of the number of steps; None when each call of `run` gives the rate.
+        batch_size: Individuals per step; None for all.
+        seed: Seed of the order of the individuals and of the units of networks that are left out.
+        l1: Penalty of the sum of absolute weights of networks.
+        l2: Penalty of half the sum of squared weights of networks.
+    """
+
+    optimizer: Callable[[list[Any]], Any]
+    schedule: Callable[[Any], Any] | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+class Objective(Protocol):
+    """What a step of a second-order method asks of a log-likelihood; its Hessian may be an approximation."""
+
+    labels: tuple[str, ...]  #: names of the K elements of theta
+
+    def value(self, theta: Array) -> float:
+        """Log-likelihood."""
+
+    def second_order(self, theta: Array) -> SecondOrder:
+        """Log-likelihood, gradient, Hessian, scores and the log-likelihood of each individual."""
+
+
+class Differentiable(Objective, Protocol):
+    """What a method of maximum likelihood asks of a log-likelihood."""
+
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
+        """Log-likelihood and its gradient (K,)."""
+
+    def first_order(self, theta: Array) -> FirstOrder:
+        """Log-likelihood, gradient, outer product of scores, scores and the log-likelihood of each individual."""
+
+
+class Evaluator(Differentiable, Protocol):
+    """The log-likelihood of a model on data at a flat theta (K,), with its derivatives and what follows from them.
+
+    A subclass gives everything but `probabilities`; `ascents` and `training` may stay as they are, where there is no
+    better way than one ascent after the other, and no training.
+    """
+
+    def describe(self) -> Sample:
+        """What the sums are over."""
+
+    def data_hash(self) -> str:
+        """SHA-256 of the numbers that the likelihood is computed from: columns, weights, fixed parameters."""
+
+    def individuals_at(self, theta: Array) -> Individuals:
+        """Scores and log-likelihoods of the individuals, computed when somebody asks for them."""
+
+    def by_situation(self, quantity: Quantity, theta: Array) -> Array:
+        """A quantity in every choice situation, (Q, T, N), or at every draw (Q, T, N, R)."""
+
+    def totals(self, quantity: Quantity, weights: Array, theta: Array) -> tuple[Array, Array]:
+        r"""Weighted sums of a quantity and their derivatives.
+
+        Args:
+            quantity: Q numbers in every choice situation, q_{qtn}.
+            weights: M weights of each situation, (M, T, N).
+            theta: Parameters (K,).
+
+        Returns:
+            :math:`\sum_{tn} w_{mtn} q_{qtn}`, (M, Q), and its derivatives with theta, (M, Q, K).
+        """
+
+    def membership(self, theta: Array) -> tuple[Array, Array]:
+        """Log-probabilities of the latent classes (N, C): before choices are seen, and together with all choices."""
+
+    def on(self, data: Dataset) -> Evaluator:
+        """The same model, with the same values of fixed parameters, on other data."""
+
+    def of(self, model: Model) -> Evaluator:
+        """Another model on the same data."""
+
+    def given(self, theta: Array, held: Collection[str]) -> Evaluator:
+        """The likelihood of the other parameters, with those of some labels held at their values in theta (K,)."""
+
+    def reweighted(self, factors: Array) -> Evaluator:
+        """The same with the weights of the individuals multiplied by factors (N,)."""
+
+    def probabilities(self, theta: Array) -> Array:
+        """Choice probabilities (J, T, N), 0 where an alternative is unavailable."""
+        return self.by_situation(Probabilities(), theta)
+
+    def ascents(
+        self,
+        theta: Array,
+        bounds: tuple[Array, Array],
+        factors: Array | None = None,
+        known: tuple[Array, Array, Array] | None = None,
+    ) -> Ascents:
+        """Climb from every row of theta to a maximum of the log-likelihood within bounds; see `climb`.
+
+        Args:
+            theta: Start values (A, K).
+            bounds: Lower and upper bounds, each (K,).
+            factors: Of the weights of the individuals in every ascent, (A, N); None for 1.
+            known: Log-likelihood (A,), gradient (A, K), and a matrix like the information (A, K, K) at ``theta``.
+        """
+        ends = []
+        for a, start in enumerate(theta):
+            own = self if factors is None else self.reweighted(factors[a])
+            at_start = None if known is None else tuple(part[a] for part in known)
+            ends.append(climb(_derivatives(own), start, bounds, at_start, while_true))
+        return Ascents(*(np.array(part) for part in zip(*ends, strict=True)))
+
+    def training(self, settings: TrainingSettings) -> Trainer:
+        """Epochs of an optimizer on batches of individuals.
+
+        Raises:
+            OptimizerError: The evaluator does not hold its data in a form of which batches can be drawn.
+        """
+        raise OptimizerError(
+            f"{type(self).__name__} trains no model on batches. Choose a method of maximum likelihood, such as "
+            "'trust-region' or 'lbfgs', or data that fit into memory."
+        )
+
+
+class Trainer(Protocol):
+    """Epochs of an optimizer on the mean negative log-likelihood per individual; see `pycmtensor.engine.Training`."""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What makes the states what they are, for checkpoints."""
+
+    @property
+    def penalty(self) -> Any:
+        """What is added to the cost; None for nothing."""
+
+    def start(self, theta: Array) -> tuple[Any, ...]:
+        """The state before the first step."""
+
+    def theta(self, state: Sequence[Any]) -> Array:
+        """The parameters in a state (K,)."""
+
+    def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
+        """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
+
+    def run_together(
+        self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
+    ) -> list[tuple[Any, ...]]:
+        """As `run` for several states, each with a seed and a rate of its own, in one program."""
+
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
+        """Log-likelihood and gradient of the whole sample."""
+
+    def value_and_grad_together(self, thetas: Sequence[Array]) -> list[tuple[float, Array]]:
+        """As `value_and_grad` at several points."""
+
+    def release(self) -> None:
+        """Give back the memory of the data; nothing can be run afterwards."""
+
+
+class Problem(NamedTuple):
+    """A model, the data that a question is about, and what evaluates the one on the other."""
+
+    model: Model
+    data: Dataset
+    evaluator: Evaluator
+
+    def on(self, data: Dataset) -> Problem:
+        """The same question about other data."""
+        return Problem(self.model.on(data), data, self.evaluator.on(data))
+
+
+#: Makes an evaluator of a model and data.
+MakesEvaluator: TypeAlias = Callable[[Model, Dataset], Evaluator]
+
+
+def _derivatives(evaluator: Evaluator) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """First and second derivatives as `climb` takes them."""
+
+    def second_order(theta: Any) -> Any:
+        at = evaluator.second_order(np.asarray(theta))
+        return at.value, at.gradient, at.hessian
+
+    return lambda theta: evaluator.value_and_grad(np.asarray(theta)), second_order

@@ -1,0 +1,103 @@
+"""Preparation of an estimation: checks of arguments, start values, fixed parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pytensor.graph.basic import Variable
+
+from pycmtensor.checks import whole
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Array, MakesEvaluator
+from pycmtensor.estimation.methods import METHODS
+from pycmtensor.estimation.starts import Starts
+from pycmtensor.estimation.stochastic import Stochastic
+from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.expressions import Parameter, bounds_of, networks_in
+from pycmtensor.models import Model
+from pycmtensor.relations import Relation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Options", "check_arguments", "fixed_values", "start_values"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to maximise, besides the method; see `pycmtensor.estimate`."""
+
+    start: Mapping[str, float] | pd.Series | None = None
+    starts: int | Starts = 1
+    constraints: str | Sequence[Any] | Variable | Relation | None = ()
+    progress: bool | None = None
+    max_iterations: int = 200
+    block: int | None = None
+    on: MakesEvaluator | None = None
+
+
+def check_arguments(model: Model, data: Dataset | None, method: str | Stochastic, options: Options) -> None:
+    """Raise an error that names the argument of an estimation that cannot be used."""
+    if not isinstance(model, Model):
+        raise ModelError(f"The first argument of estimate is a model such as MNL, found {type(model).__name__}.")
+    if data is not None:
+        model.check(data)
+    if options.start is not None and not (hasattr(options.start, "keys") and hasattr(options.start, "items")):
+        raise ModelError(
+            f"start maps names of parameters to values, found {options.start!r}. Write start={{'b_time': -1}}."
+        )
+    whole("estimate", "max_iterations", options.max_iterations, least=1)
+    if options.block is not None:
+        whole("estimate", "block", options.block, least=1)
+    if options.on is not None and not callable(options.on):
+        raise OptimizerError(
+            f"on says where the likelihood is evaluated, a function of model and data that makes an Evaluator, found "
+            f"{options.on!r}. Leave it out for this machine."
+        )
+    if not isinstance(method, Stochastic) and method not in METHODS:
+        known = ", ".join(map(repr, METHODS))
+        raise OptimizerError(f"method must be one of {known} or a Stochastic(...), found {method!r}.")
+    if isinstance(method, Stochastic) and method.polish and not networks_in(model.labels):
+        for option, does in (("validation", "stops before it"), ("l1", "leads away"), ("l2", "leads away")):
+            if getattr(method, option):
+                raise OptimizerError(
+                    f"Stochastic: polish=True goes to the maximum of the likelihood, {option} {does}; choose one of "
+                    "them. (In a model with networks, polish=True leaves these as they are.)"
+                )
+    if not model.free:
+        raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
+
+
+def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
+    """Flat start values (K,): those in ``start`` by name, the parameters' own values otherwise.
+
+    Raises:
+        ModelError: A name belongs to no free parameter, or a value lies outside its bounds.
+    """
+    labels = [label for parameter in free for label in parameter.labels()]
+    unknown = [name for name in start if name not in labels]
+    if unknown:
+        raise ModelError(f"start names {', '.join(unknown)}; the free parameters are {', '.join(labels)}.")
+    theta = np.concatenate([parameter.get_value().ravel() for parameter in free]).astype(float)
+    for label, value in start.items():
+        if isinstance(value, (str, bytes)) or not np.isscalar(value) or not np.isfinite(value):
+            raise ModelError(f"The start value of '{label}' must be a finite number, found {value!r}.")
+        theta[labels.index(label)] = value
+    for k in np.flatnonzero(~np.isfinite(theta)):
+        raise ModelError(f"The value of '{labels[k]}' must be a finite number to start from, found {theta[k]}.")
+    lb, ub = bounds_of(free)
+    for k in np.flatnonzero((theta < lb) | (theta > ub)):
+        bounds = f"[{lb[k]:g}, {ub[k]:g}]"
+        raise ModelError(f"The start value {theta[k]:g} of '{labels[k]}' lies outside its bounds {bounds}.")
+    return theta
+
+
+def fixed_values(model: Model) -> dict[str, float]:
+    """Names and values of the parameters that are not estimated."""
+    fixed = [parameter for parameter in model.params if parameter.status]
+    return {
+        label: value for p in fixed for label, value in zip(p.labels(), p.get_value().ravel().tolist(), strict=True)
+    }
