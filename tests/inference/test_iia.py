@@ -79,7 +79,7 @@ def test_estimates_at_a_bound_are_not_compared(survey: Survey) -> None:
 def test_faults_are_named(survey: Survey, full: cmt.Results, ds: cmt.Dataset) -> None:
     with pytest.raises(DatasetError, match="no alternative 'tram'; the data set has train, sm, car"):
         cmt.hausman_mcfadden(full, "tram")
-    with pytest.raises(InferenceError, match="likelihood of these results is not at hand"):
+    with pytest.raises(InferenceError, match="choices among fewer alternatives need, are not at hand"):
         cmt.hausman_mcfadden(cmt.Results(full.fit), "sm")
     two = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("b") * ds["t_car"], "bus": 0}))
     with pytest.raises(DatasetError, match="Without 'bus', one alternative is left"):
