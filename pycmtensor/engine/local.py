@@ -12,8 +12,10 @@ from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.draws import words_of
 from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.linear import LinearUtilities
@@ -192,17 +194,18 @@ class LocalEngine:
         return found
 
     def by_individual(self) -> tuple[Any, Any]:
-        """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
+        """Weights (N,), and what training takes rows of: all columns in one array (N, T, columns), words (N, 2, L).
 
-        A column (J, T, N, 1) becomes J columns.
+        A column (J, T, N, 1) becomes J columns. The words of the individuals' numbers are there if draws are.
         """
-        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self.columns()]
+        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self._inputs()]
         shape = self.n_individuals, self.dataset.n_situations, sum(map(len, columns))
         rows = _aligned(shape, np.result_type(*columns))
         for first in range(0, self.n_individuals, ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             rows[some] = np.concatenate([column[..., some] for column in columns]).T
-        return jax.device_put(self.dataset.individual_weights), jax.device_put(rows)
+        words = [np.moveaxis(words, -1, 0) for words in self._words()]
+        return jax.device_put((self.dataset.individual_weights, (rows, *words)))
 
     def data_hash(self) -> str:
         """SHA-256 of the numbers that the likelihood is computed from: columns, weights, fixed parameters."""
@@ -211,6 +214,10 @@ class LocalEngine:
             digest.update(np.ascontiguousarray(self.dataset.array(symbol)).data)
         digest.update(np.ascontiguousarray(self.dataset.individual_weights).data)
         digest.update(repr([value.tolist() for value in self.fixed]).encode())
+        if self.program.draws is not None:
+            numbers = self.dataset.individual_numbers.tobytes(), self.dataset.draw_situations
+            if numbers != (np.arange(self.n_individuals).tobytes(), self.dataset.n_situations):  # of a new data set
+                digest.update(numbers[0] + str(numbers[1]).encode())
         return digest.hexdigest()
 
     @property
@@ -256,13 +263,20 @@ class LocalEngine:
             data = jax.block_until_ready(self.program.prepare(data, first, some))
         return data
 
-    def columns(self) -> list[Array]:
-        """The columns that the program takes, and the numbers of the individuals if it makes draws."""
-        columns = [self.dataset.array(symbol) for symbol in self.program.inputs]
-        if self.program.draws is not None:
-            numbers = np.arange(self.n_individuals, dtype=self.dtype)[None, :, None]
-            columns.append(np.broadcast_to(numbers, (self.dataset.n_situations, self.n_individuals, 1)))
-        return columns
+    def columns(self) -> list[NDArray[Any]]:
+        """The columns that the program takes, and the words (2, L, N, 1) of individuals' numbers if it makes draws."""
+        return self._inputs() + [words[..., None] for words in self._words()]
+
+    def _inputs(self) -> list[NDArray[Any]]:
+        return [self.dataset.array(symbol) for symbol in self.program.inputs]
+
+    def _words(self) -> list[NDArray[Any]]:
+        """What draws are made from, (2, L, N), if the program makes any; see `Simulation.values`."""
+        if self.program.draws is None:
+            return []
+        within = any(draws.within for draws in self.program.draws.draws)
+        shape = 2, self.dataset.draw_situations if within else 1, self.n_individuals
+        return [np.broadcast_to(words_of(self.dataset.individual_numbers)[:, None], shape)]
 
     def _summed(
         self, function: Callable[..., Any], theta: Array, parts: list[tuple[Any, list[Any]]] | None = None
