@@ -18,7 +18,17 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.checks import whole
 from pycmtensor.exceptions import ModelError
 
-__all__ = ["KINDS", "Draws", "Sampling", "draws_of", "mixed_bits", "sampling_of", "uniforms", "values_of"]
+__all__ = [
+    "KINDS",
+    "Draws",
+    "Sampling",
+    "draws_of",
+    "mixed_bits",
+    "sampling_of",
+    "uniforms",
+    "values_of",
+    "words_of",
+]
 
 #: How draws are made. All are numbers of 32 bits, base points shared by all individuals and a shift of each individual.
 KINDS = ("sobol", "halton", "mlhs", "pseudo")
@@ -91,18 +101,35 @@ def sampling_of(draws: int | Sampling | None) -> Sampling | None:
     return draws if draws is None or isinstance(draws, Sampling) else Sampling(draws)
 
 
+def words_of(individuals: NDArray[np.integer]) -> NDArray[np.uint32]:
+    """Numbers of individuals (N,) as their low and high 32 bits, (2, N): exact where there are no 64-bit integers.
+
+    Examples:
+        >>> words_of(np.array([7, 2**32 + 7])).tolist()
+        [[7, 7], [0, 1]]
+    """
+    numbers = np.asarray(individuals).astype(np.uint64)
+    return np.stack([numbers & 0xFFFFFFFF, numbers >> 32]).astype(np.uint32)
+
+
 def uniforms(sampling: Sampling, base: Any, dimension: int, individuals: Any, xp: Any = np) -> Any:
     """Draws of one dimension, numbers in (0, 1) of 23 bits, (individuals, R).
+
+    They depend on all 64 bits of the number of an individual, so that a person has the same draws in every part of
+    the data.
 
     Args:
         sampling: How they are made.
         base: The row of `Sampling.base` that belongs to the dimension, (points,).
         dimension: Its number.
-        individuals: Numbers of the individuals (B,), whole.
-        xp: ``numpy``, or ``jax.numpy`` inside a program.
+        individuals: Numbers of the individuals, whole (B,), or their `words_of` (2, B).
+        xp: ``numpy``, or ``jax.numpy`` inside a program, which takes the words.
     """
+    low, high = individuals if individuals.ndim == 2 else words_of(individuals)
     key = xp.uint32((sampling.seed * 0x9E3779B9 + dimension * 0x85EBCA6B + 0x27D4EB2F) & 0xFFFFFFFF)
-    shift = mixed_bits(mixed_bits(individuals.astype(xp.uint32) ^ key) + key, xp)[..., None]
+    with np.errstate(over="ignore"):
+        beyond = mixed_bits(high * (key | xp.uint32(1)), xp)  # 0 below 2^32
+        shift = mixed_bits(mixed_bits(low ^ key, xp) + key + beyond, xp)[..., None]
     if sampling.kind == "sobol":
         bits = base ^ shift
     elif sampling.kind == "halton":
@@ -230,12 +257,27 @@ def standard(u: Any, distribution: str) -> NDArray[np.floating]:
     return ndtri(u.astype(float)) if distribution == "normal" else u.astype(float)
 
 
-def values_of(draws: list[Draws], sampling: Sampling, n_individuals: int, n_situations: int) -> list[NDArray[Any]]:
-    """The numbers of random variables, each (1 or T, N, R)."""
-    sizes = [n_situations if d.within else 1 for d in draws]
-    base, individuals, values, dimension = sampling.base(max(1, sum(sizes))), np.arange(n_individuals), [], 0
+def values_of(
+    draws: list[Draws],
+    sampling: Sampling,
+    individuals: int | NDArray[np.integer],
+    n_situations: int,
+    draw_situations: int | None = None,
+) -> list[NDArray[Any]]:
+    """The numbers of random variables, each (1 or T, N, R).
+
+    Args:
+        draws: The random variables.
+        sampling: How their draws are made.
+        individuals: Numbers of the individuals (N,), or how many there are, numbered from 0.
+        n_situations: T.
+        draw_situations: For how many situations, T or more, the data set lays draws out; None for T.
+    """
+    sizes = [(draw_situations or n_situations) if d.within else 1 for d in draws]
+    base, values, dimension = sampling.base(max(1, sum(sizes))), [], 0
+    words = words_of(np.arange(individuals) if isinstance(individuals, int) else individuals)
     for d, size in zip(draws, sizes, strict=True):
-        u = [uniforms(sampling, base[k], k, individuals) for k in range(dimension, dimension + size)]
+        u = [uniforms(sampling, base[k], k, words) for k in range(dimension, dimension + min(size, n_situations))]
         values.append(standard(np.stack(u), d.distribution).astype(pytensor.config.floatX))
         dimension += size
     return values

@@ -73,8 +73,9 @@ def predict(
 
     Without random coefficients both are the probability of the model. With them, probabilities are those of somebody
     drawn from the population, each choice situation by itself, unless ``conditional``: then of the individual whose
-    choices y were observed in the data of the estimation, matched by the column of individuals. Draws belong to the
-    positions of individuals, so that in another order simulated probabilities differ by the noise of simulation.
+    choices y were observed in the data of the estimation, matched by the column of individuals. Draws belong to
+    the numbers of individuals: those of a part of a data set are its own, those of a frame are numbered in its order,
+    so that in another order simulated probabilities differ by the noise of simulation.
 
     Args:
         results: The estimates.

@@ -45,6 +45,8 @@ class Columns:
     individual: str | None
     weights: str | None
     n_alternatives: int
+    individual_numbers: NDArray[np.int64]  #: of the individuals (N,), from which their draws are made
+    draw_situations: int  #: T of the data set that this is a part of, for which draws of each situation are laid out
     _table: Table
     _situation_of: NDArray[np.integer]  #: number of the choice situation of each row, (rows,)
     _situation_rows: NDArray[np.integer]  #: the row of the chosen alternative in each situation, (S,)
@@ -246,6 +248,8 @@ class Columns:
         self._situations, self._is_observed = self._layout()
         self._rows = self._situation_rows[self._situations] if self.is_panel else self._situation_rows[None, :]
         self.n_situations, self.n_individuals = self._rows.shape
+        self.individual_numbers = np.arange(self.n_individuals, dtype=np.int64)
+        self.draw_situations = self.n_situations
         self._symbols: dict[object, Variable] = {}
         observed = self._is_observed[:, :, None].astype(pytensor.config.floatX) if self.is_panel else self._ones()
         self._arrays: dict[object, NDArray[Any]] = {Special.OBSERVED: observed}

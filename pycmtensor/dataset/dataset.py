@@ -41,6 +41,10 @@ class Dataset(Columns):
         alternatives: As given.
         n_alternatives: J, alternatives, or places for them in a sample.
         n_individuals: N, decision makers.
+        individual_numbers: Number of each individual, whole, (N,): 0 to N - 1 in a data set of a frame. In what is made
+            of it by `take`, `split`, `without` and so on, individuals keep their numbers. Draws are made from them, so
+            that the same person has the same draws however data are divided.
+        draw_situations: T of the data set that this is a part of, for which draws of each situation are laid out.
         n_situations: T, the largest number of choice situations of one individual.
         nobs: Choice situations, the rows of a wide frame.
 
@@ -150,7 +154,7 @@ class Dataset(Columns):
             self._table.column(column)
         other = self._made_of(changed(self._table, rows), self.choice)
         other._table.units |= units or {}
-        return other
+        return self._numbering(other, self.individual_numbers)
 
     def at_means(self) -> Dataset:
         """One choice situation with the weighted means of all columns of numbers, of each alternative in long data."""
@@ -158,7 +162,7 @@ class Dataset(Columns):
         kept = {column: value for column, value in identifiers.items() if column is not None}
         weights = self.of_situations(np.broadcast_to(self.individual_weights, self._situations.shape))
         frame = means(self._table, group, weights[self._situation_of], kept)
-        return self._made_of(frame, None)
+        return self._numbering(self._made_of(frame, None), self.individual_numbers[:1])
 
     def varies(self, column: str) -> bool:
         """Whether a column has a value for each alternative of a situation; in wide data every column has one value."""
@@ -329,8 +333,21 @@ class Dataset(Columns):
 
     def _part(self, situations: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         """The data set of some choice situations, in the order of the frame."""
-        rows = self._table.rows(np.sort(situations))
-        return self._made_of(rows, self.choice, alternatives)
+        return self._of_rows(np.sort(situations), alternatives)
+
+    def _of_rows(self, rows: NDArray[np.integer], alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
+        """The data set of some rows of the frame."""
+        return self._with_numbers_of(self._made_of(self._table.rows(rows), self.choice, alternatives), rows)
+
+    def _with_numbers_of(self, part: Dataset, rows: NDArray[np.integer]) -> Dataset:
+        """A data set of some rows of this one's frame, in which individuals keep their numbers."""
+        by_situation = self.of_situations(np.broadcast_to(self.individual_numbers, self._situations.shape))
+        return self._numbering(part, by_situation[self._situation_of[rows]][part._rows[0]])
+
+    def _numbering(self, part: Dataset, numbers: NDArray[np.int64]) -> Dataset:
+        """A part of this data set, given the numbers (N,) of its individuals."""
+        part.individual_numbers, part.draw_situations = numbers, self.draw_situations
+        return part
 
     def _made_of(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         """A data set of this kind and with these options and units of another frame, which may tell its own units."""

@@ -193,7 +193,7 @@ class LongDataset(Dataset, enters="long"):
         names = list(self.alternatives)
         kept = np.isin(names, list(alternatives or names))
         rows = np.flatnonzero(np.isin(self._situation_of, situations) & kept[self._alternative_of])
-        return self._made_of(self._table.rows(rows), self.choice, alternatives)
+        return self._of_rows(rows, alternatives)
 
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> LongDataset:
         given = choice, self.alternative, self.situation, self.individual, self.weights

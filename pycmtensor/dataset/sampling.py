@@ -62,6 +62,7 @@ class SampledDataset(LongDataset, enters="sample"):
         given = ds.choice, ds.alternative, ds.situation, ds.individual, ds.weights
         sample = cls(n, part, *given, ds.alternatives)
         sample._table.units = ds.units
+        ds._with_numbers_of(sample, rows)
         return sample
 
     def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:

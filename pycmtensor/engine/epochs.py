@@ -132,18 +132,19 @@ class Epochs:
     def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = *self.sizes[:2], self.batches
         key = jax.random.fold_in(key, number)
-        some = max(1, min(batches, NUMBERS_AT_ONCE // (size * rows[0].size)))
+        some = max(1, min(batches, NUMBERS_AT_ONCE // (size * rows[0][0].size)))
         chunks = -(-batches // some)
         order = jnp.pad(shuffled(key, n), (0, chunks * some * size - n)).reshape(chunks, some, size)
         present = (np.arange(chunks * some * size) < n).reshape(chunks, some, size)
 
         def chunk(state: Any, batch: Any) -> Any:
             first, individuals, is_present = batch
-            w, taken = weights[individuals] * is_present, jnp.moveaxis(rows[individuals], 1, -1)
+            w = weights[individuals] * is_present
+            taken = jax.tree.map(lambda of_all: jnp.moveaxis(of_all[individuals], 1, -1), rows)
 
             def step(i: Any, state: Any) -> Any:
                 place = jax.random.fold_in(key, first + i)
-                columns = self._columns(taken[i])
+                columns = self._columns(*(own[i] for own in taken))
                 _, g = self.dropout.value_and_grad(place, state[self.rule.theta], fixed, w[i], columns)
                 return self._moved(state, -g / is_present[i].sum(), rate)
 
@@ -157,7 +158,7 @@ class Epochs:
         in_blocks = jnp.minimum(everyone, n - 1)
 
         def block(theta: Any, fixed: Any, weights: Any, individuals: Any) -> Any:
-            columns = self._columns(jnp.moveaxis(rows[individuals], 0, -1))
+            columns = self._columns(*(jnp.moveaxis(of_all[individuals], 0, -1) for of_all in rows))
             return self._program.of_columns.value_and_grad(theta, fixed, weights, columns), None
 
         return over_blocks(block)(theta, fixed, weights[in_blocks] * (everyone < n), in_blocks)[0]
@@ -168,8 +169,8 @@ class Epochs:
         new = self.rule.step(*state, g, rate)
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 
-    def _columns(self, taken: Any) -> list[Any]:
-        """Columns ([J,] T, B, 1) of some individuals, from numbers in the order (T, columns, B)."""
+    def _columns(self, taken: Any, *words: Any) -> list[Any]:
+        """What a program takes of some individuals, from their columns (T, columns, B) and perhaps words (2, L, B)."""
         columns, c = [], 0
         for symbol in self._program.inputs:
             if symbol.ndim == 4:
@@ -179,6 +180,4 @@ class Epochs:
             else:
                 columns.append(taken[:, c, :, None])
                 c += 1
-        if self._program.draws is not None:
-            columns.append(taken[:1, c, :, None])
-        return columns
+        return [*columns, *(own[..., None] for own in words)]

@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.draws import words_of
 from pycmtensor.engine.ascent import ascents
 from pycmtensor.engine.compiled import compiled_for
 from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, Sample, SecondOrder, TrainingSettings
@@ -242,17 +244,18 @@ class LocalEvaluator(Evaluator):
         return found
 
     def by_individual(self) -> tuple[Any, Any]:
-        """Weights (N,) and all columns in one array (N, T, columns), of which training takes rows.
+        """Weights (N,), and what training takes rows of: all columns in one array (N, T, columns), words (N, 2, L).
 
-        A column (J, T, N, 1) becomes J columns.
+        A column (J, T, N, 1) becomes J columns. The words of the individuals' numbers are there if draws are.
         """
-        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self._columns(self.dataset)]
+        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self._inputs(self.dataset)]
         shape = self.n_individuals, self.dataset.n_situations, sum(map(len, columns))
         rows = _aligned(shape, np.result_type(*columns))
         for first in range(0, self.n_individuals, ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             rows[some] = np.concatenate([column[..., some] for column in columns]).T
-        return jax.device_put(self.weights), jax.device_put(rows)
+        words = [np.moveaxis(words, -1, 0) for words in self._words(self.dataset)]
+        return jax.device_put((self.weights, (rows, *words)))
 
     def data_hash(self) -> str:
         """SHA-256 of the numbers that the likelihood is computed from: columns, weights, fixed parameters."""
@@ -261,6 +264,10 @@ class LocalEvaluator(Evaluator):
             digest.update(np.ascontiguousarray(self.dataset.array(symbol)).data)
         digest.update(np.ascontiguousarray(self.weights).data)
         digest.update(repr([value.tolist() for value in self.fixed]).encode())
+        if self.program.draws is not None:
+            numbers = self.dataset.individual_numbers.tobytes(), self.dataset.draw_situations
+            if numbers != (np.arange(self.n_individuals).tobytes(), self.dataset.n_situations):  # of a new data set
+                digest.update(numbers[0] + str(numbers[1]).encode())
         return digest.hexdigest()
 
     @property
@@ -320,13 +327,20 @@ class LocalEvaluator(Evaluator):
             data = jax.block_until_ready(self.program.prepare(data, first, some))
         return data
 
-    def _columns(self, data: Dataset) -> list[Array]:
-        """The columns of data that the program takes, and the numbers of the individuals if it makes draws."""
-        columns = [data.array(symbol) for symbol in self.program.inputs]
-        if self.program.draws is not None:
-            numbers = np.arange(data.n_individuals, dtype=self.dtype)[None, :, None]
-            columns.append(np.broadcast_to(numbers, (data.n_situations, data.n_individuals, 1)))
-        return columns
+    def _columns(self, data: Dataset) -> list[NDArray[Any]]:
+        """The columns of data that the program takes, with draws also words of individuals' numbers, (2, L, N, 1)."""
+        return self._inputs(data) + [words[..., None] for words in self._words(data)]
+
+    def _inputs(self, data: Dataset) -> list[NDArray[Any]]:
+        return [data.array(symbol) for symbol in self.program.inputs]
+
+    def _words(self, data: Dataset) -> list[NDArray[Any]]:
+        """What draws are made from, (2, L, N), if the program makes any; see `Simulation.values`."""
+        if self.program.draws is None:
+            return []
+        within = any(draws.within for draws in self.program.draws.draws)
+        shape = 2, data.draw_situations if within else 1, data.n_individuals
+        return [np.broadcast_to(words_of(data.individual_numbers)[:, None], shape)]
 
     def _summed(
         self, function: Callable[..., Any], theta: Array, parts: list[tuple[Any, list[Any]]] | None = None

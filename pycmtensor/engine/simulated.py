@@ -161,7 +161,7 @@ class SimulatedLogit(Likelihood):
         return weights @ block.logprob, scores @ weights, hessian
 
     def _block(self, theta: Any, fixed: Any, data: Any) -> Block:
-        parts, draws = list(theta), self._simulation.values(data[-1], data[-1].shape[0])
+        parts, draws = list(theta), self._simulation.values(data[-1], 1)  # which panels keep in all situations
 
         def coefficients(*parts: Any) -> Any:
             return self._coefficients(*parts, *fixed, *draws)
@@ -203,12 +203,12 @@ class SimulatedLogit(Likelihood):
 
     def _attributes(self, parts: Any, fixed: Any, data: Any) -> tuple[list[Any], Any, list[Any], list[Any]]:
         """By alternative: whether it is chosen, whether it is available, its data. Unobserved situations have none."""
-        T, B, _ = data[-1].shape
-        arrays = (jnp.broadcast_to(a, (T, B, 1))[..., 0].T for a in self._columns(*parts, *fixed, *data[:-1]))
+        columns = self._columns(*parts, *fixed, *data[:-1])
+        arrays = (jnp.broadcast_to(a, columns[0].shape)[..., 0].T for a in columns)
         number = next(arrays)
         observed = next(arrays) if self._panel else jnp.ones_like(number)
         available = [next(arrays) if limited else None for limited in self._limited]
-        zero = jnp.zeros((B, T), number.dtype)
+        zero = jnp.zeros_like(number)
         cells = [[next(arrays) if filled else zero for filled in own] for own in self._filled]
         x = [jnp.stack(own, axis=-1) * (observed[..., None] if self._panel else 1.0) for own in cells]
         chosen = [(number == j).astype(number.dtype) for j in range(len(x))]

@@ -29,18 +29,24 @@ class Simulation:
         return self.sampling.number
 
     def values(self, individuals: Any, situations: int) -> list[Any]:
-        """The draws of some individuals, given by their numbers (1, B, 1): arrays (1 or T, B, R)."""
-        sizes = [situations if draws.within else 1 for draws in self.draws]
+        """The draws of some individuals, arrays (1 or T, B, R).
+
+        Args:
+            individuals: The `words_of` their numbers (2, L, B, 1). Draws that vary within individuals are laid out for
+                L situations, so that they do not depend on the longest panel of a part of the data.
+            situations: T, at most L if any draws vary so.
+        """
+        sizes = [individuals.shape[1] if draws.within else 1 for draws in self.draws]
         dimensions = sum(sizes)
         if dimensions not in self._base:
             self._base[dimensions] = np.asarray(self.sampling.base(dimensions))
-        base, numbers = self._base[dimensions], individuals[0, :, 0]
+        base, words = self._base[dimensions], individuals[:, 0, :, 0]
 
         def made() -> list[Any]:
             values, dimension = [], 0
             for draws, size in zip(self.draws, sizes, strict=True):
-                rows = range(dimension, dimension + size)
-                u = jnp.stack([uniforms(self.sampling, base[k], k, numbers, jnp) for k in rows])
+                rows = range(dimension, dimension + min(size, situations))
+                u = jnp.stack([uniforms(self.sampling, base[k], k, words, jnp) for k in rows])
                 values.append(_standard(u, draws.distribution).astype(self._dtype))
                 dimension += size
             return values
@@ -48,8 +54,9 @@ class Simulation:
         def none() -> list[Any]:
             return [jnp.zeros(shape.shape, shape.dtype) for shape in jax.eval_shape(made)]
 
-        # Always true. XLA computes what comes out of a branch once, and not wherever it is used.
-        return jax.lax.cond(numbers[0] >= 0, made, none)
+        # Always true, as numbers are below 2^63. XLA computes what comes out of a branch once, and not wherever it is
+        # used.
+        return jax.lax.cond(words[1, 0] < 2**31, made, none)
 
 
 def _standard(u: Any, distribution: str) -> Any:

@@ -169,13 +169,17 @@ class Model:
         columns = [data.array(symbol) for symbol in self.inputs if hasattr(symbol.tag, "column")]
         if self.sampling is None:
             return columns
-        return columns + values_of(self.draws, self.sampling, data.n_individuals, data.n_situations)
+        return columns + self._draw_values(self.sampling, data)
 
     def at_one_draw(self, expressions: Sequence[Variable], data: Dataset) -> list[Variable]:
         """Expressions of columns and draws, each with one number for each individual in place of the draws."""
-        numbers = values_of(self.draws, Sampling(1), data.n_individuals, data.n_situations)
+        numbers = self._draw_values(Sampling(1), data)
         drawn = dict(zip((draws() for draws in self.draws), map(pt.constant, numbers), strict=True))
         return graph_replace(list(expressions), drawn, strict=False)
+
+    def _draw_values(self, sampling: Sampling, data: Dataset) -> list[NDArray[Any]]:
+        """The numbers of the draws, each (1 or T, N, R)."""
+        return values_of(self.draws, sampling, data.individual_numbers, data.n_situations, data.draw_situations)
 
     def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
         """Which alternatives can be chosen, (J, T, N)."""

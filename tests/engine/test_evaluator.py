@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
+from pycmtensor.coefficients import normal
 from pycmtensor.engine import Array, Evaluator, FirstOrder, KnownIndividuals, Sample, SecondOrder, evaluator_of
 from pycmtensor.engine.quantity import Quantity
 from pycmtensor.exceptions import OptimizerError
@@ -203,3 +204,13 @@ def test_latent_classes(trips: cmt.Dataset) -> None:
     one, sum_ = (cmt.estimate(cmt.LatentClass(trips, classes), on=on) for on in (None, SumOfHalves))
     close(sum_.params, one.params)
     close(sum_.membership(), one.membership())
+
+
+def test_random_tastes_of_a_panel(trips: cmt.Dataset) -> None:
+    """Draws belong to persons, whatever the parts of the data."""
+    taste = normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 0.5))
+    V = {m: taste * trips[f"t_{m}"] + cmt.Beta(f"asc_{m}", status=int(m == "car")) for m in trips.alternatives}
+    one, sum_ = (cmt.estimate(cmt.MixedLogit(trips, V, draws=32), on=on) for on in (None, SumOfHalves))
+    close(sum_.params, one.params)
+    close(sum_.conditional_estimates().table, one.conditional_estimates().table)
+    close(sum_.predict(conditional=True).probabilities, one.predict(conditional=True).probabilities)
