@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,14 @@ class Quantity:
     def key(self) -> Quantity:
         """The request without data, under which its compiled program is kept."""
         return self if self.beside is None else replace(self, beside=None)
+
+    def of_part(self, individuals: NDArray[np.integer]) -> Self:
+        """The request to an evaluator of some of the individuals, given by their positions."""
+        if self.beside is None:
+            return self
+        position = self.beside.individuals
+        own = individuals if position is None else position[individuals]
+        return replace(self, beside=Observed(self.beside.data, own))
 
 
 @dataclass(frozen=True)

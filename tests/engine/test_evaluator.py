@@ -24,8 +24,8 @@ class SumOfHalves(Evaluator):
     """The sum of the evaluators of the first half of the individuals and of the second."""
 
     def __init__(self, model: Model, data: cmt.Dataset, parts: list[Evaluator] | None = None) -> None:
-        self.data, self.N = data, data.n_individuals
-        self.parts = parts or [evaluator_of(model, data.take(i)) for i in np.split(np.arange(self.N), [self.N // 2])]
+        self.data = data
+        self.parts = parts or [evaluator_of(model, data.take(i)) for i in _halves(data)]
         self.labels = self.parts[0].labels
 
     def describe(self) -> Sample:
@@ -57,11 +57,12 @@ class SumOfHalves(Evaluator):
         return SecondOrder(self.individuals_at(theta), a.value + b.value, a.gradient + b.gradient, hessian)
 
     def by_situation(self, quantity: Quantity, theta: Array) -> Array:
-        return np.concatenate([part.by_situation(quantity, theta) for part in self.parts], axis=2)
+        halves = zip(self.parts, _halves(self.data), strict=True)
+        return np.concatenate([part.by_situation(quantity.of_part(i), theta) for part, i in halves], axis=2)
 
     def totals(self, quantity: Quantity, weights: Array, theta: Array) -> tuple[Array, Array]:
-        halves = zip(self.parts, np.split(weights, [self.N // 2], axis=2), strict=True)
-        sums, slopes = zip(*(part.totals(quantity, w, theta) for part, w in halves), strict=True)
+        halves = zip(self.parts, _halves(self.data), strict=True)
+        sums, slopes = zip(*(p.totals(quantity.of_part(i), weights[..., i], theta) for p, i in halves), strict=True)
         return np.sum(sums, axis=0), np.sum(slopes, axis=0)
 
     def membership(self, theta: Array) -> tuple[Array, Array]:
@@ -78,7 +79,7 @@ class SumOfHalves(Evaluator):
         return SumOfHalves(None, self.data, [part.given(theta, held) for part in self.parts])  # type: ignore[arg-type]
 
     def reweighted(self, factors: Array) -> Evaluator:
-        halves = zip(self.parts, np.split(factors, [self.N // 2]), strict=True)
+        halves = zip(self.parts, np.split(factors, [len(factors) // 2]), strict=True)
         return SumOfHalves(None, self.data, [part.reweighted(f) for part, f in halves])  # type: ignore[arg-type]
 
 
@@ -177,6 +178,7 @@ def test_answers(pair: tuple[cmt.Results, cmt.Results], trips: cmt.Dataset) -> N
         lambda r: r.elasticities("t_bus", change=0.1).table,
         lambda r: r.wtp(trips["t_bus"], trips["c_bus"]).table,
         lambda r: cmt.scenario(r, None, {"c_car": 2.0}).shares,
+        lambda r: cmt.scenario(r, None, {"c_car": 2.0}, cost="b_cost").surplus,
         lambda r: r.cross_validate(folds=3).llf,
         lambda r: r.confusion(),
     ]
