@@ -1,10 +1,17 @@
 """PyCMTensor: discrete choice models on a symbolic tensor graph."""
 
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
 from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.analysis import compare_held_out, scenario
-from pycmtensor.citation import citation
 from pycmtensor.dataset import Dataset, LongDataset
-from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
@@ -35,14 +42,13 @@ from pycmtensor.models import (
     ResLogit,
     TasteNet,
 )
-from pycmtensor.networks import Embedding, Network
-from pycmtensor.output import compare
-from pycmtensor.regret import random_regret
-from pycmtensor.relations import constraint
-from pycmtensor.results import Results, estimate
-from pycmtensor.seeds import estimate_seeds
-from pycmtensor.transforms import box_cox, piecewise_linear
-from pycmtensor.utilities import by_segment, scaled
+from pycmtensor.results import Results, citation, compare, estimate, estimate_seeds
+from pycmtensor.terms.draws import Sampling
+from pycmtensor.terms.networks import Embedding, Network
+from pycmtensor.terms.regret import random_regret
+from pycmtensor.terms.relations import constraint
+from pycmtensor.terms.segments import by_segment, scaled
+from pycmtensor.terms.transforms import box_cox, piecewise_linear
 
 __version__ = "0.1.0"
 __all__ = [
@@ -98,3 +104,52 @@ __all__ = [
     "scenario",
     "vuong",
 ]
+
+
+#: Earlier path of a module -> where it is now; both give the same module.
+_MOVED = {
+    "archive": "estimation.archive",
+    "checks": "exceptions",
+    "citation": "results.citation",
+    "draws": "terms.draws",
+    "estimates": "results.estimates",
+    "formulas": "command.formulas",
+    "networks": "terms.networks",
+    "output": "results.output",
+    "plots": "report.plots",
+    "regret": "terms.regret",
+    "relations": "terms.relations",
+    "seeds": "results.seeds",
+    "specification": "command.specification",
+    "state": "optimizers.state",
+    "transforms": "terms.transforms",
+    "utilities": "terms.segments",
+}
+
+
+class _Moved(MetaPathFinder, Loader):
+    """Finds modules by their earlier paths, so that programs written for these run."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        package, _, rest = fullname.partition(".")
+        first, dot, further = rest.partition(".")
+        if package != __name__ or first not in _MOVED:
+            return None
+        return ModuleSpec(fullname, self, origin=f"{__name__}.{_MOVED[first]}{dot}{further}")
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = import_module(str(spec.origin))
+        self._own = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._own  # which the import system has replaced by that of the earlier path
+
+
+sys.meta_path.insert(0, _Moved())  # before the finder that would load submodules a second time
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

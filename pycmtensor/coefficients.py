@@ -9,9 +9,9 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from pycmtensor.draws import Draws
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta, Parameter
+from pycmtensor.terms.draws import Draws
 
 __all__ = [
     "correlated",

@@ -1,4 +1,11 @@
-"""Errors and warnings: each says which thing, what was expected, what was found, and what to do."""
+"""Errors and warnings: each says which thing, what was expected, what was found, and what to do.
+
+The checks of numbers that users give stand at the end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
 
 
 class PyCMTensorError(Exception):
@@ -47,3 +54,59 @@ class CheckpointWarning(UserWarning):
 
 class ResamplingWarning(UserWarning):
     """Some samples of a bootstrap or jackknife have no maximum of the likelihood; the rest is reported."""
+
+
+def in_range(
+    owner: str,
+    option: str,
+    value: object,
+    interval: str,
+    remedy: str = "Choose a value within it.",
+    error: type[PyCMTensorError] = OptimizerError,
+) -> float:
+    """A finite number within an interval.
+
+    Args:
+        owner: What the option belongs to.
+        option: Its name.
+        value: What was given; True and False are not numbers.
+        interval: Such as ``"[0, 1)"`` or ``"(0, inf)"``.
+        remedy: The last sentence of the error.
+        error: The kind of error to raise.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        PyCMTensorError: The value is not a number, or outside.
+
+    Examples:
+        >>> in_range("Adam", "b1", 0.9, "[0, 1)")
+        0.9
+        >>> in_range("Adam", "b1", 1.0, "[0, 1)")
+        Traceback (most recent call last):
+            ...
+        pycmtensor.exceptions.OptimizerError: Adam: b1 must be a finite number in [0, 1), found 1.0. Choose a value ...
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and np.isfinite(value):
+        above = value >= low if interval[0] == "[" else value > low
+        below = value <= high if interval[-1] == "]" else value < high
+        if above and below:
+            return float(value)
+    raise error(f"{owner}: {option} must be a finite number in {interval}, found {value!r}. {remedy}")
+
+
+def whole(owner: str, option: str, value: object, least: int, error: type[PyCMTensorError] = OptimizerError) -> int:
+    """A whole number of at least ``least``.
+
+    Raises:
+        PyCMTensorError: The value is not whole, or too small; of the kind that is given.
+
+    Examples:
+        >>> whole("Adam", "accumulate", 4, least=1)
+        4
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise error(f"{owner}: {option} must be a whole number of at least {least}, found {value!r}.")
+    return int(value)

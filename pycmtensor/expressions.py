@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.draws import Draws
 from pycmtensor.exceptions import ModelError
+from pycmtensor.terms.draws import Draws
 
 __all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "bounds_of", "networks_in", "parameters_of"]
 

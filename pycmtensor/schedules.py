@@ -15,8 +15,7 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import in_range, whole
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import OptimizerError, in_range, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +70,7 @@ class Schedule:
         Returns:
             The matplotlib Axes.
         """
-        from pycmtensor.plots.style import DARK, axes
+        from pycmtensor.report.plots.style import DARK, axes
 
         ax = axes(ax)
         ax.plot(range(steps), [self(step) for step in range(steps)], color=DARK)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+import pytest
+
+import pycmtensor
 
 PROGRAM = """
 import sys
@@ -29,3 +34,37 @@ def test_the_example_runs_as_a_script(tmp_path: Path) -> None:
     assert "-5331.252007" in done.stdout
     assert {f.name for f in (tmp_path / "output").iterdir()} == {"swissmetro_mnl.html", "swissmetro_mnl_adam.png"}
     assert len(example.read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now"),
+    [
+        ("draws", "terms.draws"),
+        ("networks", "terms.networks"),
+        ("relations", "terms.relations"),
+        ("utilities", "terms.segments"),
+        ("output", "results.output"),
+        ("plots", "report.plots"),
+        ("plots.nests", "report.plots.nests"),
+        ("specification", "command.specification"),
+        ("checks", "exceptions"),
+    ],
+)
+def test_earlier_paths_lead_to_the_same_modules(earlier: str, now: str) -> None:
+    """One module under both names: its classes are the same objects, and it keeps its own name."""
+    module = import_module(f"pycmtensor.{now}")
+    assert import_module(f"pycmtensor.{earlier}") is module
+    assert module.__spec__ is not None
+    assert module.__spec__.name == module.__name__ == f"pycmtensor.{now}"
+
+
+def test_a_path_that_never_was_is_not_found() -> None:
+    with pytest.raises(ModuleNotFoundError, match="pycmtensor.nothing"):
+        import_module("pycmtensor.nothing")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        pycmtensor.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_package_has_few_rooms() -> None:
+    entries = [path for path in Path(pycmtensor.__file__).parent.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 20

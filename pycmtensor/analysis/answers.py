@@ -29,7 +29,7 @@ from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import CrossNestedLogit, Model, NestedLogit
-from pycmtensor.relations import Expression
+from pycmtensor.terms.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,8 @@ class Answers:
             """Of the results."""
 
     def plot_distribution(self, coefficient: str, ax: Axes | None = None) -> Axes:
-        """The distribution of a random coefficient in the population; see `pycmtensor.plots.distribution`."""
-        from pycmtensor.plots import distribution
+        """The distribution of a random coefficient in the population; see `pycmtensor.report.plots.distribution`."""
+        from pycmtensor.report.plots import distribution
 
         return distribution(population_draws(self, coefficient), coefficient, ax)
 
@@ -69,15 +69,15 @@ class Answers:
         return model.plot(ax)
 
     def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
-        """Observed and predicted shares by segment; see `pycmtensor.plots.shares`."""
-        from pycmtensor.plots import shares
+        """Observed and predicted shares by segment; see `pycmtensor.report.plots.shares`."""
+        from pycmtensor.report.plots import shares
 
         return shares(self.shares_by(segment), ax)
 
     def plot_calibration(
         self, data: Any = None, alternative: str = "all", bins: int = 10, ax: Axes | None = None
     ) -> Axes:
-        """Predicted probabilities and observed frequencies of an alternative; see `pycmtensor.plots.calibration`.
+        """Predicted probabilities and observed frequencies; see `pycmtensor.report.plots.calibration`.
 
         Args:
             data: As in `calibration`.
@@ -85,7 +85,7 @@ class Answers:
             bins: How many.
             ax: Where to draw; None makes a figure.
         """
-        from pycmtensor.plots import calibration as plot
+        from pycmtensor.report.plots import calibration as plot
 
         table = self.calibration(data, bins)
         known = table.index.unique("alternative")
@@ -100,7 +100,7 @@ class Answers:
         data: Any = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Average probabilities along a column; see `pycmtensor.plots.partial_dependence`.
+        """Average probabilities along a column; see `pycmtensor.report.plots.partial_dependence`.
 
         Args:
             column: As in `partial_dependence`.
@@ -108,7 +108,7 @@ class Answers:
             data: As in `partial_dependence`.
             ax: Where to draw; None makes a figure.
         """
-        from pycmtensor.plots import partial_dependence as plot
+        from pycmtensor.report.plots import partial_dependence as plot
 
         return plot(self.partial_dependence(column, values, data), ax)
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycmtensor.analysis.predict import problem_on, situation_weights
-from pycmtensor.checks import whole
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, whole
 from pycmtensor.inference.protocol import Estimated
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
-from pycmtensor.checks import in_range
-from pycmtensor.draws import Sampling, values_of
 from pycmtensor.engine.quantity import Posterior
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import LatentClass
-from pycmtensor.relations import Expression
+from pycmtensor.terms.draws import Sampling, values_of
+from pycmtensor.terms.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.delta import without_variance
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind

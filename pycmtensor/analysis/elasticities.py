@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
-from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity, Slopes
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import Model
@@ -65,8 +64,8 @@ class Responses:
         return self._rows()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals; see `pycmtensor.plots.intervals`."""
-        from pycmtensor.plots import intervals
+        """The estimates with their intervals; see `pycmtensor.report.plots.intervals`."""
+        from pycmtensor.report.plots import intervals
 
         return intervals(self.table, self._heading, ax)
 

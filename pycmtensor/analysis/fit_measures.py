@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import segments
-from pycmtensor.checks import in_range
 from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.estimation import Options, maximise
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import RankedLogit

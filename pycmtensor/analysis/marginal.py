@@ -14,7 +14,7 @@ from pycmtensor.engine.quantity import Expression as ExpressionTerm
 from pycmtensor.engine.quantity import MarginalUtility, Term
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.models import Model
-from pycmtensor.relations import Expression, in_parameters, text_of
+from pycmtensor.terms.relations import Expression, in_parameters, text_of
 
 __all__ = [
     "Marginal",

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, stacked
 from pycmtensor.analysis.predict import problem_on, situation_weights
-from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.quantity import Probabilities
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, whole
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
 

@@ -71,7 +71,7 @@ class Scenarios:
         Raises:
             InferenceError: There is no such table, or no surplus because no cost was given.
         """
-        from pycmtensor.plots import intervals
+        from pycmtensor.report.plots import intervals
 
         labels = {"shares": "market share", "changes": "change in market share", "diversion": "diversion ratio"}
         labels["surplus"] = f"change in consumer surplus of a choice, {self._money}"

@@ -12,7 +12,7 @@ from pycmtensor.analysis.predict import problem_on
 from pycmtensor.engine.quantity import Averages
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
-from pycmtensor.relations import Expression
+from pycmtensor.terms.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from pycmtensor.inference.krinsky_robb import krinsky_robb
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import LatentClass
-from pycmtensor.relations import Expression, in_parameters, text_of
+from pycmtensor.terms.relations import Expression, in_parameters, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ class WillingnessToPay:
         Raises:
             InferenceError: There is no such picture; individuals: the ratio is the same for everybody.
         """
-        from pycmtensor.plots import distribution, intervals
+        from pycmtensor.report.plots import distribution, intervals
 
         label = f"{self.name}, {self.unit}" if self.unit else self.name
         if what == "interval":

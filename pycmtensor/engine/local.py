@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.draws import words_of
 from pycmtensor.engine.ascent import ascents
 from pycmtensor.engine.compiled import compiled_for
 from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, Sample, SecondOrder, TrainingSettings
@@ -28,6 +27,7 @@ from pycmtensor.engine.program import Program
 from pycmtensor.engine.quantity import Quantity
 from pycmtensor.engine.training import Training, TrainingSample
 from pycmtensor.models.base import Model
+from pycmtensor.terms.draws import words_of
 
 __all__ = ["LocalEvaluator"]
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pycmtensor.draws import mixed_bits
+from pycmtensor.terms.draws import mixed_bits
 
 __all__ = ["shuffled"]
 

@@ -15,7 +15,6 @@ from pytensor import config
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.draws import draws_of
 from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.linear import linear_form
@@ -23,6 +22,7 @@ from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.separation import merged, same, separate
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.models.forms import MixtureOfLogits
+from pycmtensor.terms.draws import draws_of
 
 __all__ = ["SimulatedLogit"]
 

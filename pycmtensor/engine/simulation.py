@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pycmtensor.draws import uniforms
 from pycmtensor.models.base import Model
+from pycmtensor.terms.draws import uniforms
 
 __all__ = ["Simulation"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pycmtensor.archive import ArchiveError, packed, unpacked
+from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 
 __all__ = ["load_checkpoint", "save_checkpoint"]

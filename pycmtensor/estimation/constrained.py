@@ -16,7 +16,7 @@ from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
 from pycmtensor.estimation.iterations import Search, attainable, beginning, not_converged
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
 from pycmtensor.exceptions import ModelError
-from pycmtensor.relations import Relation, matrix, relations_of
+from pycmtensor.terms.relations import Relation, matrix, relations_of
 
 __all__ = ["Constraints", "constraints_of", "trust_constr"]
 

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Array, MakesEvaluator
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import ModelError, OptimizerError, whole
 from pycmtensor.expressions import Parameter, bounds_of, networks_in
 from pycmtensor.models import Model
-from pycmtensor.relations import Relation
+from pycmtensor.terms.relations import Relation
 
 if TYPE_CHECKING:
     import pandas as pd

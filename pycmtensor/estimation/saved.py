@@ -1,4 +1,4 @@
-"""A Fit as a file, by `pycmtensor.archive`: numbers and text that any version can check before it uses them.
+"""A Fit as a file, by `pycmtensor.estimation.archive`: numbers and text that any version can check before it uses them.
 
 Facts: ``provenance`` (text by name), and of the Fit what is no array: ``model``, ``method``, ``labels``, ``fixed``,
 ``llf``, ``llnull``, ``nobs``, ``outcome``, ``constraints``, ``seconds``. Arrays: those of the Fit by name, with
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.archive import ArchiveError, packed, unpacked
 from pycmtensor.engine import KnownIndividuals
+from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.estimation.fit import Ending, Fit, Outcome
 
 __all__ = ["load_fit", "save_fit"]

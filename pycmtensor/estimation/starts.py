@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range, whole
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.quadratic import Bounds
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import OptimizerError, in_range, whole
 
 __all__ = ["Starts", "from_many"]
 

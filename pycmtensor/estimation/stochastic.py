@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import OptimizerError, in_range, whole
 from pycmtensor.optimizers import Optimizer
 
 __all__ = ["Stochastic"]

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.expressions import networks_in
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.relations import Expression, ParameterFunction
+from pycmtensor.terms.relations import Expression, ParameterFunction
 
 if TYPE_CHECKING:
     import pandas as pd

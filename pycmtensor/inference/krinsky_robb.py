@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range, whole
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, in_range, whole
 from pycmtensor.inference.delta import at_estimates, without_variance
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.relations import Expression
+from pycmtensor.terms.relations import Expression
 
 __all__ = ["SimulatedQuantity", "krinsky_robb"]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range
 from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.trust_region import trust_region
-from pycmtensor.exceptions import InferenceError, PyCMTensorError
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, in_range
 
 __all__ = ["profile_intervals"]
 

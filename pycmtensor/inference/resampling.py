@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range, whole
 from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
-from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning, in_range, whole
 from pycmtensor.inference.covariance import Cluster
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.covariance import covariance
 from pycmtensor.inference.hypotheses import must_be_maximum
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
+from pycmtensor.terms.draws import Sampling
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from pycmtensor.inference.delta import without_variance
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.relations import Relation, matrix, relations_of
+from pycmtensor.terms.relations import Relation, matrix, relations_of
 
 __all__ = ["wald"]
 

@@ -10,7 +10,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.models.base import Expression
 from pycmtensor.models.network_logit import NetworkLogit
-from pycmtensor.networks import Embedding, Network
+from pycmtensor.terms.networks import Embedding, Network
 
 __all__ = ["ASUDNN"]
 

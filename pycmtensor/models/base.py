@@ -18,13 +18,13 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike, rows_text
 from pycmtensor.dataset.long import LongDataset
-from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
 from pycmtensor.models.forms import Form, KernelOfUtilities
-from pycmtensor.utilities import check_segments
+from pycmtensor.terms.draws import Sampling, draws_of, sampling_of, values_of
+from pycmtensor.terms.segments import check_segments
 
 __all__ = ["Model"]
 

@@ -11,13 +11,13 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.draws import Sampling, sampling_of
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit, generating_log_sum
 from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.nested_logit import check_scale
-from pycmtensor.relations import text_of
+from pycmtensor.terms.draws import Sampling, sampling_of
+from pycmtensor.terms.relations import text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,8 +127,8 @@ class CrossNestedLogit(Model):
         return scales + [part for parts in self._parts() for part in parts.values()]
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The nests with their scales and allocations; see `pycmtensor.plots.cross_nests`."""
-        from pycmtensor.plots import cross_nests
+        """The nests with their scales and allocations; see `pycmtensor.report.plots.cross_nests`."""
+        from pycmtensor.report.plots import cross_nests
 
         def text(of: Expression | None) -> str:
             return "rest" if of is None else f"{of:g}" if isinstance(of, (int, float)) else text_of(of)

@@ -7,9 +7,8 @@ from typing import Any
 
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import heteroscedastic_logit
 from pycmtensor.models.base import Expression, Model

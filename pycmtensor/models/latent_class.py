@@ -12,13 +12,13 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
-from pycmtensor.draws import Sampling, draws_of, sampling_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels.logsum import log_sum_exp
 from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.forms import Form, MixtureOfClasses
 from pycmtensor.models.mnl import MNL
+from pycmtensor.terms.draws import Sampling, draws_of, sampling_of
 
 __all__ = ["LatentClass"]
 

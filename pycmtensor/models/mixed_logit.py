@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.draws import Sampling
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Expression
 from pycmtensor.models.mnl import MNL
+from pycmtensor.terms.draws import Sampling
 
 __all__ = ["MixedLogit"]
 

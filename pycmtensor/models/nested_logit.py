@@ -10,17 +10,17 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.draws import Sampling, sampling_of
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
 from pycmtensor.models.base import Expression, Model
-from pycmtensor.relations import text_of
+from pycmtensor.terms.draws import Sampling, sampling_of
+from pycmtensor.terms.relations import text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pycmtensor.plots.nests import Branch
+    from pycmtensor.report.plots.nests import Branch
 
 __all__ = ["Nest", "NestedLogit", "check_scale"]
 
@@ -164,8 +164,8 @@ class NestedLogit(Model):
         return [self.number(nest.scale) for nest in self.root.walk()]
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The tree of the nests with their scales; see `pycmtensor.plots.nests`."""
-        from pycmtensor.plots import nests
+        """The tree of the nests with their scales; see `pycmtensor.report.plots.nests`."""
+        from pycmtensor.report.plots import nests
 
         def branch(nest: Nest) -> Branch:
             label = nest.name

@@ -12,7 +12,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.mnl import MNL
-from pycmtensor.networks import Network
+from pycmtensor.terms.networks import Network
 
 __all__ = ["NetworkLogit", "checked_networks", "columns_of"]
 

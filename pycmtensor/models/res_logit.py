@@ -8,9 +8,8 @@ from functools import cached_property
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, whole
 from pycmtensor.expressions import Parameter, Weight
 from pycmtensor.kernels.layers import residual_logit
 from pycmtensor.kernels.logit import logit

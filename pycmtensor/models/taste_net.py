@@ -12,7 +12,7 @@ from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.base import Expression
 from pycmtensor.models.network_logit import NetworkLogit, checked_networks
-from pycmtensor.networks import Network
+from pycmtensor.terms.networks import Network
 
 __all__ = ["TasteNet"]
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import in_range
+from pycmtensor.exceptions import in_range
 from pycmtensor.optimizers.base import Optimizer, ratio
 from pycmtensor.optimizers.packed import Param
 

@@ -15,8 +15,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
-from pycmtensor.checks import in_range, whole
-from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning
+from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning, in_range, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.optimizers.options import (
     OPTIONS,
@@ -30,7 +29,7 @@ from pycmtensor.optimizers.options import (
     decays,
 )
 from pycmtensor.optimizers.packed import Packed, Param, Slot, make_slots, shared_of
-from pycmtensor.state import restore, saved
+from pycmtensor.optimizers.state import restore, saved
 
 __all__ = ["Optimizer", "Rate", "Updates", "ratio"]
 
@@ -270,7 +269,7 @@ class Optimizer:
         return saved(self.state)
 
     def load_state_dict(self, values: Mapping[str, ArrayLike]) -> None:
-        """Go back to a state that `state_dict` returned, bit for bit; raises as `pycmtensor.state.restore`."""
+        """Go back to a state that `state_dict` returned, bit for bit; raises as `restore` of `optimizers.state`."""
         restore(self.name, self.state, values)
 
     def averages(self) -> dict[str, NDArray[np.floating]]:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import in_range
-from pycmtensor.exceptions import NonFiniteError, OptimizerError
+from pycmtensor.exceptions import NonFiniteError, OptimizerError, in_range
 from pycmtensor.expressions import Bias, Weight
 from pycmtensor.optimizers.packed import Slot
 

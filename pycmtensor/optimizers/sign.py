@@ -8,8 +8,7 @@ from typing import Any
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from pycmtensor.checks import in_range
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import OptimizerError, in_range
 from pycmtensor.optimizers.base import Optimizer, Rate, Updates
 from pycmtensor.optimizers.packed import Param
 

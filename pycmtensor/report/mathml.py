@@ -22,7 +22,7 @@ def equation(left: str, formula: str) -> str:
 
     Args:
         left: A name.
-        formula: Arithmetic, as `pycmtensor.relations.text_of` writes it.
+        formula: Arithmetic, as `pycmtensor.terms.relations.text_of` writes it.
     """
     try:
         right = _set(ast.parse(formula, mode="eval").body)[0]

@@ -11,9 +11,9 @@ import pytest
 
 import pycmtensor as cmt
 from examples import swissmetro_mnl
-from pycmtensor.draws import Draws
 from pycmtensor.exceptions import DatasetError, InferenceError
 from pycmtensor.expressions import Beta
+from pycmtensor.terms.draws import Draws
 from tests.analysis.problems import attributes, engine_of, probabilities_at_draws
 from tests.conftest import MODES
 from tests.engine.test_local import differences

@@ -12,12 +12,12 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
-from pycmtensor.draws import KINDS, Draws, Sampling, uniforms, values_of
 from pycmtensor.engine import TrainingSettings
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.expressions import Beta
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD
+from pycmtensor.terms.draws import KINDS, Draws, Sampling, uniforms, values_of
 
 N = 30
 

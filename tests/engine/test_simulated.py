@@ -15,12 +15,12 @@ from pytensor.graph.traversal import graph_inputs
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import correlated, lognormal, normal, triangular, uniform
-from pycmtensor.draws import Draws
 from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.separation import separate
 from pycmtensor.engine.simulated import SimulatedLogit
 from pycmtensor.expressions import Beta, Weight
+from pycmtensor.terms.draws import Draws
 from tests.engine.test_linear import INTERPRETED
 
 THREE = {"train": 1, "car": 2, "bike": 3}

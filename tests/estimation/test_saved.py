@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
-from pycmtensor.archive import ArchiveError, packed, unpacked
+from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 
 
 @pytest.fixture

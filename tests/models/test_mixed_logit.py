@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 import pycmtensor as cmt
 from examples import swissmetro_mnl
 from pycmtensor.coefficients import correlated, lognormal, normal
-from pycmtensor.draws import Draws
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Beta
+from pycmtensor.terms.draws import Draws
 from tests.conftest import MODES
 from tests.engine.test_local import differences
 

@@ -119,7 +119,7 @@ def test_nests_that_share_alternatives() -> None:
 def test_residual_weights_are_readable_without_colour() -> None:
     import pandas as pd
 
-    from pycmtensor.plots import cross_effects
+    from pycmtensor.report.plots import cross_effects
 
     table = pd.DataFrame([[0.25, -1.5], [0.0, 2.0]], index=["car", "bus"], columns=["car", "bus"])
     ax = cross_effects(table)

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from pycmtensor.exceptions import ModelError
 from pycmtensor.models import Model
-from pycmtensor.results import Results
+from pycmtensor.results.results import Results
 
 __all__ = ["citation"]
 
@@ -59,6 +59,6 @@ def citation(model: Model | Results) -> str:
 
 def _entries() -> dict[str, str]:
     """The entries of `references.bib` by key."""
-    text = (files("pycmtensor") / "references.bib").read_text(encoding="utf-8")
+    text = (files("pycmtensor.results") / "references.bib").read_text(encoding="utf-8")
     entries = re.split(r"\n\s*\n", text.strip())
     return {entry[entry.index("{") + 1 : entry.index(",")]: entry for entry in entries}

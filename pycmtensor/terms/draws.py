@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.checks import whole
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, whole
 
 __all__ = [
     "KINDS",

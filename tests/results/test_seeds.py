@@ -14,7 +14,7 @@ from pycmtensor.engine.training import Training
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD, Adam
-from pycmtensor.seeds import _is_alike
+from pycmtensor.results.seeds import _is_alike
 from tests.models.test_neural import three
 
 

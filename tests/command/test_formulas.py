@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pycmtensor.command.formulas import NUMBERS, SYMBOLS, Formula
 from pycmtensor.exceptions import ModelError
-from pycmtensor.formulas import NUMBERS, SYMBOLS, Formula
 from tests.engine.test_linear import INTERPRETED
 
 TEXTS = st.recursive(

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
-from pycmtensor.citation import DRAWS, MODELS, _entries
 from pycmtensor.coefficients import normal
 from pycmtensor.exceptions import ModelError
+from pycmtensor.results.citation import DRAWS, MODELS, _entries
 
 
 def test_every_key_has_an_entry_with_what_bibtex_needs() -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pycmtensor.estimates import Estimates
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import networks_in
@@ -19,9 +18,10 @@ from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import LatentClass
-from pycmtensor.relations import text_of
 from pycmtensor.report import Summary
 from pycmtensor.report.compare import compared
+from pycmtensor.results.estimates import Estimates
+from pycmtensor.terms.relations import text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,27 +79,27 @@ class Output(Estimates):
         return Summary(fit.model, sample, quality, columns, tuple(rows), (*notes, *about))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
-        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.plots.convergence`."""
-        from pycmtensor.plots import convergence
+        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.report.plots.convergence`."""
+        from pycmtensor.report.plots import convergence
 
         return convergence(self.fit.history, ax)
 
     def plot_coefficients(self, kind: Kind = "classical", alpha: float = 0.05, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals, without weights of networks; see `pycmtensor.plots.intervals`."""
-        from pycmtensor.plots import intervals
+        """The estimates with their intervals, without weights of networks; see `pycmtensor.report.plots.intervals`."""
+        from pycmtensor.report.plots import intervals
 
         table = self.conf_int(alpha, kind).assign(estimate=self.params)
         table = table.loc[[label for label in table.index if label not in _networks(self.fit)[0]]]
         return intervals(table, f"estimate, {1 - alpha:.4g} interval ({kind})", ax)
 
     def plot_cross_effects(self, layer: int = 1, ax: Axes | None = None) -> Axes:
-        """A heat map of `cross_effects`; see `pycmtensor.plots.cross_effects`.
+        """A heat map of `cross_effects`; see `pycmtensor.report.plots.cross_effects`.
 
         Args:
             layer: From 1 to the number of layers.
             ax: Where to draw; None makes a figure.
         """
-        from pycmtensor.plots import cross_effects
+        from pycmtensor.report.plots import cross_effects
 
         return cross_effects(self.cross_effects(layer), ax)
 

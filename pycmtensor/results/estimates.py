@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import InferenceError, PyCMTensorError
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, in_range
 from pycmtensor.inference import (
     Bootstrap,
     Cluster,

@@ -15,13 +15,13 @@ import numpy as np
 import pytensor.tensor as pt
 
 from pycmtensor import coefficients
+from pycmtensor.command.formulas import NUMBERS, SYMBOLS, Formula
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.dataset.frames import Table
-from pycmtensor.draws import Sampling
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta
-from pycmtensor.formulas import NUMBERS, SYMBOLS, Formula
 from pycmtensor.models import MNL, MixedLogit, Model, Nest, NestedLogit
+from pycmtensor.terms.draws import Sampling
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pytensor.graph.basic import Variable, equal_computations
 
 from pycmtensor.analysis import compare_held_out
-from pycmtensor.checks import whole
 from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import OptimizerError, whole
 from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
-from pycmtensor.results import Results, estimate, start_of
+from pycmtensor.results.results import Results, estimate, start_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.checks import in_range, whole
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, in_range, whole
 from pycmtensor.expressions import Bias, Parameter, Weight
 from pycmtensor.kernels import layers
 from pycmtensor.kernels.layers import ACTIVATIONS, SIGNS, dense

@@ -16,7 +16,7 @@ from pytensor.graph.basic import Variable
 import pycmtensor as cmt
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta, Weight
-from pycmtensor.relations import ParameterFunction, constraint, matrix, relations_of
+from pycmtensor.terms.relations import ParameterFunction, constraint, matrix, relations_of
 
 a, b, c, w = Beta("a"), Beta("b"), Beta("c"), Weight("w", (2, 3))
 LABELS = ("b", "a", *w.labels())

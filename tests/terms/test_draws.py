@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from scipy import stats
 
-import pycmtensor as cmt
 from pycmtensor import coefficients
-from pycmtensor.draws import KINDS, Draws, Sampling, draws_of, uniforms, values_of
 from pycmtensor.exceptions import ModelError
-from pycmtensor.expressions import Beta
+from pycmtensor.expressions import Beta, parameters_of
+from pycmtensor.terms.draws import KINDS, Draws, Sampling, draws_of, uniforms, values_of
 
 
 def drawn(sampling: Sampling, individuals: int = 200, dimension: int = 0) -> NDArray:
@@ -90,7 +89,7 @@ def test_a_negative_lognormal_is_the_mirror_image() -> None:
 def test_correlated_coefficients_have_the_covariance_of_their_factor() -> None:
     b, implied = coefficients.correlated({"p": 1.0, "q": pt.as_tensor(-2.0), "r": 0.0})
     C = np.array([[0.5, 0, 0], [-0.3, 0.8, 0], [0.1, 0.2, 0.4]])
-    for beta, value in zip(cmt.relations.parameters_of(list(b.values())), C[np.tril_indices(3)], strict=True):
+    for beta, value in zip(parameters_of(list(b.values())), C[np.tril_indices(3)], strict=True):
         beta.set_value(value)
     draws = draws_of(b.values())
     numbers = values_of(draws, Sampling(2**14), 1, 1)

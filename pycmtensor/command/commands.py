@@ -46,7 +46,7 @@ def main() -> None:
 def estimate(model: Path, data: Path, out: Path) -> None:
     """Estimate the model of a TOML file and write tables, report and results to a folder."""
     import pycmtensor as cmt
-    from pycmtensor.specification import Specification
+    from pycmtensor.command.specification import Specification
 
     specification = Specification(model)
     model_of_file = specification.model(specification.dataset(data))
@@ -72,7 +72,7 @@ def estimate(model: Path, data: Path, out: Path) -> None:
 def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> None:
     """Write the choice probabilities of every row of a file."""
     import pycmtensor as cmt
-    from pycmtensor.specification import Specification
+    from pycmtensor.command.specification import Specification
 
     specification = Specification(model)
     loaded = cmt.Results.load(results, specification.model(specification.dataset(data)))
@@ -88,8 +88,8 @@ def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> Non
 @said
 def describe(data: Path, model: Path | None) -> None:
     """Tell of a file what is there; with a model also what is missing and what looks odd."""
+    from pycmtensor.command.specification import Specification
     from pycmtensor.dataset.frames import Table
-    from pycmtensor.specification import Specification
 
     if model is None:
         frame = Table(data).frame.to_pandas()

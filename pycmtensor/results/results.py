@@ -32,8 +32,8 @@ from pycmtensor.inference import (
 )
 from pycmtensor.inference.identification import of_fit
 from pycmtensor.models import Model
-from pycmtensor.output import Output
-from pycmtensor.relations import Expression, Relation, text_of
+from pycmtensor.results.output import Output
+from pycmtensor.terms.relations import Expression, Relation, text_of
 
 if TYPE_CHECKING:
     import pandas as pd

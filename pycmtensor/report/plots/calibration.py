@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from pycmtensor.plots.style import DARK, MIDDLE, axes
+from pycmtensor.report.plots.style import DARK, MIDDLE, axes
 
 if TYPE_CHECKING:
     import pandas as pd

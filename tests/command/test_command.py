@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 import pycmtensor as cmt
 from pycmtensor.command import main
+from pycmtensor.command.specification import Specification, SpecificationError
 from pycmtensor.engine.local import LocalEvaluator
-from pycmtensor.specification import Specification, SpecificationError
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "swissmetro_mnl.toml"
 

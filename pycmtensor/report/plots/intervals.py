@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from pycmtensor.plots.style import DARK, LIGHT, axes
+from pycmtensor.report.plots.style import DARK, LIGHT, axes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from pycmtensor.plots.style import DARK, LIGHT, MIDDLE, axes
+from pycmtensor.report.plots.style import DARK, LIGHT, MIDDLE, axes
 
 __all__ = ["distribution"]
 

@@ -1,0 +1,8 @@
+"""Results of estimations: what they are, how they are shown and written, and runs of several seeds."""
+
+from pycmtensor.results.citation import citation
+from pycmtensor.results.output import compare
+from pycmtensor.results.results import Results, estimate, start_of
+from pycmtensor.results.seeds import estimate_seeds
+
+__all__ = ["Results", "citation", "compare", "estimate", "estimate_seeds", "start_of"]

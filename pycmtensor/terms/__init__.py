@@ -1,0 +1,1 @@
+"""What utilities are made of: draws, segments, transforms, regret, networks; and relations between parameters."""
