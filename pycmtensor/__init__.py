@@ -131,15 +131,15 @@ class _Moved(MetaPathFinder, Loader):
     """Finds modules by their earlier paths, so that programs written for these run."""
 
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        package, _, rest = fullname.partition(".")
-        first, dot, further = rest.partition(".")
-        if package != __name__ or first not in _MOVED:
-            return None
-        return ModuleSpec(fullname, self, origin=f"{__name__}.{_MOVED[first]}{dot}{further}")
+        package, _, earlier = fullname.partition(".")
+        found = package == __name__ and earlier in _MOVED
+        return ModuleSpec(fullname, self, origin=f"{__name__}.{_MOVED[earlier]}") if found else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = import_module(str(spec.origin))
         self._own = module.__spec__
+        for name in [name for name in sys.modules if name.startswith(f"{spec.origin}.")]:  # of a package
+            sys.modules[spec.name + name.removeprefix(str(spec.origin))] = sys.modules[name]
         return module
 
     def exec_module(self, module: ModuleType) -> None:

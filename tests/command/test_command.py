@@ -15,7 +15,7 @@ from pycmtensor.command import main
 from pycmtensor.command.specification import Specification, SpecificationError
 from pycmtensor.engine.local import LocalEvaluator
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "swissmetro_mnl.toml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "swissmetro_mnl.toml"
 
 
 def run(*arguments: object) -> str:
