@@ -93,7 +93,7 @@ class Parameter:
 
     @property
     def size(self) -> int:
-        """How many numbers the parameter holds."""
+        """Number of elements of the parameter."""
         return self._start.size
 
     def get_value(self) -> NDArray[np.floating]:

@@ -392,5 +392,5 @@ class ReduceOnPlateau:
 
 
 def _half_cosine(start: float, end: float, x: Any, xp: Any) -> Any:
-    """From start at x = 0 to end at x = 1."""
+    """Value between start at x = 0 and end at x = 1."""
     return end + (start - end) * (1 + xp.cos(np.pi * x)) / 2

@@ -39,7 +39,7 @@ __all__ = ["Answers"]
 
 
 class Answers:
-    """What `pycmtensor.Results` answers; each method hands itself to the function of its name."""
+    """Answers of `pycmtensor.Results`; each method calls the function of its name."""
 
     fit: Fit
     model: Model | None
@@ -49,7 +49,7 @@ class Answers:
     if TYPE_CHECKING:
 
         def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
-            """Of the results."""
+            """See `pycmtensor.Results`."""
 
     def plot_distribution(self, coefficient: str, ax: Axes | None = None) -> Axes:
         """The distribution of a random coefficient in the population; see `pycmtensor.report.plots.distribution`."""

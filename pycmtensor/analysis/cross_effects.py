@@ -1,4 +1,4 @@
-"""What the residual layers of a `ResLogit` found."""
+"""Residual matrices of a `ResLogit`."""
 
 from __future__ import annotations
 

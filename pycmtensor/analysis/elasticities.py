@@ -1,4 +1,4 @@
-"""How choices respond to attributes: elasticities and marginal effects, of each situation and of the sample."""
+"""Elasticities and marginal effects of attributes, of each situation and of the sample."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:
 
 
 def _moved(model: Model, ds: Dataset, column: str) -> dict[str, str | None]:
-    """What moves, one after the other: its name in tables -> the alternative, or None for all together."""
+    """Alternatives whose column moves, one after the other: name in tables -> alternative, or None for all together."""
     own = owners(model, column)
     if not own:
         raise InferenceError(f"Column '{column}' is in no utility, only in availability. Compare scenarios instead.")
@@ -217,7 +217,7 @@ class _Asked:
 
     @property
     def weights(self) -> Array:
-        """Of the choice situations, (T, N)."""
+        """Weights of the choice situations, (T, N)."""
         return situation_weights(self.problem.data)
 
     def totals(self) -> tuple[Dual, Dual, Dual]:

@@ -1,4 +1,4 @@
-"""How well a model describes the choices: in the sample, by segment, and out of it."""
+"""Measures of fit: in the sample, by segment, and out of the sample."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["CrossValidation", "confusion", "cross_validate", "hit_rate", "llcons
 
 Array = NDArray[np.floating]
 
-#: Most rounds of iterative scaling.
+#: Maximum number of rounds of iterative scaling.
 MOST_ROUNDS = 100_000
 
 
 def confusion(results: Estimated) -> pd.DataFrame:
-    """How many choice situations, weighted, have each observed (rows) and most probable (columns) alternative.
+    """Weighted counts of choice situations by observed (rows) and most probable (columns) alternative.
 
     Args:
         results: The estimates.
@@ -146,7 +146,7 @@ def llconstants(results: Estimated) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """How well models of parts of the individuals predict the others.
+    """Result of a cross-validation.
 
     Attributes:
         table: One row per fold: individuals and situations that were left out, the log-likelihood of those that were

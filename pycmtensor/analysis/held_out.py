@@ -18,7 +18,7 @@ __all__ = ["compare_held_out"]
 
 
 def compare_held_out(results: Mapping[str, Estimated], data: Any) -> pd.DataFrame:
-    r"""How well several models predict the choices in other data than those of their estimation.
+    r"""Comparison of several models on the choices in other data than those of their estimation.
 
     .. math:: \frac{1}{W} \sum_n w_n \log L_n, \quad
         \text{Brier score} = \frac{1}{W} \sum_{nt} w_n \sum_j (P_{jnt} - [y_{nt} = j])^2

@@ -27,7 +27,7 @@ __all__ = [
     "unit_of",
 ]
 
-#: What has a marginal utility: a coefficient, an expression or a column, also one for each latent class.
+#: Argument of marginal utilities: a coefficient, an expression or a column, also one for each latent class.
 Marginal: TypeAlias = Expression | Mapping[str, Expression]
 
 

@@ -1,4 +1,4 @@
-"""How choices depend on a column when it is set to one value after the other."""
+"""Partial dependence: choice probabilities when a column is set to one value after the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["partial_dependence"]
 
-#: Between these quantiles of a column lie the values that are chosen for it.
+#: Quantiles of a column between which its values are chosen.
 QUANTILES = 0.05, 0.95
 
 

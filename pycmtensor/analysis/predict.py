@@ -1,4 +1,4 @@
-"""What will be chosen: probabilities and shares on the data of the estimation or on others."""
+"""Predictions: probabilities and shares on the data of the estimation or on others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says will be chosen.
+    """Prediction of choices.
 
     Attributes:
         probabilities: One row per choice situation in the order of the data, one column per alternative; 0 where an
@@ -123,7 +123,7 @@ def predict(
 
 
 def problem_on(results: Estimated, data: Any, what: str) -> Problem:
-    """What was estimated, on a frame, a path, a Dataset, or on the data of the estimation.
+    """The estimated model on a frame, a path, a Dataset, or on the data of the estimation.
 
     An estimation with samples of alternatives gives the model of choices among all of them where data have all.
 
@@ -142,7 +142,7 @@ def problem_on(results: Estimated, data: Any, what: str) -> Problem:
 
 
 def choices_on(results: Estimated, data: Any, what: str) -> Problem:
-    """What `problem_on` gives, for answers about probabilities of all alternatives.
+    """The estimated model on data, as `problem_on`, for answers about probabilities of all alternatives.
 
     Raises:
         InferenceError: The data are samples of alternatives, among which there are none.

@@ -1,4 +1,4 @@
-"""What changes when data change: market shares, where lost demand goes, and consumer surplus."""
+"""Scenarios: changes of market shares, diversion and consumer surplus when data change."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def scenario(
     alpha: float = 0.05,
     kind: Kind = "classical",
 ) -> Scenarios:
-    r"""What happens when columns change: shares before and after, diversion, and consumer surplus.
+    r"""Scenarios of changed columns: shares before and after, diversion, and consumer surplus.
 
     .. math::
         S_j = \frac{\sum_n w_n P_{jn}}{\sum_n w_n}, \quad
@@ -242,7 +242,7 @@ def _diverted(change: Dual) -> Dual:
 
 @dataclass(frozen=True)
 class _Answer:
-    """How numbers of segments and alternatives become tables."""
+    """Builder of tables of numbers of segments and alternatives."""
 
     results: Estimated
     groups: list[Any]

@@ -33,10 +33,10 @@ __all__ = ["WillingnessToPay", "wtp"]
 
 Array = NDArray[np.floating]
 
-#: How intervals are found.
+#: Methods of intervals.
 METHODS = ("delta", "krinsky-robb")
 
-#: Of distributions.
+#: Quantiles of distributions.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -242,7 +242,7 @@ def _of_parameters(
 
 
 def _distribution(values: Array, w: Array) -> tuple[pd.Series | None, str]:
-    """How ratios, with denominators and weights (3, T, N, R), are spread, and what is odd about them, in sentences."""
+    """Distribution of ratios, given with denominators and weights (3, T, N, R), and remarks about it in sentences."""
     import pandas as pd
 
     ratio, below, share = values

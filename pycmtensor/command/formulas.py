@@ -34,7 +34,7 @@ NAMES = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">",
 
 @dataclass(frozen=True)
 class Algebra:
-    """What numbers, comparisons, logic and functions mean for one sort of values."""
+    """Meaning of numbers, comparisons, logic and functions for one kind of values."""
 
     number: Callable[[float], Any]
     amount: Callable[[Any], Any]  #: what arithmetic computes with: a truth value counts 1 or 0
@@ -54,7 +54,7 @@ def _symbolic_truth(value: Any) -> Any:
     return value if pt.as_tensor_variable(value).dtype == "bool" else pt.neq(value, 0)
 
 
-#: For columns of a frame.
+#: Meaning for columns of a frame.
 NUMBERS = Algebra(
     number=lambda number: number,
     amount=lambda value: value * 1.0,  # also, integers of few bits would overflow
@@ -81,7 +81,7 @@ NUMBERS = Algebra(
     },
 )
 
-#: For parameters and columns of a data set.
+#: Meaning for parameters and columns of a data set.
 SYMBOLS = Algebra(
     number=lambda number: pt.constant(number, dtype=config.floatX),  # by itself PyTensor takes single precision
     amount=_symbolic_amount,
@@ -130,7 +130,7 @@ class Formula:
             raise self._too_long() from None
 
     def value(self, names: Mapping[str, Any], algebra: Algebra) -> Any:
-        """What the formula is for these values of its names.
+        """Value of the formula for these values of its names.
 
         Raises:
             ModelError: A name is unknown, something is not understood, or the values cannot be computed with.

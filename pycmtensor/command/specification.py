@@ -148,7 +148,7 @@ class Specification:
         return model
 
     def availability(self, dataset: Dataset | LongDataset) -> dict[str, Any]:
-        """What can be chosen in a data set, by alternative, as far as the file says.
+        """Availability in a data set by alternative, as far as the file gives it.
 
         Raises:
             SpecificationError: A formula cannot be used.

@@ -25,7 +25,7 @@ __all__ = ["Columns", "Special"]
 
 
 class Special(Enum):
-    """What a symbol stands for when it is not a column."""
+    """Special symbols of a data set that are no columns of the frame."""
 
     CHOSEN = "chosen"
     OBSERVED = "observed"
@@ -35,7 +35,7 @@ class Special(Enum):
 
 
 class Columns:
-    """What all data sets share: a table whose choice situations stand on the axes T and N.
+    """Base of data sets: a table whose choice situations stand on the axes T and N.
 
     A subclass sets the attributes below and calls `_arrange`.
     """
@@ -85,7 +85,7 @@ class Columns:
         return self._special(Special.WEIGHT, situations=1)
 
     def available(self, alternative: str | None = None) -> Variable | None:
-        """What the data themselves say of which alternatives can be chosen; None in wide data, which say nothing."""
+        """Availability as the data themselves give it; None in wide data, which do not."""
         return None
 
     @property
@@ -155,7 +155,7 @@ class Columns:
 
     @property
     def individuals(self) -> NDArray[Any]:
-        """What the column ``individual`` calls each individual, (N,); without a panel the numbers from 0."""
+        """Values of the column ``individual``, one for each individual, (N,); without a panel the numbers from 0."""
         if self.individual is None:
             return np.arange(self.n_individuals)
         return self._by_situation(self.individual)[self._situations[0]]
@@ -220,7 +220,7 @@ class Columns:
 
     @property
     def situation_labels(self) -> pd.Index:
-        """What choice situations are called in tables: the index of a pandas frame, or 0 to S - 1."""
+        """Labels of choice situations in tables: the index of a pandas frame, or 0 to S - 1."""
         import pandas as pd
 
         index = self._table.index

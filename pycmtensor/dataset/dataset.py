@@ -366,15 +366,15 @@ class Dataset(Columns):
         return np.ones(len(self._table), dtype=bool)
 
     def _averaged(self) -> tuple[NDArray[np.integer], dict[str | None, Any]]:
-        """Which rows are averaged together, (rows,), and what the identifiers of the averages are."""
+        """Groups of rows that are averaged together, (rows,), and the identifiers of the averages."""
         return np.zeros(len(self._table), dtype=int), {self.individual: [0], self.weights: [1.0]}
 
     def _units(self, by: str) -> NDArray[np.integer]:
-        """What is drawn: individuals, or groups of them, as numbers (N,)."""
+        """Units that are drawn: individuals, or groups of them, as numbers (N,)."""
         return np.arange(self.n_individuals) if by == "individual" else self.groups(by)
 
     def _roles(self) -> dict[str, str]:
-        """What columns are for that are not attributes."""
+        """Roles of the columns that are not attributes."""
         columns = {"choice": self.choice, "individual": self.individual, "weights": self.weights}
         return {column: role for role, column in columns.items() if column is not None}
 
@@ -383,7 +383,7 @@ class Dataset(Columns):
         return []
 
     def _available(self, given: Mapping[str, Any]) -> NDArray[np.bool_] | None:
-        """Which alternatives can be chosen, (J, S), from what is given by alternative; None when that is not known."""
+        """Availability (J, S), from expressions by alternative; None when it is not known."""
         if not given:
             return None
         for name in given:

@@ -1,4 +1,4 @@
-"""What a data set holds and what is odd about it, before anything is estimated."""
+"""Description of a data set and of what is unusual in it, before anything is estimated."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _cells(table: pd.DataFrame) -> tuple[tuple[str, ...], tuple[tuple[str, ...],
 def alternatives_table(
     names: Sequence[str], chosen: NDArray[np.integer], available: NDArray[np.bool_] | None
 ) -> pd.DataFrame:
-    """How often each alternative is chosen and available.
+    """Table of how often each alternative is chosen and available.
 
     Args:
         names: Names of the alternatives.

@@ -84,7 +84,7 @@ class Table:
         return len(self.frame)
 
     def rows(self, rows: NDArray[np.integer]) -> nw.DataFrame[Any]:
-        """Some rows, in the order given, as a frame."""
+        """Rows in the given order, as a frame."""
         return nw.maybe_reset_index(self.frame[rows.tolist()])
 
     def column(self, name: str) -> nw.Series[Any]:
@@ -98,7 +98,7 @@ class Table:
         return self.frame[name]
 
     def is_missing(self, name: str) -> NDArray[np.bool_]:
-        """Where a column is null or not a number, (rows,)."""
+        """Rows in which a column is null or not a number, (rows,)."""
         series = self.column(name)
         missing = series.is_null()
         if series.dtype.is_float():

@@ -1,4 +1,4 @@
-"""Where the rows of a table stand on the axes: alternatives J, choice situations T, individuals N."""
+"""Layout of the rows of a table on the axes: alternatives J, choice situations T, individuals N."""
 
 from __future__ import annotations
 

@@ -245,13 +245,13 @@ class LongDataset(Dataset, enters="long"):
 
     @property
     def situation_labels(self) -> pd.Index:
-        """What choice situations are called in tables: the values of the column that identifies them."""
+        """Labels of choice situations in tables: the values of the column that identifies them."""
         import pandas as pd
 
         return pd.Index(self._table.complete(self.situation)[self._situation_rows], name=self.situation)
 
     def _check_rows(self) -> None:
-        """No situation has an alternative twice."""
+        """Raise a `DatasetError` when a situation has an alternative twice."""
         cell = self._situation_of * len(self.alternatives) + self._alternative_of
         is_again = np.ones(len(cell), dtype=bool)
         is_again[np.unique(cell, return_index=True)[1]] = False

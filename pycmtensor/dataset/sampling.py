@@ -40,7 +40,7 @@ class SampledDataset(LongDataset, enters="sample"):
 
     @classmethod
     def drawn_from(cls, ds: LongDataset, n: int, seed: int, weights: str | None) -> SampledDataset:
-        """What `LongDataset.sample_alternatives` returns."""
+        """The sample of alternatives that `LongDataset.sample_alternatives` returns."""
         situation = ds._situation_of
         largest = int(np.bincount(situation).max())
         if not isinstance(n, (int, np.integer)) or not 2 <= n <= largest:

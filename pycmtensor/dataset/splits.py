@@ -1,4 +1,4 @@
-"""Which individuals or choice situations go into which part of a data set."""
+"""Splits of individuals or choice situations into parts of a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["before", "in_folds", "in_training"]
 
 
 def in_training(units: NDArray[np.integer], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which individuals are drawn for the first part, (N,).
+    """Individuals that are drawn for the first part, (N,).
 
     Args:
         units: What is drawn, numbered from 0, for each individual, (N,); those of one unit stay together.
@@ -55,7 +55,7 @@ def in_folds(units: NDArray[np.integer], k: int, seed: int) -> NDArray[np.intege
 
 
 def before(values: NDArray[Any], at: Any, column: str) -> NDArray[np.bool_]:
-    """Which choice situations come before a time, (S,).
+    """Choice situations that come before a time, (S,).
 
     Args:
         values: The column, (S,).

@@ -1,4 +1,4 @@
-"""What the functions of a model take, in which order, and how expressions become such functions."""
+"""Arguments of the functions of a model: which they are, in which order, and how expressions become functions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Arguments:
 
     @property
     def chosen(self) -> int:
-        """Which of the inputs is the chosen alternative."""
+        """Position of the chosen alternative among the inputs."""
         return self.inputs.index(self._chosen)
 
     @property
@@ -60,7 +60,7 @@ class Arguments:
         return len(self.inputs) + (self.draws is not None)
 
     def places_of(self, column: str) -> list[int]:
-        """Which of the inputs hold the numbers of a column, of all alternatives or of one.
+        """Positions of the inputs that hold a column, of all alternatives or of one.
 
         Raises:
             ModelError: None does.

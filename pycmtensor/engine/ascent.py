@@ -1,4 +1,4 @@
-"""Many ascents in one XLA program: from many starts, or with many weightings of the individuals."""
+"""Program of many ascents: from several starts, or with several weightings of the individuals."""
 
 from __future__ import annotations
 

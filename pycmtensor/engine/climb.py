@@ -12,16 +12,16 @@ from pycmtensor.engine.secant import secant_update
 
 __all__ = ["Loop", "climb", "while_true"]
 
-#: A maximum counts as reached when it is estimated to be this many standard errors away.
+#: Distance to the maximum, in standard errors, at which it counts as reached.
 TOLERANCE = 1e-4
 
-#: From known derivatives it counts as reached when this part of the way is left.
+#: Part of the way that may be left at a maximum, where derivatives at the start are known.
 PART = 0.005
 
-#: Where a parameter bends the log-likelihood this much less than at the start, it has flattened out: no maximum.
+#: Ratio of curvatures, end to start, below which the log-likelihood has flattened out along a parameter: no maximum.
 FLATTENED = 1e-4
 
-#: Most evaluations of one ascent.
+#: Maximum number of evaluations of one ascent.
 MOST = 100
 
 #: (condition, body, first state) -> last state, as `jax.lax.while_loop`.
@@ -103,7 +103,7 @@ def while_true(condition: Callable[[Any], Any], body: Callable[[Any], Any], stat
 def _climbed(
     evaluate: Callable[[Any, Point], Point], start: Point, bounds: tuple[Any, Any], order: int, loop: Loop
 ) -> tuple[Any, Any, Any]:
-    """Where an ascent ends, the log-likelihood there, and whether it is a maximum."""
+    """The end of an ascent, the log-likelihood there, and whether it is a maximum."""
     lb, ub = bounds
 
     def aimed(here: Point, damping: Any, before: Any, evaluations: Any) -> State:

@@ -1,4 +1,4 @@
-"""What the engine has compiled for a model and placed on its devices: kept as long as the model lives."""
+"""Compiled programs and placed data of models, kept as long as the model lives."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ _COMPILED: WeakKeyDictionary[Model, Compiled] = WeakKeyDictionary()
 
 
 def compiled_for(model: Model) -> Compiled:
-    """What is kept for a model; empty for a new one, and gone with it."""
+    """Compiled programs and placed data of a model; empty for a new one, and released with it."""
     return _COMPILED.get(model) or _COMPILED.setdefault(model, Compiled())

@@ -50,7 +50,7 @@ class Rule:
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from other rules, also in another process."""
+        """Text that tells the rule from other rules, also in another process."""
         return fingerprint(self.inputs, self.outputs)
 
     def is_as(self, other: Rule) -> bool:
@@ -60,7 +60,7 @@ class Rule:
 
 
 class Sizes(NamedTuple):
-    """What the programs are made for."""
+    """Sizes that the programs of a training are compiled for."""
 
     individuals: int
     batch: int  #: individuals of a step
@@ -170,7 +170,7 @@ class Epochs:
         return tuple(jnp.asarray(part, old.dtype) for part, old in zip(new, state, strict=True))
 
     def _columns(self, taken: Any, *words: Any) -> list[Any]:
-        """What a program takes of some individuals, from their columns (T, columns, B) and perhaps words (2, L, B)."""
+        """Arguments of a program for a batch, from its columns (T, columns, B) and perhaps words (2, L, B)."""
         columns, c = [], 0
         for symbol in self._program.inputs:
             if symbol.ndim == 4:

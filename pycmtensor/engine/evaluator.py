@@ -1,4 +1,4 @@
-"""What estimation, inference and analysis may ask of a log-likelihood, whatever evaluates it.
+"""Evaluators: the protocol of all that estimation, inference and analysis ask of a log-likelihood.
 
 Everything is a sum over individuals, weighted with the sample weights. An evaluator answers for one model on one
 sample. `pycmtensor.engine.evaluator_of` makes the evaluator of data in this machine's memory. Another one, such as the
@@ -59,7 +59,7 @@ class SecondOrder(ByIndividual):
 
 @dataclass(frozen=True)
 class Sample:
-    """What an evaluator sums over.
+    """The sample that an evaluator sums over.
 
     Attributes:
         nobs: Choice situations, or other observations.
@@ -79,7 +79,7 @@ class Sample:
 
 
 class Ascents(NamedTuple):
-    """Where several ascents of a log-likelihood ended."""
+    """Ends of several ascents of a log-likelihood."""
 
     theta: Array  #: (A, K)
     llf: Array  #: log-likelihood, to the second order in the last step, (A,)
@@ -88,7 +88,7 @@ class Ascents(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a training moves the parameters.
+    """Settings of a training on batches.
 
     Attributes:
         optimizer: A class of `pycmtensor.optimizers`, or a function, that makes an optimizer of a list of parameters.
@@ -108,7 +108,7 @@ class TrainingSettings:
 
 
 class Objective(Protocol):
-    """What a step of a second-order method asks of a log-likelihood; its Hessian may be an approximation."""
+    """A log-likelihood with second derivatives, for one step of a method; its Hessian may be an approximation."""
 
     labels: tuple[str, ...]  #: names of the K elements of theta
 
@@ -120,7 +120,7 @@ class Objective(Protocol):
 
 
 class Differentiable(Objective, Protocol):
-    """What a method of maximum likelihood asks of a log-likelihood."""
+    """A log-likelihood with the derivatives that methods of maximum likelihood need."""
 
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and its gradient (K,)."""
@@ -137,7 +137,7 @@ class Evaluator(Differentiable, Protocol):
     """
 
     def describe(self) -> Sample:
-        """What the sums are over."""
+        """The sample that the sums are over."""
 
     def data_hash(self) -> str:
         """SHA-256 of the numbers that the likelihood is computed from: columns, weights, fixed parameters."""
@@ -218,11 +218,11 @@ class Trainer(Protocol):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What makes the states what they are, for checkpoints."""
+        """Names and values that identify the training, for checkpoints."""
 
     @property
     def penalty(self) -> Any:
-        """What is added to the cost; None for nothing."""
+        """The penalty that is added to the cost; None for none."""
 
     def start(self, theta: Array) -> tuple[Any, ...]:
         """The state before the first step."""
@@ -236,20 +236,20 @@ class Trainer(Protocol):
     def run_together(
         self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
     ) -> list[tuple[Any, ...]]:
-        """As `run` for several states, each with a seed and a rate of its own, in one program."""
+        """Several runs in one program, each with a state, a seed and a rate of its own."""
 
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         """Log-likelihood and gradient of the whole sample."""
 
     def value_and_grad_together(self, thetas: Sequence[Array]) -> list[tuple[float, Array]]:
-        """As `value_and_grad` at several points."""
+        """Log-likelihood and gradient of the whole sample at several points."""
 
     def release(self) -> None:
         """Give back the memory of the data; nothing can be run afterwards."""
 
 
 class Problem(NamedTuple):
-    """A model, the data that a question is about, and what evaluates the one on the other."""
+    """A model, the data that a question is about, and the evaluator of the model on these data."""
 
     model: Model
     data: Dataset

@@ -1,4 +1,4 @@
-"""What a symbolic expression computes, as a short text that is the same in every process."""
+"""Fingerprint of a symbolic expression: a short text that is the same in every process."""
 
 from __future__ import annotations
 

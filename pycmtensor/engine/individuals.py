@@ -1,4 +1,4 @@
-"""The individuals' parts in a log-likelihood, computed when somebody asks for them."""
+"""The individuals' parts in a log-likelihood, computed on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AT_ONCE = 2**13
 
 
 class Individuals(ABC):
-    """What the individuals contribute at one theta."""
+    """Contributions of the individuals to a log-likelihood at one theta."""
 
     @cached_property
     def numbers(self) -> tuple[Array, Array]:
@@ -61,7 +61,7 @@ class KnownIndividuals(Individuals):
 
 @dataclass(frozen=True)
 class ByIndividual:
-    """What has individuals behind it."""
+    """Base of derivatives that know the contribution of each individual."""
 
     individuals: Individuals = field(repr=False)
 

@@ -1,4 +1,4 @@
-"""How the log-likelihood of a block of individuals and its derivatives are computed."""
+"""Log-likelihood of a block of individuals and its derivatives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Likelihood(ABC):
     def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
         """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K).
 
-        And the outer product of the scores (K, K), where that comes for nothing.
+        Also returns the outer product of scores (K, K) when it needs no extra work.
         """
 
     def loglike(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:

@@ -96,7 +96,7 @@ class LinearUtilities(Likelihood):
         at_once: Whether there is one utility of all J alternatives, in place of J utilities.
     """
 
-    #: With fewer parameters, differentiating the whole likelihood at once is faster than building x for the products.
+    #: Minimum number of parameters; with fewer, differentiating the whole likelihood at once is faster than building x.
     FEWEST = 7
 
     def __init__(
@@ -112,7 +112,7 @@ class LinearUtilities(Likelihood):
 
     @property
     def numbers(self) -> int:
-        """In the derivatives of the utilities of a situation."""
+        """Array elements in the derivatives of the utilities of one situation."""
         return math.prod(self._shape)
 
     @classmethod

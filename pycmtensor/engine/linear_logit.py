@@ -27,7 +27,7 @@ FEW_NUMBERS = 2**24
 
 
 class Data(NamedTuple):
-    """What is known of a block of B individuals, of the J - 1 alternatives of each situation that were not chosen."""
+    """Data of a block of B individuals, for the J - 1 alternatives of each situation that were not chosen."""
 
     d: Any  #: data of the terms, less those of the chosen alternative, (P, J - 1, T, B)
     available: Any  #: (J - 1, T, B), or None when all alternatives always are
@@ -76,7 +76,7 @@ class LinearLogit(Likelihood):
 
     @property
     def numbers(self) -> int:
-        """In the data of a situation."""
+        """Array elements in the data of one situation."""
         return self._terms * (self._J - 1)
 
     @classmethod
@@ -159,7 +159,7 @@ class LinearLogit(Likelihood):
 
 
 def _others(array: Any, chosen: Any) -> Any:
-    """Of all alternatives (J, T, B) those that were not chosen, in their order, (J - 1, T, B)."""
+    """The alternatives that were not chosen, in their order, (J - 1, T, B), out of all (J, T, B)."""
     before = np.arange(array.shape[-3] - 1)[:, None, None] < chosen
     return jnp.where(before, array[..., :-1, :, :], array[..., 1:, :, :])
 

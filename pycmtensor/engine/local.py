@@ -31,13 +31,13 @@ from pycmtensor.terms.draws import words_of
 
 __all__ = ["LocalEvaluator"]
 
-#: Numbers in one array of a block: a dozen temporaries of this size fill the 1 MB cache of a core.
+#: Array elements of a block: a dozen temporary arrays of this size fill the 1 MB cache of a core.
 BLOCK = 8192
 
 #: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which are read several times.
 LINEAR_BLOCK = 2**14
 
-#: Numbers of data that many evaluations in one program go through faster in one block.
+#: Array elements of data up to which many evaluations in one program are faster in one block.
 UNDIVIDED = 2**19
 
 #: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
@@ -52,7 +52,7 @@ ROWS_AT_ONCE = 2**12
 #: Numbers in scores that are computed before they are put in order.
 SCORES_AT_ONCE = 2**19
 
-#: Bytes.
+#: Bytes of a cache line.
 CACHE_LINE = 64
 
 #: Minimum array elements per core; below this another thread costs more than it saves.
@@ -92,7 +92,7 @@ class LocalEvaluator(Evaluator):
         self._are_own_weights = weights is None
 
     def describe(self) -> Sample:
-        """What the sums are over."""
+        """The sample that the sums are over."""
         return Sample(self.dataset.nobs, self.weights, self.model.llnull(self.dataset))
 
     def on(self, data: Dataset) -> LocalEvaluator:
@@ -209,7 +209,7 @@ class LocalEvaluator(Evaluator):
         return SecondOrder(self.individuals_at(theta, *outer_product), float(packed[0]), packed[1 : 1 + K], hessian)
 
     def individuals_at(self, theta: Array, outer_product: Array | None = None) -> Individuals:
-        """What the individuals contribute, with the outer product of their scores where it is known."""
+        """Scores and log-likelihoods of the individuals, with the outer product of their scores where it is known."""
         return _AtTheta(self, theta, outer_product)
 
     def ascents(
@@ -219,7 +219,7 @@ class LocalEvaluator(Evaluator):
         factors: Array | None = None,
         known: tuple[Array, Array, Array] | None = None,
     ) -> Ascents:
-        """Many ascents in one program; see `Evaluator`."""
+        """Ascents from all starts in one program; see `Evaluator`."""
         if self.program not in self._compiled.ascents:
             self._compiled.ascents[self.program] = ascents(self.program)
         run = self._compiled.ascents[self.program]
@@ -335,7 +335,7 @@ class LocalEvaluator(Evaluator):
         return [data.array(symbol) for symbol in self.program.inputs]
 
     def _words(self, data: Dataset) -> list[NDArray[Any]]:
-        """What draws are made from, (2, L, N), if the program makes any; see `Simulation.values`."""
+        """Numbers that draws are made from, (2, L, N), if the program makes any; see `Simulation.values`."""
         if self.program.draws is None:
             return []
         within = any(draws.within for draws in self.program.draws.draws)
@@ -375,7 +375,7 @@ class LocalEvaluator(Evaluator):
         return scores, logprob
 
     def _divided(self, block: int | None, cores: int) -> tuple[int, int, int]:
-        """How many parts, blocks of a part, and individuals of a block; no block is much emptier than another."""
+        """Number of parts, blocks of a part, and individuals of a block; no block is much emptier than another."""
         N = self.n_individuals
         most = min(block or self._fitting_block(), N)
         blocks = -(-N // (max(1, cores) * most))
@@ -383,14 +383,14 @@ class LocalEvaluator(Evaluator):
         return -(-N // (blocks * B)), blocks, B
 
     def _numbers_of_a_row(self) -> int:
-        """About how many numbers a choice situation takes."""
+        """Approximate number of array elements of a choice situation."""
         if isinstance(self.program.likelihood, LinearLogit):
             return self.program.likelihood.numbers
         draws = self.program.draws.number if self.program.draws else 1
         return 32 * self.program.alternatives * draws
 
     def _fitting_block(self) -> int:
-        """As many individuals as the arrays of `Program.second_order` stay in the cache with, but not too few."""
+        """Number of individuals whose arrays in `Program.second_order` stay in the cache, but not too few."""
         situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
         if self.program.draws is not None:
             return max(1, SIMULATED_BLOCK // (situations * self.program.draws.number))
@@ -404,7 +404,7 @@ class LocalEvaluator(Evaluator):
         return [jax.device_put(self._blocks(array, p * blocks, blocks, fill)) for p in range(parts)]
 
     def _blocks(self, array: Array, first: int, number: int, fill: Literal["edge", "constant"] = "edge") -> Array:
-        """Some blocks of ([J,] T, N, 1), (number, [J,] T, B, 1), filled up with the last individual, or with 0."""
+        """Blocks (number, [J,] T, B, 1) of an array ([J,] T, N, 1), filled up with the last individual, or with 0."""
         *leading, _, _ = array.shape
         B = self._shape[2]
         own = array[..., min(first * B, array.shape[-2] - 1) : (first + number) * B, :]

@@ -23,7 +23,7 @@ from pycmtensor.exceptions import PyCMTensorError
 
 __all__ = ["lower"]
 
-#: What JAX needs, and the rewrites that keep log(1 + exp(x)) and the like from overflowing. XLA does the rest itself:
+#: Rewrites that JAX needs, and those that keep log(1 + exp(x)) and the like from overflowing. XLA does the rest itself:
 #: PyTensor's full set takes seven times as long and the result is no faster.
 REWRITES = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"])
 

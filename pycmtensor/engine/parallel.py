@@ -17,9 +17,9 @@ __all__ = ["at_the_same_time", "one_blas_thread", "usable_cores"]
 
 
 def at_the_same_time(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-    """What a function of JAX makes of every part. Each has a thread of its own: JAX runs those of one thread in turn.
+    """Results of a JAX function for every part, each in a thread of its own: JAX runs calls of one thread in turn.
 
-    That of the first may still be on its way, as JAX's results are; reading it waits.
+    The first result may still be computing; reading it blocks.
 
     Examples:
         >>> at_the_same_time(lambda x: x + 1, [1, 2])

@@ -1,4 +1,4 @@
-"""What large weights of networks cost a training."""
+"""Penalties of large weights of networks in a training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Penalty:
 
     @classmethod
     def of(cls, free: list[Parameter], l1: float, l2: float) -> Penalty:
-        """That of the free parameters."""
+        """The penalty of the weights among the free parameters."""
         is_weight = [isinstance(p, Weight) and not isinstance(p, Bias) for p in free for _ in range(p.size)]
         return cls(float(l1), float(l2), np.array(is_weight, dtype=free[0].get_value().dtype))
 

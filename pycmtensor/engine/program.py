@@ -25,7 +25,7 @@ from pycmtensor.models.forms import KernelOfUtilities, Logit, MixtureOfLogits
 __all__ = ["Program", "over_blocks"]
 
 
-#: So many parameters for each number make derivatives backward cheaper than forward.
+#: Parameters for each sum above which reverse mode is cheaper than forward mode.
 MANY = 8
 
 
@@ -61,7 +61,7 @@ class Program(Arguments):
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells its likelihood from others of the same parameters and data."""
+        """Text that tells the likelihood from others of the same parameters and data."""
         draws = [] if self.draws is None else [draws() for draws in self.draws.draws]
         return f"{fingerprint([*self.symbols, *draws], [self.model.logprob])} {self.model.sampling}"
 
@@ -135,12 +135,12 @@ class Program(Arguments):
 
     @cached_property
     def quantities(self) -> Quantities:
-        """What the model says of choice situations besides the likelihood."""
+        """Functions of choice situations besides the likelihood."""
         return Quantities(self)
 
     @cached_property
     def membership(self) -> Callable[..., Any]:
-        """By individual: log-probability of each latent class, before choices and together with them, (C, B) each."""
+        """Log-probability of each latent class by individual, before choices and together with them, (C, B) each."""
         model = self.model
         joint = [model.averaged(logL) for logL, _ in model.mixture(model.V)]
         lowered = self.lowered([*model.log_shares(), *joint])
@@ -153,7 +153,7 @@ class Program(Arguments):
         return compile_with_xla(over_blocks(block))
 
     def by_situation(self, quantity: Quantity) -> Callable[..., Any]:
-        """By individual: a quantity, (Q, T, B) or (Q, T, B, R)."""
+        """A quantity by individual, (Q, T, B) or (Q, T, B, R)."""
         key = "by situation", quantity.key
         if key not in self._of_quantities:
             of = self.quantities.of(quantity)
@@ -190,8 +190,7 @@ class Program(Arguments):
 def over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
     """``term(theta, fixed, weights, data) -> (sums, rows)`` of one block, for all: sums are added, rows kept.
 
-    What rounding takes from a sum is carried along and given back (Kahan 1965, doi:10.1145/363707.363723), so that
-    many small blocks give the same as one.
+    Compensated summation (Kahan 1965, doi:10.1145/363707.363723): many small blocks give the same sum as one.
     """
 
     def program(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:

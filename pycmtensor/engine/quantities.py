@@ -1,4 +1,4 @@
-"""What a model says of choice situations besides the likelihood: probabilities, their slopes, expected utilities."""
+"""Functions that compute quantities of choice situations: probabilities, their slopes, expected utilities."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ class Quantities:
         return lambda *block: [term(*block) for term in terms]
 
     def _directions(self, place: int, alternatives: Sequence[str | None]) -> NDArray[Any]:
-        """Where an input moves with the column of each alternative, (I, [J,] 1, 1, 1)."""
+        """Direction in which an input moves with the column of each alternative, (I, [J,] 1, 1, 1)."""
         symbol = self._arguments.inputs[place]
         names = list(self._arguments.model.dataset.alternatives)
         if symbol.ndim == 4:
@@ -294,7 +294,7 @@ class Quantities:
         return symbol[0] if symbol.ndim == 4 else symbol
 
     def _input(self, key: Any) -> Variable:
-        """What holds a column: (T, N, 1), or (1, T, N, 1) of long data where it is the same for all alternatives."""
+        """The input that holds a column: (T, N, 1), or (1, T, N, 1) of long data when alternatives share it."""
         ds = self._arguments.model.dataset
         known = {symbol.tag.column: symbol for symbol in self._arguments.inputs}
         column, alternative = key if isinstance(key, tuple) else (key, None)
@@ -331,7 +331,7 @@ class Quantities:
         return jax.vmap(alternative)(jnp.arange(len(available)), available)
 
     def _available(self, theta: Any, fixed: Any, columns: Any) -> Any:
-        """Which alternatives can be chosen, (J, T, B)."""
+        """Availability of each alternative, (J, T, B)."""
         found = self._choice_set(*unflattened(theta, self._arguments.free), *fixed, *columns)
         shape = *columns[self._arguments.chosen].shape[:2], 1
         if len(found) == 1:  # one expression for all

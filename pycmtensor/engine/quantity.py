@@ -149,7 +149,7 @@ class Averages(Quantity):
 
 @dataclass(frozen=True)
 class Posterior(Quantity):
-    """Of each term the mean, standard deviation and quantiles given the choices, and its mean and mean square.
+    """Mean, standard deviation and quantiles of each term given the choices, and its mean and mean square.
 
     The axes are (terms * (4 + quantiles), 1, N). A term that varies between situations raises an `InferenceError`.
     """
@@ -170,7 +170,7 @@ class Ratios(Quantity):
 
 @dataclass(frozen=True)
 class MeanRatios(Quantity):
-    """By class the sum of a ratio over the draws at which it is defined, and how many these are, (C 2, T, N).
+    """Sum of a ratio over the draws at which it is defined, and the number of these draws, by class, (C 2, T, N).
 
     Both are divided by R and multiplied by the probability of the class.
     """
@@ -180,7 +180,7 @@ class MeanRatios(Quantity):
 
 @dataclass(frozen=True)
 class RatiosGivenChoices(Quantity):
-    """Of each individual the mean, standard deviation and quantiles of a ratio given the choices, (2 + Q, 1, N).
+    """Mean, standard deviation and quantiles of a ratio given the choices of each individual, (2 + Q, 1, N).
 
     Over the individual's situations, draws and classes; NaN where the ratio is nowhere defined.
     """

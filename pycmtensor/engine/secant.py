@@ -1,4 +1,4 @@
-"""What a difference of gradients teaches about a Hessian."""
+"""BFGS update of a Hessian approximation, with Powell's damping."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ __all__ = ["SimulatedLogit"]
 #: probabilities are exact from 1e-292 up in double precision, and from 1e-36 up in single precision.
 LARGEST_EXPONENT = 0.95
 
-#: With more alternatives, sums for each pair of them cost more than automatic differentiation.
+#: Maximum number of alternatives; with more, sums for each pair of them cost more than automatic differentiation.
 MOST_ALTERNATIVES = 8
 
 
@@ -202,7 +202,7 @@ class SimulatedLogit(Likelihood):
         return s[:, 0] + jnp.log(total / R), L / total[:, None]
 
     def _attributes(self, parts: Any, fixed: Any, data: Any) -> tuple[list[Any], Any, list[Any], list[Any]]:
-        """By alternative: whether it is chosen, whether it is available, its data. Unobserved situations have none."""
+        """Chosen, available and data, each by alternative. Situations that were not observed have no data."""
         columns = self._columns(*parts, *fixed, *data[:-1])
         arrays = (jnp.broadcast_to(a, columns[0].shape)[..., 0].T for a in columns)
         number = next(arrays)
@@ -215,7 +215,7 @@ class SimulatedLogit(Likelihood):
         return chosen, observed, available, x
 
     def _sums(self, block: Block, products: list[tuple[int, ...]]) -> Sums:
-        """Those with products of the factors of these numbers."""
+        """Sums with products of the factors of these numbers."""
         varying = {d.factor: d for d in reversed((*self._first, *self._second))}
         factors = {f: block.value(varying[f]) for own in products for f in own if f}
         d = jnp.stack([reduce(jnp.multiply, [factors[f] for f in own if f], block.weight) for own in products], axis=1)

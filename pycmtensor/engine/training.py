@@ -105,7 +105,7 @@ class Training:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What makes the states what they are, for checkpoints: likelihood, optimizer, rule, state, dropout."""
+        """Names and values that identify the training, for checkpoints: likelihood, optimizer, rule, state, dropout."""
         settings = {name: value for name, value in vars(self.optimizer).items() if not name.startswith("_")}
         return {
             "model": self._program.fingerprint,
@@ -136,7 +136,7 @@ class Training:
     def run_together(
         self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
     ) -> list[tuple[Any, ...]]:
-        """As `run` for several states, each with a seed and a rate of its own, in one program."""
+        """Several runs in one program, each with a state, a seed and a rate of its own."""
         parts = self._sample.parts() if self._data is None else None
         stacked = tuple(np.stack(part) for part in zip(*states, strict=True))
         keys = jnp.stack([jax.random.key(seed) for seed in seeds])
@@ -156,7 +156,7 @@ class Training:
         return float(value), np.asarray(g)
 
     def value_and_grad_together(self, thetas: Sequence[Array]) -> list[tuple[float, Array]]:
-        """As `value_and_grad` at several points, in one program unless all individuals are one batch."""
+        """Log-likelihood and gradient at several points, in one program unless all individuals are one batch."""
         if self._data is None:
             return [self._sample.value_and_grad(theta) for theta in thetas]
         values, gradients = self._epochs.whole_together(np.stack(thetas), self._sample.fixed, *self._data)

@@ -1,4 +1,4 @@
-"""How XLA compiles: with which options, and where compiled programs are kept."""
+"""Options of the XLA compiler, and the cache of compiled programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CPU_OPTIONS: dict[str, Option] = {
     "xla_cpu_use_fusion_emitters": False,
 }
 
-#: Which compiled programs are kept, unless JAX's environment variables say otherwise.
+#: Settings of the cache of compiled programs, unless JAX's environment variables say otherwise.
 KEPT = {
     "jax_compilation_cache_max_size": 2**28,
     "jax_persistent_cache_min_compile_time_secs": 0.05,
@@ -43,7 +43,7 @@ ONCE: dict[str, Option] = {"xla_backend_optimization_level": 1}
 
 
 def compiler_options(also: Mapping[str, Option] | None) -> dict[str, Option]:
-    """Those that this version of XLA knows; none on other devices than processors."""
+    """The options that this version of XLA knows; none on other devices than processors."""
     if jax.default_backend() != "cpu":
         return {}
     return {name: value for name, value in {**CPU_OPTIONS, **(also or {})}.items() if name not in _unknown()}

@@ -1,4 +1,4 @@
-"""What a point of a model with networks is worth: the other parameters, given the weights."""
+"""Derivatives at a point of a model with networks: of the other parameters, given the weights."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Constraints:
 
     @property
     def equal(self) -> NDArray[np.bool_]:
-        """Which are equalities, (M,)."""
+        """Constraints that are equalities, (M,)."""
         return self.low == self.high
 
     def edges(self, sides: Array) -> Array:

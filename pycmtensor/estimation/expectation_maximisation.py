@@ -1,4 +1,4 @@
-"""Where the estimation of a latent class model starts: the EM algorithm from many start values."""
+"""Start values of latent class models: the EM algorithm from many starts."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["CompleteData", "are_alike", "expectation_maximisation"]
 
 Array = NDArray[np.floating]
 
-#: For classes that are alike at the start values. With three and four classes of tastes for electricity contracts, each
-#: start leads to the highest maximum with probability 0.3, so that thirty miss it once in 40,000 times.
+#: Starts for classes that are alike at the start values. With three and four classes of tastes for electricity
+#: contracts, each start leads to the highest maximum with probability 0.3, so that thirty miss it once in 40,000 times.
 STARTS = Starts(30, spread=0.2)
 
 #: Draws that are enough to find the way to the highest maximum.

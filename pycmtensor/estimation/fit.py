@@ -1,4 +1,4 @@
-"""What an estimation leaves behind: numbers, and what they are."""
+"""Fit: the numbers that an estimation leaves behind, and how it ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an estimation ended.
+    """Outcome of an estimation.
 
     Attributes:
         ending: The way it ended, also as text: ``outcome.ending == "maximum"``.
@@ -157,7 +157,7 @@ class Fit(ByIndividual):
 
     @property
     def conditional(self) -> NDArray[np.bool_]:
-        """Which parameters have no second derivatives, so that those of others are conditional on them, (K,)."""
+        """Parameters without second derivatives, on which the errors of others are conditional, (K,)."""
         return np.isnan(np.diag(self.hessian))
 
     @property

@@ -1,4 +1,4 @@
-"""From a model to a Fit: prepare, search, report."""
+"""Maximisation of a log-likelihood: prepare, search, report."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def maximise_together(
 def _problem(
     model: Model, data: Dataset, method: str | Stochastic, options: Options
 ) -> tuple[Problem, Evaluator | None]:
-    """What is maximised, and the log-likelihood of the individuals that are set aside for validation."""
+    """The problem, and the log-likelihood of the individuals that are set aside for validation."""
     data, aside = set_aside(model, data, method)
     make: MakesEvaluator = options.on or partial(evaluator_of, block=options.block)
     return Problem(model, data, make(model, data)), None if aside is None else make(model, aside)
@@ -136,7 +136,7 @@ def _polished(search: Search, method: Stochastic, best: Optimum) -> Optimum:
 
 
 def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool) -> Fit:
-    """What an optimum leaves behind, after a check that it is one."""
+    """The `Fit` of an optimum, after a check that it is one."""
     (model, data, evaluator), bounds = problem, search.bounds
     if check:
         best = replace(best, outcome=check_maximum(best, evaluator, bounds, partial(rows_separated, data)))

@@ -27,7 +27,7 @@ __all__ = ["Options", "check_arguments", "fixed_values", "start_values"]
 
 @dataclass(frozen=True)
 class Options:
-    """How to maximise, besides the method; see `pycmtensor.estimate`."""
+    """Options of an estimation besides the method; see `pycmtensor.estimate`."""
 
     start: Mapping[str, float] | pd.Series | None = None
     starts: int | Starts = 1

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a running estimation; silent everywhere else."""
+"""Progress of a running estimation at a terminal; silent everywhere else."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class CountBar(_Bar):
         super().__init__((text, BarColumn(), TimeRemainingColumn()), number, show)
 
     def advance(self, number: int) -> None:
-        """So many more are done."""
+        """Add to the number that is done."""
         self._progress.advance(self._task, number)
 
 

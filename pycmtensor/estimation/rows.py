@@ -1,4 +1,4 @@
-"""Which rows of the data a message about an estimation is about, in words that go on a sentence."""
+"""Rows of the data that a message about an estimation names."""
 
 from __future__ import annotations
 

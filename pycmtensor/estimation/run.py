@@ -1,4 +1,4 @@
-"""A stochastic run between two epochs: where it is, what it saw, and whether it goes on."""
+"""State of a stochastic run: current point, best point, stopping, checkpoints."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Run:
             self.evaluate()
 
     def advance(self) -> None:
-        """Some epochs, at most to the next evaluation."""
+        """Run the next epochs, at most to the next evaluation."""
         count, began = self.count, perf_counter()
         self.reach(self.training.run(self.state, self.epoch, count, self.rate), count, perf_counter() - began)
         if self.is_due:
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def count(self) -> int:
-        """How many epochs come next: about half a second of them, at most to the next evaluation."""
+        """Number of epochs that come next: about half a second of them, at most to the next evaluation."""
         stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
         return min(self.per_call, stop - self.epoch)
 
@@ -138,7 +138,7 @@ class Run:
             self.rate = self.plateau.observe(-score)
 
     def held(self, theta: Array, g: Array) -> NDArray[np.bool_]:
-        """Which parameters are on a bound that the log-likelihood pushes against."""
+        """Parameters on a bound that the log-likelihood pushes against, (K,)."""
         return held_by_bounds(theta, g, self.lb, self.ub)
 
     def why_stop(self) -> str:
@@ -161,7 +161,7 @@ class Run:
         return ""
 
     def _score(self, epoch: Epoch, theta: Array) -> float:
-        """What a point is judged by: the log-likelihood of the validation, or that of the sample less the penalty."""
+        """Score of a point: the log-likelihood of the validation, or of the sample less the penalty."""
         if self.validation and np.isfinite(epoch.llf):
             return epoch.validation
         penalty = self.training.penalty
@@ -170,7 +170,7 @@ class Run:
     # ---- checkpoints ------------------------------------------------------------------------------------------
 
     def _identity(self) -> dict[str, str]:
-        """What makes this run what it is; the number of epochs does not."""
+        """Names and values that identify the run; the number of epochs is not among them."""
         return {
             "parameters": ", ".join(self.evaluator.labels),
             "data": self.evaluator.data_hash(),

@@ -19,7 +19,7 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Starts:
-    """Many start values: the given one, and others drawn around it or between the bounds.
+    """Start values of several ascents: the given one, and others drawn around it or between the bounds.
 
     A parameter with two bounds is drawn uniformly between them. The others are normal around the start, with the
     standard deviation at which a parameter changes the utilities of one choice by about ``spread``: ``spread

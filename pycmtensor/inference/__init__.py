@@ -1,4 +1,4 @@
-"""How certain estimates are, and what they say about hypotheses."""
+"""Uncertainty of estimates, and tests of hypotheses."""
 
 from pycmtensor.inference.covariance import COVARIANCES, Cluster, covariance
 from pycmtensor.inference.delta import DerivedQuantities, DerivedQuantity, delta

@@ -196,7 +196,7 @@ def at_estimates(results: Estimated, expression: Expression) -> ParameterFunctio
 
 
 def without_variance(fit: Fit, covariance: Array, labels: Sequence[str]) -> str:
-    """Which of these parameters have no variance, and why, in a sentence; empty when all have one."""
+    """Sentence that names the parameters without variance, and why; empty when all have one."""
     missing = [k for k in map(fit.labels.index, labels) if np.isnan(covariance[k, k])]
     if not missing:
         return ""

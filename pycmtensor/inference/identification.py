@@ -1,4 +1,4 @@
-"""What the data can tell of the parameters, before and after an estimation."""
+"""Reports on identification, before and after an estimation."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Identification:
 
 
 def identification(model: Model, data: Dataset | None = None) -> Identification:
-    """What the data can tell of a model's parameters, before any estimation.
+    """Report on identification of a model's parameters, before any estimation.
 
     The scores of all individuals at the parameters' values, and at values around them, are the Jacobian of the model;
     directions in which no score changes are not identified.
@@ -138,7 +138,7 @@ def _sizes_of_columns(model: Model, data: Dataset) -> Array:
 
 
 def of_fit(fit: Fit) -> Identification:
-    """What the data told of the parameters, from the information at the estimates.
+    """Report on identification from the information matrix at the estimates.
 
     Estimates at a bound and binding constraints leave the directions along them; only these count. Weights of networks
     without second derivatives are taken as known.

@@ -111,7 +111,7 @@ def _without_variance(fit: Fit) -> list[str]:
 
 
 def _estimates(fit: Fit, labels: list[str]) -> tuple[Array, Array]:
-    """Some of the estimates, and their classical covariance."""
+    """Estimates of these labels, and their classical covariance."""
     k = [fit.labels.index(label) for label in labels]
     return fit.theta[k], covariance(fit)[np.ix_(k, k)]
 

@@ -1,4 +1,4 @@
-"""To which class of a latent class model individuals belong."""
+"""Membership of individuals in latent classes."""
 
 from __future__ import annotations
 

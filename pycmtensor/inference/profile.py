@@ -68,7 +68,7 @@ def _end(fit: Fit, evaluator: Evaluator, k: int, side: int, alpha: float) -> flo
     warm = {0.0: fit.theta}
 
     def short(distance: float) -> float:
-        """By how much the root falls short of z at so many standard errors from the estimate."""
+        """Distance of the signed root of the likelihood ratio to z, so many standard errors from the estimate."""
         if distance not in warm:
             near = min(warm, key=lambda d: abs(d - distance))
             start = warm[near].copy()

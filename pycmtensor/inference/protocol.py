@@ -1,4 +1,4 @@
-"""What inference may ask of the results of an estimation."""
+"""Protocol of the results of an estimation, as inference and analysis ask them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the estimates of a simulated model is the noise of its draws."""
+"""Simulation noise: changes of the estimates with other draws."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SimulationNoise:
 
     @property
     def shifts(self) -> Array:
-        """By how many standard errors other draws move the estimates, (M, K); NaN for those without any."""
+        """Shifts of the estimates with other draws, in standard errors, (M, K); NaN for estimates without one."""
         return (self.theta_others - self.theta) / np.where(self.std_err == 0, np.nan, self.std_err)
 
     @property

@@ -1,4 +1,4 @@
-"""What is chosen after the first choice: rankings as a series of choices, and the worst alternative."""
+"""Kernels of rankings: the choices after the first one, and the worst alternative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms: what a model declares of its likelihood, so that the engine can choose a fast program for it.
+"""Forms: facts that a model declares about its likelihood, so that the engine can choose a fast program for it.
 
 A form holds symbols only. A model whose form the engine has no program for, or that declares none, is differentiated as
 a whole.
@@ -20,7 +20,7 @@ Utilities: TypeAlias = Sequence[Variable] | Variable
 
 @dataclass(frozen=True)
 class Form:
-    """What is known of a log-likelihood."""
+    """Base of all forms: facts about a log-likelihood."""
 
 
 @dataclass(frozen=True)

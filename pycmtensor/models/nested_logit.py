@@ -66,7 +66,7 @@ class Nest:
         check_scale(f"Nest '{self.name}'", self.scale)
 
     def walk(self) -> Iterator[Nest]:
-        """This nest and those within it."""
+        """The nest itself and the nests within it."""
         yield self
         for member in self.members:
             if isinstance(member, Nest):

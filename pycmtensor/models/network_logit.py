@@ -1,4 +1,4 @@
-"""What logits with networks in their utilities share."""
+"""Base of logits with networks in their utilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all optimizers share: parameters, gradients, state, bounds and the list of updates."""
+"""Base class of optimizers: parameters, gradients, state, bounds and the list of updates."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ class Optimizer:
     def updates_from(
         self, gradients: Sequence[Variable], params: Sequence[Param], lr: Rate, cost: Variable | None = None
     ) -> Updates:
-        """As `update`, with gradients that come from elsewhere.
+        """One step of the rule with gradients that are computed elsewhere.
 
         Args:
             gradients: One per entry of ``params``, of its shape; that of a fixed parameter is not used.

@@ -1,4 +1,4 @@
-"""What can be added to every rule: clipping, averaging, accumulation of gradients, a guard against NaN."""
+"""Options of every rule: clipping, averaging, accumulation of gradients, a guard against NaN."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Updates: TypeAlias = list[tuple[SharedVariable, Variable]]
 Gradients: TypeAlias = list[tuple[Slot, Variable]]  #: free parameters, each with its gradient
 
 
-#: What every rule takes; the rules add their own.
+#: Keywords that every rule takes; the rules add their own.
 OPTIONS = ("name", "epsilon", "clip_value", "clip_norm", "weight_decay", "lr_factors", "average", "accumulate", "guard")
 
 

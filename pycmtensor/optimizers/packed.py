@@ -1,4 +1,4 @@
-"""How an optimizer sees its parameters: one shared variable each, or many scalars packed in one vector."""
+"""Parameters as an optimizer sees them: one shared variable each, or many scalars packed in one vector."""
 
 from __future__ import annotations
 

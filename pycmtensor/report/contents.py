@@ -9,7 +9,7 @@ __all__ = ["Contents"]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a summary says.
+    """Title, facts, table and notes of a summary.
 
     Attributes:
         title: What was estimated.

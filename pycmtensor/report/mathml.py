@@ -59,6 +59,6 @@ def _set(node: ast.expr) -> tuple[str, int]:
 
 
 def _within(node: ast.expr, least: int) -> str:
-    """In parentheses when it binds less than ``least``."""
+    """The expression, in parentheses when it binds less than ``least``."""
     markup, binds = _set(node)
     return markup if binds >= least else f"<mo>(</mo>{markup}<mo>)</mo>"

@@ -31,19 +31,19 @@ __all__ = ["Output", "compare"]
 
 
 class Output(Estimates):
-    """How `pycmtensor.Results` is shown and written."""
+    """Tables, pictures and files of `pycmtensor.Results`."""
 
     if TYPE_CHECKING:
 
         @property
         def provenance(self) -> dict[str, str]:
-            """Of the results."""
+            """See `pycmtensor.Results`."""
 
         def identification(self) -> Identification:
-            """Of the results."""
+            """See `pycmtensor.Results`."""
 
         def cross_effects(self, layer: int = 1) -> pd.DataFrame:
-            """Of the results."""
+            """See `pycmtensor.Results`."""
 
     def summary(self) -> Summary:
         """Fit and estimates as a table that prints in a terminal and shows in a notebook."""

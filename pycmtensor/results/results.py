@@ -141,11 +141,11 @@ class Results(Answers, Output):
         self._provenance = provenance
 
     def identification(self) -> Identification:
-        """What the data told of the parameters: rank, flat and weak directions, sizes; prints as text."""
+        """Report on identification: rank, flat and weak directions, sizes of parameters; prints as text."""
         return of_fit(self.fit)
 
     def simulation_noise(self, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
-        """How far other draws move the estimates; see `pycmtensor.inference.simulation_noise`."""
+        """Changes of the estimates with other draws; see `pycmtensor.inference.simulation_noise`."""
         return simulation_noise(self, draws, seed)
 
     # ---- classes ----------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class Results(Answers, Output):
 
     @property
     def starts(self) -> pd.DataFrame:
-        """Where the ascents from several starts ended, one row per start, the highest log-likelihood first."""
+        """Ends of the ascents from several starts, one row per start, the highest log-likelihood first."""
         import pandas as pd
 
         return pd.DataFrame(self.fit.starts).sort_values("llf", ascending=False) if self.fit.starts else pd.DataFrame()
@@ -229,7 +229,7 @@ class Results(Answers, Output):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What an audit asks for: versions of the libraries, the draws, and the SHA-256 of the data."""
+        """Facts for an audit: versions of the libraries, the draws, and the SHA-256 of the data."""
         if self._provenance is not None:
             return dict(self._provenance)
         (model, _, evaluator), versions = self._problem("provenance"), {"Python": platform.python_version()}

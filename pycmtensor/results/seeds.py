@@ -125,7 +125,7 @@ def _is_alike(one: Model, other: Model) -> bool:
 
 
 def _unknowns(model: Model) -> tuple[list[Any], list[Variable]]:
-    """What is known of parameters, draws and dropout of a model, and symbols; columns are those of the data set."""
+    """Facts about parameters, draws and dropout of a model, and their symbols; columns are those of the data set."""
     parameters = [(p.name, p.shape, p.lb, p.ub, p.get_value().tolist() if p.status else None) for p in model.params]
     draws = [(d.name, d.distribution, d.within) for d in model.draws]
     dropout = [x.tag.dropout for x in dropped_in(model.cost)]

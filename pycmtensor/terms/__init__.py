@@ -1,1 +1,1 @@
-"""What utilities are made of: draws, segments, transforms, regret, networks; and relations between parameters."""
+"""Parts of utilities: draws, segments, transforms, regret, networks; and relations between parameters."""

@@ -29,13 +29,13 @@ __all__ = [
     "words_of",
 ]
 
-#: How draws are made. All are numbers of 32 bits, base points shared by all individuals and a shift of each individual.
+#: Kinds of draws. All are numbers of 32 bits, base points shared by all individuals and a shift of each individual.
 KINDS = ("sobol", "halton", "mlhs", "pseudo")
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many draws of which kind a simulated likelihood takes.
+    """Number and kind of the draws of a simulated likelihood.
 
     Every individual has its own random shift of the same well-spread points, so that errors of simulation average out
     over individuals, and nothing has to be stored for individuals times draws.
@@ -96,7 +96,7 @@ class Sampling:
 
 
 def sampling_of(draws: int | Sampling | None) -> Sampling | None:
-    """What the argument ``draws`` of a model stands for: a number of draws, or how they are made."""
+    """The `Sampling` that the argument ``draws`` of a model stands for: a number of draws, or the record itself."""
     return draws if draws is None or isinstance(draws, Sampling) else Sampling(draws)
 
 

@@ -163,7 +163,7 @@ class Network:
 
     @property
     def size(self) -> int:
-        """How many weights there are."""
+        """Number of weights."""
         return sum(parameter.size for parameter in self.params)
 
     def _feature(self, x: Variable | Embedding, standardise: bool, seed: int) -> Variable:

@@ -62,7 +62,7 @@ def random_regret(
     available = {name: a for name, a in (availability or {}).items() if a is not None}
 
     def regret(i: str, j: str) -> Variable:
-        """Of having i and not j."""
+        """Regret of having i and not j."""
         x_i, x_j = attributes[i], attributes[j]
         terms = (scale * pt.softplus(beta / scale * (x_j[m] - x_i[m])) for m, beta in coefficients.items())
         total = sum(terms)

@@ -1,4 +1,4 @@
-"""How an estimation approached its maximum."""
+"""Picture of the convergence of an estimation."""
 
 from __future__ import annotations
 

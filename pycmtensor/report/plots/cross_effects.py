@@ -1,4 +1,4 @@
-"""How alternatives act on each other."""
+"""Heat map of the effects of alternatives on each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cross_effects"]
 
-#: So many alternatives leave room for numbers.
+#: Maximum number of alternatives with numbers in the cells.
 READABLE = 12
 
 

@@ -1,4 +1,4 @@
-"""What pictures share: a frame to draw in, and colours that differ in brightness too."""
+"""Style of pictures: axes to draw in, and colours that differ in brightness too."""
 
 from __future__ import annotations
 
