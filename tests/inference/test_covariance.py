@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.exceptions import PyCMTensorError
-from pycmtensor.inference import COVARIANCES, covariance
+from pycmtensor.inference import COVARIANCES, Cluster, Robust, covariance
+from pycmtensor.inference.covariance import Summed
 from tests.conftest import MODES
 
 
@@ -45,7 +47,7 @@ def test_an_estimate_at_a_bound_has_no_standard_error(trips: pd.DataFrame) -> No
 
 
 def test_every_kind_is_positive_definite(swissmetro_results: cmt.Results) -> None:
-    for kind in COVARIANCES:
+    for kind in (name for name, of_name in COVARIANCES.items() if not of_name.grouped):
         assert (np.linalg.eigvalsh(swissmetro_results.cov_params(kind)) > 0).all()
 
 
@@ -68,3 +70,36 @@ def test_an_unknown_kind_lists_the_known(swissmetro_results: cmt.Results) -> Non
 def test_far_from_a_maximum_there_are_no_errors(swissmetro_results: cmt.Results) -> None:
     outcome = dataclasses.replace(swissmetro_results.outcome, near_maximum=False)
     assert np.isnan(covariance(dataclasses.replace(swissmetro_results.fit, outcome=outcome))).all()
+
+
+def test_a_kind_of_ones_own_overrides_the_meat(swissmetro_results: cmt.Results) -> None:
+    """White's covariance with the factor N / (N - K), which is proportional to it."""
+
+    class SmallSample(Robust):
+        def meat(self, at: Summed) -> Any:
+            N, K = len(at.weights), len(at.hessian)
+            return N / (N - K) * super().meat(at)
+
+    N = swissmetro_results.n_individuals
+    own, robust = (swissmetro_results.cov_params(kind) for kind in (SmallSample(), "robust"))
+    np.testing.assert_allclose(own, N / (N - 4) * robust, rtol=1e-12)
+    own_errors = swissmetro_results.wald("B_TIME = 0", kind=SmallSample()).statistic
+    assert own_errors == pytest.approx(
+        swissmetro_results.wald("B_TIME = 0", "robust").statistic * (N - 4) / N, rel=1e-12
+    )
+
+
+def test_every_kind_is_its_bread_and_meat(swissmetro_results: cmt.Results) -> None:
+    """B M B with B = (-H)^-1 and M of scores, by matrices."""
+    fit = swissmetro_results.fit
+    B, s, w = np.linalg.inv(-fit.hessian), fit.scores, fit.weights[:, None]
+    groups = np.arange(len(s)) % 50
+    sums = np.stack([(w * s)[groups == g].sum(axis=0) for g in range(50)])
+    truths: list[tuple[Any, Any]] = [
+        ("classical", B),
+        ("robust", B @ ((w * s).T @ (w * s)) @ B),
+        ("bhhh", np.linalg.inv(s.T @ (w * s))),
+        (Cluster(groups), 50 / 49 * B @ (sums.T @ sums) @ B),
+    ]
+    for kind, truth in truths:
+        np.testing.assert_allclose(swissmetro_results.cov_params(kind), truth, rtol=1e-8)
