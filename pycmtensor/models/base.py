@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from functools import cached_property
+from types import FunctionType
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -27,12 +30,36 @@ __all__ = ["Model"]
 
 Expression: TypeAlias = Variable | Parameter | float
 
+#: Attributes that follow from the specification, or belong to no alternative.
+SPECIFIED = {
+    "dataset",
+    "alternatives",
+    "utilities",
+    "availability",
+    "utility",
+    "available_where",
+    "params",
+    "draws",
+    "logprob",
+    "cost",
+    "inputs",
+    "compiled",
+    "held",
+    "_given_availability",
+    "_llnull",
+}
+
+#: Kinds of attributes that cannot hold something for each alternative.
+OF_NO_ALTERNATIVE = (type(None), bool, int, float, str, np.generic, Parameter, Sampling, FunctionType)
+
 
 class Model:
     """Base class of choice models.
 
     A subclass gives `log_probability`, and `structure` if it has parameters beside the utilities. The base checks the
-    specification, collects parameters and inputs, and forms the likelihood.
+    specification, collects parameters and inputs, and forms the likelihood. Options of a subclass are attributes that
+    it sets before it calls ``super().__init__``; models that are made of it, by `with_fixed` and `without`, keep them,
+    and `kept_among` says what is left of them when an alternative is taken out.
 
     Args:
         dataset: The data that the utilities are written with.
@@ -79,6 +106,16 @@ class Model:
                 f"The first argument of {type(self).__name__} is a Dataset, found {type(dataset).__name__}. Make one "
                 "with Dataset(frame, choice=..., alternatives=...)."
             )
+        self._specify(dataset, utilities, availability, params)
+
+    def _specify(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        """Set and check everything that follows from a specification; options of a subclass are set before."""
         self.dataset = dataset
         self.alternatives = tuple(dataset.alternatives)
         self.utilities: dict[str, Variable] = {}
@@ -277,6 +314,14 @@ class Model:
                 f"{', '.join(scalars) or 'none'}."
             )
         fixed = {scalars[name](): Beta(name, value, status=1)() for name, value in values.items()}
+        for attribute, own in self._options().items():
+            inside = set(graph_inputs(_symbols_in(own))) & fixed.keys()
+            if inside:
+                raise ModelError(
+                    f"{', '.join(sorted(str(p.name) for p in inside))} stands in '{attribute}' of the "
+                    f"{type(self).__name__} too, beside the utilities, where with_fixed does not reach. Make the model "
+                    "with a parameter of status=1."
+                )
         if self.utility is not None:
             utility = graph_replace(self.utility, fixed, strict=False)
             return self._respecified(self.dataset, utility, self._given_availability)
@@ -318,8 +363,55 @@ class Model:
         utilities: Mapping[str, Variable] | Variable,
         availability: Mapping[str, Expression] | Variable | None,
     ) -> Model:
-        """A model of this kind with another specification; subclasses that hold more than that pass it on."""
-        return type(self)(dataset, utilities, availability)
+        """This model, options of subclasses included, with another data set and other `named_utilities`."""
+        return self._specified_anew(dataset, *self._as_given(dataset, utilities, availability))
+
+    def _options(self) -> dict[str, Any]:
+        """The attributes that a subclass has of its own, without what is cached."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in SPECIFIED and not isinstance(getattr(type(self), name, None), cached_property)
+        }
+
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        """Utilities and availability as `_specify` takes them, made of `named_utilities`."""
+        return utilities, availability
+
+    def _specified_anew(self, dataset: Dataset, utilities: Any, availability: Any) -> Model:
+        """A copy of this model with another specification."""
+        other = copy(self)
+        for name in vars(self).keys() - SPECIFIED - self._options().keys():
+            del vars(other)[name]  # what is cached follows from the specification
+        gone = [name for name in self.alternatives if name not in dataset.alternatives]
+        if gone or dataset.n_alternatives != self.dataset.n_alternatives:
+            kept = self.kept_among(tuple(dataset.alternatives))
+            unknown = [
+                f"'{name}'"
+                for name, value in self._options().items()
+                if name not in kept and not isinstance(value, OF_NO_ALTERNATIVE)
+            ]
+            if unknown:
+                raise ModelError(
+                    f"{type(self).__name__} holds {', '.join(unknown)}, and does not say what is left of that "
+                    f"{f'without {gone[0]!r}' if gone else 'with other choice sets'}. Give it a method kept_among("
+                    "alternatives) that returns these attributes by name, as they are among the alternatives that are "
+                    "left."
+                )
+            vars(other).update(kept)
+        other._specify(dataset, utilities, availability)
+        return other
+
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """What is left of a subclass's attributes when alternatives are taken out, by name.
+
+        Numbers, texts, parameters and functions stay as they are unless they are named here; of all else that it holds,
+        a subclass must say so.
+
+        Args:
+            alternatives: Those that are left.
+        """
+        return {}
 
     def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual (N,), given utilities; with draws, of the average over them."""
@@ -478,6 +570,21 @@ class Model:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
+
+
+def _symbols_in(value: Any) -> list[Variable]:
+    """The symbols in an attribute: a parameter, an expression, or a collection or record of them."""
+    if isinstance(value, Variable):
+        return [value]
+    if isinstance(value, Parameter):
+        return [value()]
+    if isinstance(value, Mapping):
+        parts: Iterable[Any] = value.values()
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = [getattr(value, field.name) for field in fields(value)]
+    else:
+        parts = value if isinstance(value, (list, tuple)) else []
+    return [symbol for part in parts for symbol in _symbols_in(part)]
 
 
 def _both(own: Variable | None, given: Variable | None) -> Variable | None:

@@ -46,7 +46,7 @@ def with_all_alternatives(model: Model, dataset: LongDataset) -> Model:
         )
     if isinstance(model, LatentClass):
         classes = {name: with_all_alternatives(of_class, dataset) for name, of_class in model.classes.items()}
-        return LatentClass(dataset, classes, membership=model.membership, draws=model.sampling)
+        return model._specified_anew(dataset, classes, None)
     assert model.utility is not None
     given = [model.utility] if model._given_availability is None else [model.utility, model._given_availability]
     columns = {symbol: _of_all(symbol, dataset) for symbol in graph_inputs(given) if hasattr(symbol.tag, "column")}

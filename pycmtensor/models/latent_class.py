@@ -94,7 +94,6 @@ class LatentClass(Model):
                 f"{{...}}}}, found {utilities!r}."
             )
         self.sampling = sampling_of(draws)
-        self.classes: dict[str, Model] = {}
         if membership is None:
             membership = {name: Beta(f"class_{name}") for name in list(utilities)[1:]}
         self.membership = dict(membership)
@@ -209,8 +208,9 @@ class LatentClass(Model):
             raise ModelError(
                 "All classes are models, which have their own availability. Take it out of the LatentClass."
             )
-        for name, given in utilities.items():
-            self.classes[name] = self._class(name, given, availability)
+        self.classes: dict[str, Model] = {
+            name: self._class(name, given, availability) for name, given in utilities.items()
+        }
         for name, model in self.classes.items():
             self.utilities |= {f"{one} of {name}": V for one, V in model.named_utilities.items()}
         self.availability, self.available_where = self._first.availability, self._first.available_where
@@ -248,13 +248,12 @@ class LatentClass(Model):
                 "the reference, which then has 0."
             )
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        assert isinstance(utilities, Mapping)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The membership, which holds no alternatives; classes are specified anew."""
+        return super().kept_among(alternatives) | {"membership": self.membership, "classes": {}}
+
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        """Models of the classes, which have the availability."""
         classes = {}
         for name, model in self.classes.items():
             where = model._given_availability
@@ -265,7 +264,7 @@ class LatentClass(Model):
                 left = [one for one in model.utilities if one not in gone]  # "latent" is the utility of ordered ones
                 where = {one: a for one, a in (where or {}).items() if one in left}
                 classes[name] = model._respecified(dataset, {one: utilities[f"{one} of {name}"] for one in left}, where)
-        return LatentClass(dataset, classes, membership=self.membership, draws=self.sampling)
+        return classes, None
 
 
 class _Logit(MNL):
@@ -283,6 +282,3 @@ class _Logit(MNL):
     def _expression(self, what: str, name: str, given: Expression) -> Variable:
         """In the model's precision also where all utilities are numbers, which PyTensor gives the least that holds."""
         return self.number(super()._expression(what, name, given))
-
-    def _respecified(self, dataset: Dataset, utilities: Any, availability: Any) -> Model:
-        return _Logit(dataset, utilities, availability, self.sampling)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
-from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.mnl import MNL
 from pycmtensor.networks import Network
 
@@ -26,14 +24,9 @@ class NetworkLogit(MNL):
 
     networks: tuple[Network, ...] = ()
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        """A logit: the utilities hold the networks already."""
-        return MNL(dataset, utilities, availability)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The networks, whose outputs stand in the utilities."""
+        return super().kept_among(alternatives) | {"networks": self.networks}
 
 
 def checked_networks(what: str, given: Any) -> tuple[Network, ...]:

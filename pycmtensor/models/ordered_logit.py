@@ -128,7 +128,7 @@ class OrderedLogit(Model):
             )
         self.utilities = {"latent": self.number(self._expression("The utility", "latent", utilities))}
         given = self._thresholds_of_shares() if self._given_thresholds is None else self._given_thresholds
-        self.thresholds = self._checked_thresholds(given)
+        self.thresholds = self._given_thresholds = self._checked_thresholds(given)
 
     def _specify_at_once(self, utility: Variable, availability: Any) -> None:
         self._specify_one_by_one(utility, availability)
@@ -173,10 +173,5 @@ class OrderedLogit(Model):
             )
         return thresholds
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        return OrderedLogit(dataset, utilities["latent"], thresholds=self.thresholds, link=self.link)
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        return utilities["latent"], availability
