@@ -10,6 +10,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import check_origin, column_of, name_of
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
@@ -31,15 +32,9 @@ __all__ = [
 Marginal: TypeAlias = Expression | Mapping[str, Expression]
 
 
-def column_of(symbol: Any) -> Any:
-    """The key of the column that a symbol stands for, None when it is something else."""
-    return getattr(symbol.tag, "column", None) if isinstance(symbol, Variable) else None
-
-
 def unit_of(ds: Dataset, symbol: Any) -> str:
     """The unit of the column that a symbol or a name stands for, as far as the data set knows it; empty otherwise."""
-    key = symbol if isinstance(symbol, str) else column_of(symbol)
-    name = key[0] if isinstance(key, tuple) else key
+    name = symbol if isinstance(symbol, str) else name_of(symbol)
     return re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip()
 
 
@@ -121,6 +116,9 @@ def marginal_utility(engine: LocalEngine, of: Expression, of_class: str | None =
         ModelError: A name, a column or draws are not of the model.
         InferenceError: The column is in no utility, or in several.
     """
+    if isinstance(of, Variable):
+        origins = engine.model.origins | {engine.dataset.origin}
+        check_origin(f"The marginal utility {text_of(of)}", [of], origins, engine.dataset)
     quantities, key = engine.program.quantities, column_of(of)
     if key is None:
         return quantities.expression(expressed(engine, of), key=of), text_of(of)

@@ -15,6 +15,7 @@ from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import Marginal, expressed, marginal_utilities, unit_of
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine import LocalEngine
 from pycmtensor.engine.quantities import Term
 from pycmtensor.exceptions import InferenceError
@@ -219,7 +220,7 @@ def _is_one_number(results: Estimated, expression: Marginal) -> bool:
         expression = expressed(results.engine, expression)
     if isinstance(expression, str) or not hasattr(expression, "tag"):
         return not isinstance(expression, Mapping)
-    return not any(hasattr(v.tag, "draws") or hasattr(v.tag, "column") for v in graph_inputs([expression]))
+    return not any(hasattr(v.tag, "draws") or is_column(v) for v in graph_inputs([expression]))
 
 
 def _of_parameters(

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset.symbols import columns_in, name_of
 from pycmtensor.engine.fingerprint import fingerprint
 from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
 from pycmtensor.engine.linear import LinearUtilities
@@ -44,8 +44,8 @@ class Program:
         self.model, self._chosen = model, model.dataset.chosen
         self.free = model.free
         self.fixed = [p for p in model.params if p not in self.free]
-        inputs = set(graph_inputs([model.logprob]))
-        self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
+        inputs = set(columns_in([model.logprob]))
+        self.inputs = [v for v in model.inputs if v in inputs]
         self.draws = Simulation(model) if model.sampling else None
         self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)  #: J of the largest array
         self._arguments = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]
@@ -76,8 +76,7 @@ class Program:
         Raises:
             ModelError: None does.
         """
-        keys = [symbol.tag.column for symbol in self.inputs]
-        names = [key[0] if isinstance(key, tuple) else key for key in keys]
+        names = [name_of(symbol) for symbol in self.inputs]
         places = [p for p, name in enumerate(names) if name == column]
         if not places:
             known = sorted({name for name in names if isinstance(name, str)})

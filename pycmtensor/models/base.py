@@ -20,6 +20,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike, rows_text
+from pycmtensor.dataset.symbols import Origin, check_origin, columns_in, is_column
 from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
@@ -45,6 +46,7 @@ SPECIFIED = {
     "inputs",
     "compiled",
     "held",
+    "origins",
     "_given_availability",
     "_llnull",
 }
@@ -93,6 +95,7 @@ class Model:
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
     takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
     held: frozenset[Parameter] = frozenset()  #: parameters that are not estimated though they are not fixed
+    origins: frozenset[Origin] = frozenset()  #: of the data sets whose columns may stand in the specification
 
     def __init__(
         self,
@@ -117,6 +120,7 @@ class Model:
     ) -> None:
         """Set and check everything that follows from a specification; options of a subclass are set before."""
         self.dataset = dataset
+        self.origins = self.origins | {dataset.origin}
         self.alternatives = tuple(dataset.alternatives)
         self.utilities: dict[str, Variable] = {}
         self.availability: dict[str, Variable] = {}
@@ -133,6 +137,7 @@ class Model:
         self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
+        check_origin(f"The {type(self).__name__}", self.inputs, self.origins, dataset)
         self.compiled: dict[Any, Any] = {}  # programs that the engine made; they live as long as the model
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
@@ -198,7 +203,7 @@ class Model:
             data: A data set with the same columns; None for the model's own.
         """
         data = data or self.dataset
-        columns = [data.array(symbol) for symbol in self.inputs if hasattr(symbol.tag, "column")]
+        columns = [data.array(symbol) for symbol in self.inputs if is_column(symbol)]
         if self.sampling is None:
             return columns
         return columns + self._draw_values(self.sampling, data)
@@ -254,7 +259,7 @@ class Model:
         """Raise a `DatasetError` when this model cannot say what will be chosen in ``data``."""
         check_alike(self.dataset, data)
         for symbol in self.inputs:
-            if hasattr(symbol.tag, "column"):
+            if is_column(symbol):
                 data.array(symbol)
         check_segments([*self._utilities(), *self.structure()], data)
         rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
@@ -492,14 +497,15 @@ class Model:
         return self._checked(f"{what} of '{name}'", expression)
 
     def _checked(self, what: str, expression: Variable) -> Variable:
-        """The expression, which must depend on parameters and columns only."""
+        """The expression, which must depend on parameters and columns of the model's data set only."""
+        check_origin(what, [expression], self.origins, self.dataset)
         for variable in graph_inputs([expression]):
             if isinstance(variable, Constant) and any(size != 1 for size in getattr(variable.type, "shape", ())):
                 raise ModelError(
                     f"{what} holds an array of shape {variable.type.shape}. Add it to the frame as a "
                     "column and use ds['name'], so that it goes with its rows."
                 )
-            known = any(hasattr(variable.tag, kind) for kind in ("column", "parameter", "draws"))
+            known = is_column(variable) or any(hasattr(variable.tag, kind) for kind in ("parameter", "draws"))
             if not known and not isinstance(variable, Constant):
                 raise ModelError(
                     f"{what} depends on '{variable}', which is neither a parameter nor a column. "
@@ -558,8 +564,7 @@ class Model:
         )
 
     def _inputs(self) -> list[Variable]:
-        inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]
-        return [*dict.fromkeys(inputs), *(draws() for draws in self.draws)]
+        return [*columns_in([self.cost]), *(draws() for draws in self.draws)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without compiled programs, which a copy makes anew."""

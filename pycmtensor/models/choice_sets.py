@@ -7,10 +7,10 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace
-from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset.long import LongDataset
 from pycmtensor.dataset.sampling import CORRECTION
+from pycmtensor.dataset.symbols import column_of, columns_in
 from pycmtensor.exceptions import ModelError
 from pycmtensor.models.base import Model
 from pycmtensor.models.latent_class import LatentClass
@@ -49,14 +49,13 @@ def with_all_alternatives(model: Model, dataset: LongDataset) -> Model:
         return model._specified_anew(dataset, classes, None)
     assert model.utility is not None
     given = [model.utility] if model._given_availability is None else [model.utility, model._given_availability]
-    columns = {symbol: _of_all(symbol, dataset) for symbol in graph_inputs(given) if hasattr(symbol.tag, "column")}
+    columns = {symbol: _of_all(symbol, dataset) for symbol in columns_in(given)}
     utility, *availability = clone_replace(given, columns, rebuild_strict=False)
     return model._respecified(dataset, utility, *(availability or [None]))
 
 
 def _of_all(symbol: Variable, dataset: LongDataset) -> Variable:
     """What stands in place of a column of samples."""
-    key = symbol.tag.column
-    if key == CORRECTION:
+    if column_of(symbol) == CORRECTION:
         return pt.constant(np.zeros((1, 1, 1, 1), pytensor.config.floatX))
     return dataset.counterpart(symbol)

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.dataset.symbols import columns_in
 from pycmtensor.draws import Sampling, draws_of, sampling_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
@@ -158,9 +158,8 @@ class LatentClass(Model):
                     "from the same alternatives: make their models with the same availability."
                 )
         for name, W in self.membership.items():
-            for column in graph_inputs([pt.as_tensor_variable(W)]):
-                if hasattr(column.tag, "column"):
-                    self._check_constant(name, column, data)
+            for column in columns_in([pt.as_tensor_variable(W)]):
+                self._check_constant(name, column, data)
 
     def _check_constant(self, name: str, column: Variable, data: Dataset) -> None:
         """Raise a `DatasetError` when a column of the membership of a class changes within an individual."""

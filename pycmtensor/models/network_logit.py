@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset.symbols import columns_in, name_of
 from pycmtensor.exceptions import ModelError
 from pycmtensor.models.mnl import MNL
 from pycmtensor.networks import Network
@@ -43,5 +43,4 @@ def checked_networks(what: str, given: Any) -> tuple[Network, ...]:
 
 def columns_of(expression: Variable) -> set[str]:
     """Names of the columns that an expression depends on."""
-    keys = [v.tag.column for v in graph_inputs([expression]) if hasattr(v.tag, "column")]
-    return {str(key[0] if isinstance(key, tuple) else key) for key in keys}
+    return {str(name_of(symbol)) for symbol in columns_in([expression])}

@@ -11,6 +11,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import is_column
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels import ordered
@@ -159,7 +160,7 @@ class OrderedLogit(Model):
             )
         thresholds = [self.number(threshold) for threshold in given]
         for threshold in thresholds:
-            data = [v for v in graph_inputs([threshold]) if hasattr(v.tag, "column") or hasattr(v.tag, "draws")]
+            data = [v for v in graph_inputs([threshold]) if is_column(v) or hasattr(v.tag, "draws")]
             if threshold.ndim or data:
                 raise ModelError(
                     f"A threshold must be one number, a parameter or an expression of parameters, found "
