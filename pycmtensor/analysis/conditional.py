@@ -90,7 +90,8 @@ def conditional_estimates(
     import pandas as pd
 
     in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
-    model, ds, evaluator = problem_of(results, "conditional estimates")
+    asked = problem_of(results, "conditional estimates")
+    model, ds, evaluator = asked
     if not model.draws:
         instead = "everybody has the same"
         if isinstance(model, LatentClass):
@@ -99,7 +100,7 @@ def conditional_estimates(
     given: Mapping[str, Expression] = coefficients_of(model) if coefficients is None else coefficients
     if not given:
         raise InferenceError("No coefficient is known by name. Give them, such as {'time': mean + sd * z}.")
-    terms = tuple(marginal_utility(model, expression)[0] for expression in given.values())
+    terms = tuple(marginal_utility(asked, expression)[0] for expression in given.values())
     quantiles = (alpha / 2, 0.5, 1 - alpha / 2)
     found = evaluator.by_situation(Posterior(terms, quantiles), results.fit.theta)[:, 0]
     conditional, population = found.reshape(len(terms), 7, -1)[:, :5], found.reshape(len(terms), 7, -1)[:, 5:]

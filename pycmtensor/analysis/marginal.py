@@ -10,6 +10,8 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import check_origin, column_of, name_of
+from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Expression as ExpressionTerm
 from pycmtensor.engine.quantity import MarginalUtility, Term
 from pycmtensor.exceptions import InferenceError
@@ -31,15 +33,9 @@ __all__ = [
 Marginal: TypeAlias = Expression | Mapping[str, Expression]
 
 
-def column_of(symbol: Any) -> Any:
-    """The key of the column that a symbol stands for, None when it is something else."""
-    return getattr(symbol.tag, "column", None) if isinstance(symbol, Variable) else None
-
-
 def unit_of(ds: Dataset, symbol: Any) -> str:
     """The unit of the column that a symbol or a name stands for, as far as the data set knows it; empty otherwise."""
-    key = symbol if isinstance(symbol, str) else column_of(symbol)
-    name = key[0] if isinstance(key, tuple) else key
+    name = symbol if isinstance(symbol, str) else name_of(symbol)
     return re.split(r"[;:(,]", ds.units.get(name, ""))[0].strip()
 
 
@@ -82,11 +78,11 @@ def expressed(model: Model, of: Expression) -> Variable:
     return in_parameters(of, model.params, coefficients_of(model))
 
 
-def marginal_utilities(model: Model, of: Marginal) -> list[tuple[Term, str]]:
+def marginal_utilities(problem: Problem, of: Marginal) -> list[tuple[Term, str]]:
     """A marginal utility at every choice situation and draw, and its name, in each latent class.
 
     Args:
-        model: The model; without latent classes there is one marginal utility.
+        problem: Model and data; without latent classes there is one marginal utility.
         of: Name of a class -> as in `marginal_utility`; or that of all classes, where a column stands for the
             derivatives of their own utilities.
 
@@ -94,9 +90,9 @@ def marginal_utilities(model: Model, of: Marginal) -> list[tuple[Term, str]]:
         ModelError: As `marginal_utility`.
         InferenceError: As `marginal_utility`; also when what is given does not name the classes.
     """
-    classes = model.by_class()
+    model, classes = problem.model, problem.model.by_class()
     if not isinstance(of, Mapping):
-        return [marginal_utility(model, of, name) for name in classes]
+        return [marginal_utility(problem, of, name) for name in classes]
     if list(classes) == [None]:
         raise InferenceError(f"{model.name} has no classes, found marginal utilities of {', '.join(of)}.")
     if set(of) != set(classes):
@@ -104,14 +100,14 @@ def marginal_utilities(model: Model, of: Marginal) -> list[tuple[Term, str]]:
             f"Marginal utilities are given of {', '.join(of) or 'no class'}, the classes are "
             f"{', '.join(map(str, classes))}. Give one for each."
         )
-    return [marginal_utility(model, of[name], name) for name in classes if name is not None]
+    return [marginal_utility(problem, of[name], name) for name in classes if name is not None]
 
 
-def marginal_utility(model: Model, of: Expression, of_class: str | None = None) -> tuple[Term, str]:
+def marginal_utility(problem: Problem, of: Expression, of_class: str | None = None) -> tuple[Term, str]:
     """A marginal utility at every choice situation and draw, and its name.
 
     Args:
-        model: The model.
+        problem: Model and data.
         of: Text or symbols of a coefficient, which may depend on draws and on columns, or text with names of
             random coefficients; or a column itself, ``ds["TRAIN_TT"]`` and in long data ``ds["ivt", "train"]``, for the
             derivative of the utility that holds it.
@@ -121,7 +117,10 @@ def marginal_utility(model: Model, of: Expression, of_class: str | None = None) 
         ModelError: A name, a column or draws are not of the model.
         InferenceError: The column is in no utility, or in several.
     """
-    key = column_of(of)
+    model, key = problem.model, column_of(of)
+    if isinstance(of, Variable):
+        origins = model.origins | {problem.data.origin}
+        check_origin(f"The marginal utility {text_of(of)}", [of], origins, problem.data)
     if key is None:
         return ExpressionTerm(of, expressed(model, of)), text_of(of)
     column, alternative = key if isinstance(key, tuple) else (key, None)

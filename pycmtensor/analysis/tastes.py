@@ -51,8 +51,9 @@ def tastes(results: Estimated, expressions: Mapping[str, Expression], data: Any 
 
     if not expressions:
         raise InferenceError("There is no expression. Write for example {'value of time': b_time / b_cost}.")
-    model, ds, evaluator = problem_on(results, data, "tastes")
-    terms = tuple(marginal_utility(model, expression)[0] for expression in expressions.values())
+    asked = problem_on(results, data, "tastes")
+    ds, evaluator = asked.data, asked.evaluator
+    terms = tuple(marginal_utility(asked, expression)[0] for expression in expressions.values())
     values = ds.of_situations(evaluator.by_situation(Averages(terms), results.fit.theta))
     return pd.DataFrame(values.T, index=ds.situation_labels, columns=list(expressions))
 
@@ -84,8 +85,9 @@ def regularity(results: Estimated, time: Expression, cost: Expression, data: Any
     """
     import pandas as pd
 
-    model, ds, evaluator = problem_on(results, data, "marginal utilities")
-    terms = tuple(marginal_utility(model, expression)[0] for expression in (time, cost))
+    asked = problem_on(results, data, "marginal utilities")
+    ds, evaluator = asked.data, asked.evaluator
+    terms = tuple(marginal_utility(asked, expression)[0] for expression in (time, cost))
     of_time, of_cost = evaluator.by_situation(Averages(terms), results.fit.theta)
     wrong = {
         "time is no loss": of_time >= 0,

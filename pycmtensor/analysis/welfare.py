@@ -38,7 +38,7 @@ def surplus_quantity(results: Estimated, before: Problem, cost: Marginal) -> Sur
         (1999), Computing willingness-to-pay in random utility models, chapter 15 of Trade, Theory and Econometrics;
         Boxall & Adamowicz (2002), doi:10.1023/A:1021351721619, for latent classes.
     """
-    found = marginal_utilities(before.model, cost)
+    found = marginal_utilities(before, cost)
     quantity = Surplus(tuple(term for term, _ in found), beside=Observed(before.data))
     _, *meaningless = before.evaluator.by_situation(quantity, results.fit.theta)
     for (_, name), where in zip(found, meaningless, strict=True):

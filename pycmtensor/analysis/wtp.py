@@ -15,6 +15,7 @@ from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import Marginal, expressed, marginal_utilities, unit_of
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import MeanRatios, Ratio, Ratios, RatiosGivenChoices
 from pycmtensor.exceptions import InferenceError
@@ -174,7 +175,7 @@ def wtp(
         raise InferenceError("A ratio with a distribution over situations or draws has errors by method='delta'.")
     asked, theta = problem_of(results, "marginal utilities"), results.fit.theta
     model, ds, evaluator = asked
-    above, below = marginal_utilities(model, numerator), marginal_utilities(model, denominator)
+    above, below = marginal_utilities(asked, numerator), marginal_utilities(asked, denominator)
     ratios = tuple((top, bottom) for (top, _), (bottom, _) in zip(above, below, strict=True))
     names = [text_of(f"({top}) / ({bottom})") for (_, top), (_, bottom) in zip(above, below, strict=True)]
     w = situation_weights(ds)
@@ -217,7 +218,7 @@ def _is_one_number(results: Estimated, expression: Marginal) -> bool:
         expression = expressed(results.model, expression)
     if isinstance(expression, str) or not hasattr(expression, "tag"):
         return not isinstance(expression, Mapping)
-    return not any(hasattr(v.tag, "draws") or hasattr(v.tag, "column") for v in graph_inputs([expression]))
+    return not any(hasattr(v.tag, "draws") or is_column(v) for v in graph_inputs([expression]))
 
 
 def _of_parameters(

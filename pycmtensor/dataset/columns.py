@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,26 +11,16 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import panel
+from pycmtensor.dataset.symbols import Key, Origin, Special, column_of, columns_in, mark
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Columns", "Special"]
-
-
-class Special(Enum):
-    """Special symbols of a data set that are no columns of the frame."""
-
-    CHOSEN = "chosen"
-    OBSERVED = "observed"
-    WEIGHT = "weight"
-    AVAILABLE = "available"
-    ALTERNATIVE = "alternative"
 
 
 class Columns:
@@ -46,6 +35,7 @@ class Columns:
     weights: str | None
     n_alternatives: int
     individual_numbers: NDArray[np.int64]  #: of the individuals (N,), from which their draws are made
+    origin: Origin  #: what data sets share that are made of one another
     draw_situations: int  #: T of the data set that this is a part of, for which draws of each situation are laid out
     _table: Table
     _situation_of: NDArray[np.integer]  #: number of the choice situation of each row, (rows,)
@@ -125,7 +115,7 @@ class Columns:
         Raises:
             DatasetError: The column does not exist, is not numeric, or holds missing or infinite values.
         """
-        key = getattr(column.tag, "column", None) if isinstance(column, Variable) else column
+        key = column_of(column) if isinstance(column, Variable) else column
         if key is None:
             raise DatasetError(f"The input {column} is not a column of a data set. Use ds['name'] in utilities.")
         if key is Special.CHOSEN:
@@ -138,13 +128,14 @@ class Columns:
         """The numbers of an expression of columns, for example ``ds["COST"] * (ds["GA"] < 1)``.
 
         Args:
-            expression: Any symbolic expression of this data set's columns, without parameters.
+            expression: Any symbolic expression of columns, without parameters; symbols of any data set with the same
+                columns stand for those of this one, as in `array`.
 
         Returns:
             Array that broadcasts to the axes of the columns.
         """
         expression = pt.as_tensor_variable(expression)
-        inputs = [v for v in graph_inputs([expression]) if hasattr(v.tag, "column")]
+        inputs = columns_in([expression])
         interpreted = Mode(linker="py", optimizer=None)  # nothing is compiled for a single evaluation
         return np.asarray(expression.eval({v: self.array(v) for v in inputs}, mode=interpreted))
 
@@ -250,6 +241,7 @@ class Columns:
         self.n_situations, self.n_individuals = self._rows.shape
         self.individual_numbers = np.arange(self.n_individuals, dtype=np.int64)
         self.draw_situations = self.n_situations
+        self.origin = Origin(repr(self))
         self._symbols: dict[object, Variable] = {}
         observed = self._is_observed[:, :, None].astype(pytensor.config.floatX) if self.is_panel else self._ones()
         self._arrays: dict[object, NDArray[Any]] = {Special.OBSERVED: observed}
@@ -302,11 +294,10 @@ class Columns:
             self._symbols[key] = self._symbol(key.value, key, situations=situations)
         return self._symbols[key]
 
-    def _symbol(self, name: str, key: object, leading: tuple[int, ...] = (), situations: int | None = None) -> Variable:
+    def _symbol(self, name: str, key: Key, leading: tuple[int, ...] = (), situations: int | None = None) -> Variable:
         T = situations if self.is_panel else 1
         symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(*leading, T, None, 1))
-        symbol.tag.column = key
-        return symbol
+        return mark(symbol, key, self.origin)
 
     def _need_choices(self, what: str) -> None:
         if not self.choices_known:

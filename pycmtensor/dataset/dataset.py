@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset.changes import changed, means
 from pycmtensor.dataset.columns import Columns
@@ -15,6 +16,7 @@ from pycmtensor.dataset.frames import Table
 from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
+from pycmtensor.dataset.symbols import check_origin
 from pycmtensor.exceptions import DatasetError
 
 __all__ = ["Dataset"]
@@ -352,7 +354,7 @@ class Dataset(Columns):
     def _made_of(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable] | None = None) -> Dataset:
         """A data set of this kind and with these options and units of another frame, which may tell its own units."""
         other = self._of_frame(frame, choice, alternatives or self.alternatives)
-        other._table.units = {**self.units, **other.units}
+        other._table.units, other.origin = {**self.units, **other.units}, self.origin
         return other
 
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> Dataset:
@@ -388,6 +390,8 @@ class Dataset(Columns):
             return None
         for name in given:
             self._is_named(name)
+        symbols = [symbol for symbol in given.values() if isinstance(symbol, Variable)]
+        check_origin("The availability", symbols, [self.origin], self, DatasetError)
         available = np.ones((len(self.alternatives), self.nobs), dtype=bool)
         for j, name in enumerate(self.alternatives):
             if name in given:

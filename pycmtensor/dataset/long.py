@@ -11,11 +11,11 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
-from pycmtensor.dataset.columns import Special
 from pycmtensor.dataset.dataset import Dataset
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import cells, code_positions, named_alternatives
 from pycmtensor.dataset.reshape import differs, unstacked
+from pycmtensor.dataset.symbols import Special, column_of
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class LongDataset(Dataset, enters="long"):
 
     def counterpart(self, symbol: Variable) -> Variable:
         """The symbol with the axes (J, T, N, 1) that stands for the same column as one of another long data set."""
-        key = symbol.tag.column
+        key = column_of(symbol)
         return self[key] if isinstance(key, str) else self._of_all(key)
 
     def per_alternative(self, values: Mapping[str, Any] | Any) -> Variable:

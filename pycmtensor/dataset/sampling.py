@@ -11,9 +11,9 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
-from pycmtensor.dataset.columns import Special
 from pycmtensor.dataset.frames import Table, rows_text
 from pycmtensor.dataset.long import LongDataset
+from pycmtensor.dataset.symbols import Special
 from pycmtensor.exceptions import DatasetError
 
 __all__ = ["CORRECTION", "SampledDataset", "draw_uniform", "draw_weighted"]
@@ -61,7 +61,7 @@ class SampledDataset(LongDataset, enters="sample"):
         part = part.with_columns(nw.new_series(CORRECTION, correction, backend=part.implementation))
         given = ds.choice, ds.alternative, ds.situation, ds.individual, ds.weights
         sample = cls(n, part, *given, ds.alternatives)
-        sample._table.units = ds.units
+        sample._table.units, sample.origin = ds.units, ds.origin
         ds._with_numbers_of(sample, rows)
         return sample
 

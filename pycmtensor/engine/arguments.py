@@ -7,8 +7,8 @@ from typing import Any
 from weakref import ref
 
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset.symbols import columns_in
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.models.base import Model
@@ -36,8 +36,8 @@ class Arguments:
         self._model, self._chosen = ref(model), model.dataset.chosen
         self.free = model.free
         self.fixed = [p for p in model.params if p not in self.free]
-        inputs = set(graph_inputs([model.logprob]))
-        self.inputs = [v for v in model.inputs if v in inputs and hasattr(v.tag, "column")]
+        inputs = set(columns_in([model.logprob]))
+        self.inputs = [symbol for symbol in model.inputs if symbol in inputs]
         self.draws = Simulation(model) if model.sampling else None
         self.alternatives = max(v.type.shape[0] if v.ndim == 4 else 1 for v in self.inputs)
         self.symbols = [*(parameter() for parameter in (*self.free, *self.fixed)), *self.inputs]

@@ -16,6 +16,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset.symbols import column_of, is_column
 from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.quantity import (
@@ -278,7 +279,7 @@ class Quantities:
         if symbol.ndim == 4:
             moves: Any = [[i in (None, name) for name in names] for i in alternatives]
         else:  # of wide data, or of one alternative of long data
-            key = symbol.tag.column
+            key = column_of(symbol)
             moves = [isinstance(key, str) or i in (None, key[1]) for i in alternatives]
         return np.asarray(moves)[..., None, None, None]
 
@@ -286,8 +287,8 @@ class Quantities:
         """An expression of columns and draws as one of the inputs, without the axis of alternatives."""
         columns = {}
         for variable in graph_inputs([symbol]):
-            if hasattr(variable.tag, "column"):
-                columns[variable] = self._input(variable.tag.column)
+            if is_column(variable):
+                columns[variable] = self._input(column_of(variable))
             if hasattr(variable.tag, "draws") and variable.tag.draws not in self._arguments.model.draws:
                 raise ModelError(f"The expression depends on draws '{variable}', which the model does not use.")
         symbol = clone_replace(symbol, columns, rebuild_strict=False)
@@ -296,7 +297,7 @@ class Quantities:
     def _input(self, key: Any) -> Variable:
         """The input that holds a column: (T, N, 1), or (1, T, N, 1) of long data when alternatives share it."""
         ds = self._arguments.model.dataset
-        known = {symbol.tag.column: symbol for symbol in self._arguments.inputs}
+        known = {column_of(symbol): symbol for symbol in self._arguments.inputs}
         column, alternative = key if isinstance(key, tuple) else (key, None)
         if column not in known and key not in known:
             raise ModelError(f"The expression depends on column {column!r}, which the model does not use.")

@@ -10,8 +10,10 @@ from typing import TypeAlias
 import pytensor.tensor as pt
 from pytensor import config, scalar
 from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
-from pytensor.graph.traversal import graph_inputs, io_toposort
+from pytensor.graph.traversal import io_toposort
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
+
+from pycmtensor.dataset.symbols import columns_in, is_column
 
 __all__ = ["Separated", "each_term", "merged", "same", "separate", "sum_of_terms"]
 
@@ -63,7 +65,7 @@ def same(a: Variable, b: Variable) -> bool:
 
 
 def _leaf(variable: Variable) -> Separated:
-    if isinstance(variable, Constant) or hasattr(variable.tag, "column"):
+    if isinstance(variable, Constant) or is_column(variable):
         return {None: variable}
     return {variable: _ONE}
 
@@ -102,7 +104,7 @@ def _holds_no_data(part: Separated) -> bool:
 
 def _columns(data: Variable) -> bool:
     """Whether an expression depends on columns."""
-    return any(hasattr(variable.tag, "column") for variable in graph_inputs([data]))
+    return bool(columns_in([data]))
 
 
 def each_term(form: Separated, change: Callable[[Variable], Variable]) -> Separated:

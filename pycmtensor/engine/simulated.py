@@ -15,6 +15,7 @@ from pytensor import config
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.linear import linear_form
@@ -88,7 +89,7 @@ class SimulatedLogit(Likelihood):
         data: list[list[Variable | None]],
     ) -> None:
         free = [p() for p in arguments.free]
-        unknowns = [v for v in arguments.symbols if not hasattr(v.tag, "column")]
+        unknowns = [v for v in arguments.symbols if not is_column(v)]
         self._simulation, self._K, self._M = simulation, len(free), len(coefficients)
         self._random = [bool(draws_of([coefficient])) for coefficient in coefficients]
         self._coefficients = lower([*unknowns, *(d() for d in simulation.draws)], coefficients)

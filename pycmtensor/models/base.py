@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from functools import cached_property
+from types import FunctionType
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -18,6 +21,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike, rows_text
 from pycmtensor.dataset.long import LongDataset
+from pycmtensor.dataset.symbols import Origin, check_origin, columns_in, is_column, name_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
@@ -33,12 +37,36 @@ Expression: TypeAlias = Variable | Parameter | float
 #: The methods that make the likelihood of utilities.
 LIKELIHOOD = ("log_probability", "over_situations", "averaged", "logprob_given", "log_likelihood")
 
+#: Attributes that follow from the specification, or belong to no alternative.
+SPECIFIED = {
+    "dataset",
+    "alternatives",
+    "utilities",
+    "availability",
+    "utility",
+    "available_where",
+    "params",
+    "draws",
+    "logprob",
+    "cost",
+    "inputs",
+    "held",
+    "origins",
+    "_given_availability",
+    "_llnull",
+}
+
+#: Kinds of attributes that cannot hold something for each alternative.
+OF_NO_ALTERNATIVE = (type(None), bool, int, float, str, np.generic, Parameter, Sampling, FunctionType)
+
 
 class Model:
     """Base class of choice models.
 
     A subclass gives `log_probability`, and `structure` if it has parameters beside the utilities. The base checks the
-    specification, collects parameters and inputs, and forms the likelihood.
+    specification, collects parameters and inputs, and forms the likelihood. Options of a subclass are attributes that
+    it sets before it calls ``super().__init__``; models that are made of it, by `with_fixed` and `without`, keep them,
+    and `kept_among` says what is left of them when an alternative is taken out.
 
     Args:
         dataset: The data that the utilities are written with.
@@ -72,6 +100,7 @@ class Model:
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
     takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
     held: frozenset[Parameter] = frozenset()  #: parameters that are not estimated though they are not fixed
+    origins: frozenset[Origin] = frozenset()  #: of the data sets whose columns may stand in the specification
 
     def __init__(
         self,
@@ -85,7 +114,18 @@ class Model:
                 f"The first argument of {type(self).__name__} is a Dataset, found {type(dataset).__name__}. Make one "
                 "with Dataset(frame, choice=..., alternatives=...)."
             )
+        self._specify(dataset, utilities, availability, params)
+
+    def _specify(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        """Set and check everything that follows from a specification; options of a subclass are set before."""
         self.dataset = dataset
+        self.origins = self.origins | {dataset.origin}
         self.alternatives = tuple(dataset.alternatives)
         self.utilities: dict[str, Variable] = {}
         self.availability: dict[str, Variable] = {}
@@ -102,6 +142,7 @@ class Model:
         self.logprob = self.logprob_given(self.V)
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
+        check_origin(f"The {type(self).__name__}", self.inputs, self.origins, dataset)
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
 
@@ -166,7 +207,7 @@ class Model:
             data: A data set with the same columns; None for the model's own.
         """
         data = data or self.dataset
-        columns = [data.array(symbol) for symbol in self.inputs if hasattr(symbol.tag, "column")]
+        columns = [data.array(symbol) for symbol in self.inputs if is_column(symbol)]
         if self.sampling is None:
             return columns
         return columns + self._draw_values(self.sampling, data)
@@ -222,7 +263,7 @@ class Model:
         """Raise a `DatasetError` when this model cannot say what will be chosen in ``data``."""
         check_alike(self.dataset, data)
         for symbol in self.inputs:
-            if hasattr(symbol.tag, "column"):
+            if is_column(symbol):
                 data.array(symbol)
         check_segments([*self._utilities(), *self.structure()], data)
         rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
@@ -282,6 +323,14 @@ class Model:
                 f"{', '.join(scalars) or 'none'}."
             )
         fixed = {scalars[name](): Beta(name, value, status=1)() for name, value in values.items()}
+        for attribute, own in self._options().items():
+            inside = set(graph_inputs(_symbols_in(own))) & fixed.keys()
+            if inside:
+                raise ModelError(
+                    f"{', '.join(sorted(str(p.name) for p in inside))} stands in '{attribute}' of the "
+                    f"{type(self).__name__} too, beside the utilities, where with_fixed does not reach. Make the model "
+                    "with a parameter of status=1."
+                )
         if self.utility is not None:
             utility = graph_replace(self.utility, fixed, strict=False)
             return self._respecified(self.dataset, utility, self._given_availability)
@@ -323,8 +372,55 @@ class Model:
         utilities: Mapping[str, Variable] | Variable,
         availability: Mapping[str, Expression] | Variable | None,
     ) -> Model:
-        """A model of this kind with another specification; subclasses that hold more than that pass it on."""
-        return type(self)(dataset, utilities, availability)
+        """This model, options of subclasses included, with another data set and other `named_utilities`."""
+        return self._specified_anew(dataset, *self._as_given(dataset, utilities, availability))
+
+    def _options(self) -> dict[str, Any]:
+        """The attributes that a subclass has of its own, without what is cached."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in SPECIFIED and not isinstance(getattr(type(self), name, None), cached_property)
+        }
+
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        """Utilities and availability as `_specify` takes them, made of `named_utilities`."""
+        return utilities, availability
+
+    def _specified_anew(self, dataset: Dataset, utilities: Any, availability: Any) -> Model:
+        """A copy of this model with another specification."""
+        other = copy(self)
+        for name in vars(self).keys() - SPECIFIED - self._options().keys():
+            del vars(other)[name]  # what is cached follows from the specification
+        gone = [name for name in self.alternatives if name not in dataset.alternatives]
+        if gone or dataset.n_alternatives != self.dataset.n_alternatives:
+            kept = self.kept_among(tuple(dataset.alternatives))
+            unknown = [
+                f"'{name}'"
+                for name, value in self._options().items()
+                if name not in kept and not isinstance(value, OF_NO_ALTERNATIVE)
+            ]
+            if unknown:
+                raise ModelError(
+                    f"{type(self).__name__} holds {', '.join(unknown)}, and does not say what is left of that "
+                    f"{f'without {gone[0]!r}' if gone else 'with other choice sets'}. Give it a method kept_among("
+                    "alternatives) that returns these attributes by name, as they are among the alternatives that are "
+                    "left."
+                )
+            vars(other).update(kept)
+        other._specify(dataset, utilities, availability)
+        return other
+
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """What is left of a subclass's attributes when alternatives are taken out, by name.
+
+        Numbers, texts, parameters and functions stay as they are unless they are named here; of all else that it holds,
+        a subclass must say so.
+
+        Args:
+            alternatives: Those that are left.
+        """
+        return {}
 
     def form(self) -> Form | None:
         """What the engine may know of the likelihood to choose a fast program for it; None for nothing.
@@ -372,8 +468,7 @@ class Model:
         Raises:
             ModelError: The model does not use the column.
         """
-        keys = {symbol: symbol.tag.column for symbol in self.inputs if hasattr(symbol.tag, "column")}
-        names = {symbol: key[0] if isinstance(key, tuple) else key for symbol, key in keys.items()}
+        names = {symbol: name_of(symbol) for symbol in columns_in(self.inputs)}
         found = [symbol for symbol, name in names.items() if name == column]
         if not found:
             known = sorted({name for name in names.values() if isinstance(name, str)})
@@ -461,14 +556,15 @@ class Model:
         return self._checked(f"{what} of '{name}'", expression)
 
     def _checked(self, what: str, expression: Variable) -> Variable:
-        """The expression, which must depend on parameters and columns only."""
+        """The expression, which must depend on parameters and columns of the model's data set only."""
+        check_origin(what, [expression], self.origins, self.dataset)
         for variable in graph_inputs([expression]):
             if isinstance(variable, Constant) and any(size != 1 for size in getattr(variable.type, "shape", ())):
                 raise ModelError(
                     f"{what} holds an array of shape {variable.type.shape}. Add it to the frame as a "
                     "column and use ds['name'], so that it goes with its rows."
                 )
-            known = any(hasattr(variable.tag, kind) for kind in ("column", "parameter", "draws"))
+            known = is_column(variable) or any(hasattr(variable.tag, kind) for kind in ("parameter", "draws"))
             if not known and not isinstance(variable, Constant):
                 raise ModelError(
                     f"{what} depends on '{variable}', which is neither a parameter nor a column. "
@@ -527,8 +623,7 @@ class Model:
         )
 
     def _inputs(self) -> list[Variable]:
-        inputs = [v for v in graph_inputs([self.cost]) if hasattr(v.tag, "column")]
-        return [*dict.fromkeys(inputs), *(draws() for draws in self.draws)]
+        return [*columns_in([self.cost]), *(draws() for draws in self.draws)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without log-likelihoods of data sets, which a copy computes anew."""
@@ -543,6 +638,21 @@ class Model:
 
 #: Models of samples of alternatives -> those of all alternatives.
 _AMONG_ALL: WeakKeyDictionary[Model, Model] = WeakKeyDictionary()
+
+
+def _symbols_in(value: Any) -> list[Variable]:
+    """The symbols in an attribute: a parameter, an expression, or a collection or record of them."""
+    if isinstance(value, Variable):
+        return [value]
+    if isinstance(value, Parameter):
+        return [value()]
+    if isinstance(value, Mapping):
+        parts: Iterable[Any] = value.values()
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = [getattr(value, field.name) for field in fields(value)]
+    else:
+        parts = value if isinstance(value, (list, tuple)) else []
+    return [symbol for part in parts for symbol in _symbols_in(part)]
 
 
 def _both(own: Variable | None, given: Variable | None) -> Variable | None:

@@ -9,11 +9,11 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace
-from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.long import LongDataset
 from pycmtensor.dataset.sampling import CORRECTION, SampledDataset
+from pycmtensor.dataset.symbols import column_of, columns_in
 
 __all__ = ["are_all_of", "of_all_alternatives"]
 
@@ -42,13 +42,12 @@ def of_all_alternatives(expressions: Sequence[Variable], data: LongDataset) -> l
         McFadden (1978), Modelling the choice of residential location; Frejinger, Bierlaire & Ben-Akiva (2009),
         doi:10.1016/j.trb.2009.03.001, equation 5.
     """
-    columns = {v: _of_all(v, data) for v in graph_inputs(list(expressions)) if hasattr(v.tag, "column")}
+    columns = {symbol: _of_all(symbol, data) for symbol in columns_in(expressions)}
     return clone_replace(list(expressions), columns, rebuild_strict=False)
 
 
 def _of_all(symbol: Variable, data: LongDataset) -> Variable:
     """The column of all alternatives that stands in place of a column of samples."""
-    key = symbol.tag.column
-    if key == CORRECTION:
+    if column_of(symbol) == CORRECTION:
         return pt.constant(np.zeros((1, 1, 1, 1), pytensor.config.floatX))
     return data.counterpart(symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor.tensor as pt
@@ -192,15 +192,11 @@ class CrossNestedLogit(Model):
             raise ModelError(f"The allocations of '{name}' leave {1 - sum(numbers):g}; they must add up to at most 1.")
         return 1 - sum((self.number(part) for part in given), start=self.number(0.0))
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        kept = [
-            replace(nest, allocations={name: part for name, part in nest.allocations.items() if name in utilities})
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The nests without the alternatives that are taken out."""
+        left = [
+            replace(nest, allocations={name: part for name, part in nest.allocations.items() if name in alternatives})
             for nest in self.nests
-            if any(name in utilities for name in nest.allocations)
+            if any(name in alternatives for name in nest.allocations)
         ]
-        return CrossNestedLogit(dataset, utilities, availability, nests=kept, draws=self.sampling)
+        return super().kept_among(alternatives) | {"nests": tuple(left)}

@@ -89,11 +89,7 @@ class HeteroscedasticLogit(Model):
         available: list[Any] = [self.availability.get(name) for name in self.alternatives]
         return heteroscedastic_logit(list(V), available, self.dataset.chosen, self.structure(), self.nodes)
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        kept = {name: scale for name, scale in self.scales.items() if name in utilities}
-        return HeteroscedasticLogit(dataset, utilities, availability, scales=kept, nodes=self.nodes)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The scales of the alternatives that are left."""
+        left = {name: scale for name, scale in self.scales.items() if name in alternatives}
+        return super().kept_among(alternatives) | {"scales": left}

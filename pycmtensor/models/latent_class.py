@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.dataset.symbols import columns_in
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels.logsum import log_sum_exp
@@ -95,7 +95,6 @@ class LatentClass(Model):
                 f"{{...}}}}, found {utilities!r}."
             )
         self.sampling = sampling_of(draws)
-        self.classes: dict[str, Model] = {}
         if membership is None:
             membership = {name: Beta(f"class_{name}") for name in list(utilities)[1:]}
         self.membership = dict(membership)
@@ -147,7 +146,7 @@ class LatentClass(Model):
     def _among_all(self, data: Dataset) -> Model:
         """The model of choices among all alternatives, class by class."""
         classes = {name: model._among_all(data) for name, model in self.classes.items()}
-        return LatentClass(data, classes, membership=self.membership, draws=self.sampling)
+        return self._specified_anew(data, classes, None)
 
     def by_class(self) -> Mapping[str | None, Model]:
         """The models of the classes, by name."""
@@ -163,9 +162,8 @@ class LatentClass(Model):
                     "from the same alternatives: make their models with the same availability."
                 )
         for name, W in self.membership.items():
-            for column in graph_inputs([pt.as_tensor_variable(W)]):
-                if hasattr(column.tag, "column"):
-                    self._check_constant(name, column, data)
+            for column in columns_in([pt.as_tensor_variable(W)]):
+                self._check_constant(name, column, data)
 
     def _check_constant(self, name: str, column: Variable, data: Dataset) -> None:
         """Raise a `DatasetError` when a column of the membership of a class changes within an individual."""
@@ -213,8 +211,9 @@ class LatentClass(Model):
             raise ModelError(
                 "All classes are models, which have their own availability. Take it out of the LatentClass."
             )
-        for name, given in utilities.items():
-            self.classes[name] = self._class(name, given, availability)
+        self.classes: dict[str, Model] = {
+            name: self._class(name, given, availability) for name, given in utilities.items()
+        }
         for name, model in self.classes.items():
             self.utilities |= {f"{one} of {name}": V for one, V in model.named_utilities.items()}
         self.availability, self.available_where = self._first.availability, self._first.available_where
@@ -252,13 +251,12 @@ class LatentClass(Model):
                 "the reference, which then has 0."
             )
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        assert isinstance(utilities, Mapping)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The membership, which holds no alternatives; classes are specified anew."""
+        return super().kept_among(alternatives) | {"membership": self.membership, "classes": {}}
+
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        """Models of the classes, which have the availability."""
         classes = {}
         for name, model in self.classes.items():
             where = model._given_availability
@@ -269,7 +267,7 @@ class LatentClass(Model):
                 left = [one for one in model.utilities if one not in gone]  # "latent" is the utility of ordered ones
                 where = {one: a for one, a in (where or {}).items() if one in left}
                 classes[name] = model._respecified(dataset, {one: utilities[f"{one} of {name}"] for one in left}, where)
-        return LatentClass(dataset, classes, membership=self.membership, draws=self.sampling)
+        return classes, None
 
 
 class _Logit(MNL):
@@ -287,6 +285,3 @@ class _Logit(MNL):
     def _expression(self, what: str, name: str, given: Expression) -> Variable:
         """In the model's precision also where all utilities are numbers, which PyTensor gives the least that holds."""
         return self.number(super()._expression(what, name, given))
-
-    def _respecified(self, dataset: Dataset, utilities: Any, availability: Any) -> Model:
-        return _Logit(dataset, utilities, availability, self.sampling)

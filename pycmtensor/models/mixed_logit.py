@@ -76,11 +76,3 @@ class MixedLogit(MNL):
     ) -> None:
         self.sampling: Sampling = draws if isinstance(draws, Sampling) else Sampling(draws)
         super().__init__(dataset, utilities, availability, params)
-
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> MixedLogit:
-        return MixedLogit(dataset, utilities, availability, draws=self.sampling)

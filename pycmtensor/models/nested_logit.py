@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
@@ -195,16 +195,10 @@ class NestedLogit(Model):
         members = (self._node(m) if isinstance(m, Nest) else self.alternatives.index(m) for m in nest.members)
         return Node(tuple(members), self.number(nest.scale))
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The nests without the alternatives that are taken out."""
         root: Nest | None = self.root
         for name in self.alternatives:
-            if root is not None and name not in utilities:
+            if root is not None and name not in alternatives:
                 root = root.without(name)
-        nests = root.members if root is not None else []
-        normalised, draws = self.normalised, self.sampling
-        return NestedLogit(dataset, utilities, availability, nests=nests, normalised=normalised, draws=draws)
+        return super().kept_among(alternatives) | {"root": root}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import columns_in, name_of
 from pycmtensor.exceptions import ModelError
-from pycmtensor.models.base import Expression, Model
 from pycmtensor.models.mnl import MNL
 from pycmtensor.terms.networks import Network
 
@@ -26,14 +24,9 @@ class NetworkLogit(MNL):
 
     networks: tuple[Network, ...] = ()
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        """A logit: the utilities hold the networks already."""
-        return MNL(dataset, utilities, availability)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The networks, whose outputs stand in the utilities."""
+        return super().kept_among(alternatives) | {"networks": self.networks}
 
 
 def checked_networks(what: str, given: Any) -> tuple[Network, ...]:
@@ -50,5 +43,4 @@ def checked_networks(what: str, given: Any) -> tuple[Network, ...]:
 
 def columns_of(expression: Variable) -> set[str]:
     """Names of the columns that an expression depends on."""
-    keys = [v.tag.column for v in graph_inputs([expression]) if hasattr(v.tag, "column")]
-    return {str(key[0] if isinstance(key, tuple) else key) for key in keys}
+    return {str(name_of(symbol)) for symbol in columns_in([expression])}

@@ -11,6 +11,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import is_column
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels import ordered
@@ -128,7 +129,7 @@ class OrderedLogit(Model):
             )
         self.utilities = {"latent": self.number(self._expression("The utility", "latent", utilities))}
         given = self._thresholds_of_shares() if self._given_thresholds is None else self._given_thresholds
-        self.thresholds = self._checked_thresholds(given)
+        self.thresholds = self._given_thresholds = self._checked_thresholds(given)
 
     def _specify_at_once(self, utility: Variable, availability: Any) -> None:
         self._specify_one_by_one(utility, availability)
@@ -159,7 +160,7 @@ class OrderedLogit(Model):
             )
         thresholds = [self.number(threshold) for threshold in given]
         for threshold in thresholds:
-            data = [v for v in graph_inputs([threshold]) if hasattr(v.tag, "column") or hasattr(v.tag, "draws")]
+            data = [v for v in graph_inputs([threshold]) if is_column(v) or hasattr(v.tag, "draws")]
             if threshold.ndim or data:
                 raise ModelError(
                     f"A threshold must be one number, a parameter or an expression of parameters, found "
@@ -173,10 +174,5 @@ class OrderedLogit(Model):
             )
         return thresholds
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        return OrderedLogit(dataset, utilities["latent"], thresholds=self.thresholds, link=self.link)
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        return utilities["latent"], availability

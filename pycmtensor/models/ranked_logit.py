@@ -14,7 +14,7 @@ from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.kernels import later_ranks, worst
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.base import Expression
 from pycmtensor.models.mnl import MNL
 
 __all__ = ["RankedLogit"]
@@ -138,16 +138,11 @@ class RankedLogit(MNL):
         shape = data.array(data.chosen).shape
         return np.stack([np.broadcast_to(data.evaluate(rank), shape)[..., 0] for rank in self.ranks])
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        named = dict(zip(self.alternatives, self.ranks, strict=True))
-        gone = [rank for name, rank in named.items() if name not in utilities]
-        ranks = {name: _closed(rank, gone) for name, rank in named.items() if name in utilities}
-        return RankedLogit(dataset, utilities, availability, ranks=ranks, best_worst=self.best_worst)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """The ranks of the alternatives that are left, closed up where others were ranked above."""
+        gone = [rank for name, rank in self._given_ranks.items() if name not in alternatives]
+        left = {name: _closed(rank, gone) for name, rank in self._given_ranks.items() if name in alternatives}
+        return super().kept_among(alternatives) | {"_given_ranks": left, "ranks": []}
 
 
 def _closed(rank: Variable, gone: Sequence[Variable]) -> Variable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from typing import Any
 
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
@@ -77,13 +77,15 @@ class ResLogit(Model):
         params: Sequence[Parameter] | None = None,
     ) -> None:
         self.layers = whole("ResLogit", "layers", layers, least=1, error=ModelError)
+        self.residuals: tuple[Weight, ...] = ()
         super().__init__(dataset, utilities, availability, params)
 
-    @cached_property
-    def residuals(self) -> tuple[Weight, ...]:
-        """The residual matrices."""
-        size = (self.dataset.n_alternatives, self.dataset.n_alternatives)
-        return tuple(Weight(f"residual.{m}", size, init_type="zeros") for m in range(1, self.layers + 1))
+    def _specify(self, dataset: Dataset, *specification: Any) -> None:
+        if not self.residuals:
+            size = dataset.n_alternatives, dataset.n_alternatives
+            names = [f"residual.{m}" for m in range(1, self.layers + 1)]
+            self.residuals = tuple(Weight(name, size, init_type="zeros") for name in names)
+        super()._specify(dataset, *specification)
 
     def structure(self) -> list[Variable]:
         """The residual matrices."""
@@ -115,13 +117,9 @@ class ResLogit(Model):
             "alternatives. Make it with the data set that has all alternatives."
         )
 
-    def _respecified(
-        self,
-        dataset: Dataset,
-        utilities: Mapping[str, Variable] | Variable,
-        availability: Mapping[str, Expression] | Variable | None,
-    ) -> Model:
-        return ResLogit(dataset, utilities, availability, layers=self.layers)
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """No residual matrices: those of fewer alternatives are made anew and start at 0."""
+        return super().kept_among(alternatives) | {"residuals": ()}
 
 
 def _stacked(terms: Sequence[Variable], like: Variable) -> Variable:

@@ -13,6 +13,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import check_origin, column_of, columns_in, name_of
 from pycmtensor.exceptions import DatasetError, ModelError, in_range, whole
 from pycmtensor.expressions import Bias, Parameter, Weight
 from pycmtensor.kernels import layers
@@ -41,7 +42,7 @@ class Embedding:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(getattr(getattr(self.column, "tag", None), "column", None), (str, tuple)):
+        if not isinstance(column_of(self.column), (str, tuple)):
             raise ModelError(f"Embedding takes a column of a data set, such as ds['PURPOSE'], found {self.column!r}.")
         if self.size is not None:
             whole("Embedding", "size", self.size, least=1, error=ModelError)
@@ -225,6 +226,8 @@ class Network:
                     f"{what}: an input is an expression of columns with the axes (T, N, 1), without parameters and "
                     f"draws, found {x!r}. Write ds['AGE'], in long data ds['hinc', 'train']."
                 )
+        symbols = [x.column if isinstance(x, Embedding) else x for x in inputs]
+        check_origin(f"An input of {what}", symbols, [self.data.origin], self.data)
         if activation not in ACTIVATIONS:
             raise ModelError(f"{what}: activation is one of {', '.join(ACTIVATIONS)}, found {activation!r}.")
         for width in self.hidden:
@@ -254,8 +257,7 @@ def _check_signs(name: str, names: list[str], signs: Mapping[str, str], output: 
 def _columns(x: Variable | Embedding) -> list[str]:
     """Names of the columns that an input is made of."""
     x = x.column if isinstance(x, Embedding) else x
-    keys = [v.tag.column for v in graph_inputs([x]) if hasattr(v.tag, "column")] if isinstance(x, Variable) else []
-    return [str(key[0] if isinstance(key, tuple) else key) for key in keys]
+    return [str(name_of(symbol)) for symbol in columns_in([x])] if isinstance(x, Variable) else []
 
 
 def _named(x: Variable) -> str:
