@@ -9,6 +9,7 @@ import numpy as np
 from pycmtensor.analysis.predict import problem_on, situation_weights
 from pycmtensor.exceptions import InferenceError, whole
 from pycmtensor.inference.protocol import Estimated
+from pycmtensor.models.choice import choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,11 @@ def calibration(results: Estimated, data: Any = None, bins: int = 10) -> pd.Data
     model, ds, evaluator = problem_on(results, data, "predicted probabilities")
     if not ds.choices_known:
         raise InferenceError("The data have no choice column, so that nothing is known of observed frequencies.")
-    P, w = evaluator.probabilities(results.fit.theta), situation_weights(ds) * model.available(ds)
+    available = choice_of(model, "predicted probabilities").available(ds)
+    P, w = (
+        evaluator.probabilities(results.fit.theta),
+        situation_weights(ds) * available,
+    )
     chosen = ds.chosen_alternatives == np.arange(len(P))[:, None, None]
     place = np.minimum((P * bins).astype(int), bins - 1)
     names = pd.IntervalIndex.from_breaks(np.arange(bins + 1) / bins, closed="left", name="bin")

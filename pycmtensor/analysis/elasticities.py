@@ -254,7 +254,7 @@ class _Asked:
         import pandas as pd
 
         levels = [f"{self.column} of", "probability of"]
-        names = pd.MultiIndex.from_product([list(self.moved), self.problem.model.alternatives], names=levels)
+        names = pd.MultiIndex.from_product([list(self.moved), list(self.problem.data.alternatives)], names=levels)
         table = intervals(self.results, of, names, alpha, kind)
         title = title + " at the means of columns" * (self.at == "means")
         labels = self.problem.data.situation_labels
@@ -278,7 +278,7 @@ class _Asked:
 
     def _split(self, stacked: Any) -> tuple[Any, Any, Any]:
         """P, once for each of the I that move, dP / dx and x dP / dx, each (I J)."""
-        J = len(self.problem.model.alternatives)
+        J = len(self.problem.data.alternatives)
         end = (1 + len(self.moved)) * J
         return stacked[np.tile(np.arange(J), len(self.moved))], stacked[J:end], stacked[end:]
 

@@ -17,6 +17,7 @@ from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import RankedLogit
+from pycmtensor.models.choice import choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +131,7 @@ def llconstants(results: Estimated) -> float:
             "of constants."
         )
     w = ds.of_situations(situation_weights(ds))
-    available = ds.of_situations(model.available(ds)).T
+    available = ds.of_situations(choice_of(model, "constants").available(ds)).T
     patterns, pattern = np.unique(available, axis=0, return_inverse=True)
     chosen = np.zeros(patterns.shape)  # weights by pattern of availability and chosen alternative
     np.add.at(chosen, (pattern.ravel(), ds.of_situations(ds.chosen_alternatives)), w)

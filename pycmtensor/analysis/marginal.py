@@ -15,7 +15,8 @@ from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Expression as ExpressionTerm
 from pycmtensor.engine.quantity import MarginalUtility, Term
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.models import Model
+from pycmtensor.models import ChoiceModel, Model
+from pycmtensor.models.choice import choice_of
 from pycmtensor.terms.relations import Expression, in_parameters, text_of
 
 __all__ = [
@@ -46,7 +47,11 @@ def owners(model: Model, column: str) -> list[str]:
         ModelError: The model does not use the column.
     """
     symbols = model.symbols_of(column)
-    found = dict.fromkeys(name for of_class in model.by_class().values() for name in _owners(of_class, symbols))
+    found = dict.fromkeys(
+        name
+        for of_class in model.by_class().values()
+        for name in _owners(choice_of(of_class, "marginal utilities"), symbols)
+    )
     return ["all"] if "all" in found else list(found)
 
 
@@ -65,7 +70,7 @@ def coefficients_of(model: Model) -> dict[str, Variable]:
             elif symbol.owner is not None:
                 search(symbol.owner.inputs)
 
-    search(model.V if isinstance(model.V, list) else [model.V])
+    search(model.expressions())
     return dict(sorted(found.items()))
 
 
@@ -130,7 +135,7 @@ def marginal_utility(problem: Problem, of: Expression, of_class: str | None = No
             f"Column '{column}' has a marginal utility in each class, {', '.join(map(str, classes))}. Give a "
             "coefficient of one class here; results.wtp and cmt.scenario take columns for all."
         )
-    found = _owners(classes[of_class], symbols)
+    found = _owners(choice_of(classes[of_class], "marginal utilities"), symbols)
     if not found or (alternative is None and (len(found) != 1 or found == ["all"])):
         where = f"in the utilities of {', '.join(found)}" if found else "in no utility"
         where += "" if of_class is None else f" of class '{of_class}'"
@@ -142,7 +147,7 @@ def marginal_utility(problem: Problem, of: Expression, of_class: str | None = No
     return MarginalUtility(column, alternative or found[0], of_class), name
 
 
-def _owners(model: Model, symbols: Collection[Variable]) -> list[str]:
+def _owners(model: ChoiceModel, symbols: Collection[Variable]) -> list[str]:
     """The alternatives whose utilities in a model hold some symbols, or "all"."""
     utilities = {"all": model.utility} if model.utility is not None else model.utilities
     return [name for name, V in utilities.items() if any(v in symbols for v in graph_inputs([V]))]

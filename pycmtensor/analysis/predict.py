@@ -16,6 +16,7 @@ from pycmtensor.engine.quantity import Observed, Probabilities, ProbabilitiesGiv
 from pycmtensor.exceptions import DatasetError, InferenceError
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models.choice import choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,9 +146,10 @@ def choices_on(results: Estimated, data: Any, what: str) -> Problem:
     """The estimated model on data, as `problem_on`, for answers about probabilities of all alternatives.
 
     Raises:
-        InferenceError: The data are samples of alternatives, among which there are none.
+        InferenceError: The model is no choice, or the data are samples of alternatives.
     """
     asked = problem_on(results, data, what)
+    choice_of(asked.model, what)
     if isinstance(asked.data, SampledDataset):
         raise InferenceError(
             f"{what.capitalize()} need all alternatives, the data set holds samples of them. Give a frame or "

@@ -12,6 +12,7 @@ from pycmtensor.dataset.symbols import columns_in
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.models.base import Model
+from pycmtensor.models.choice import ChoiceModel, choice_of
 
 __all__ = ["Arguments"]
 
@@ -48,6 +49,15 @@ class Arguments:
         model = self._model()
         assert model is not None
         return model
+
+    @property
+    def choice_model(self) -> ChoiceModel:
+        """The model, when it is a choice among alternatives.
+
+        Raises:
+            InferenceError: It is none.
+        """
+        return choice_of(self.model, "quantities of alternatives")
 
     @property
     def chosen(self) -> int:

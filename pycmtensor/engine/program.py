@@ -142,7 +142,7 @@ class Program(Arguments):
     def membership(self) -> Callable[..., Any]:
         """Log-probability of each latent class by individual, before choices and together with them, (C, B) each."""
         model = self.model
-        joint = [model.averaged(logL) for logL, _ in model.mixture(model.V)]
+        joint = [model.averaged(logL) for logL in model.class_likelihoods()]
         lowered = self.lowered([*model.log_shares(), *joint])
 
         def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:

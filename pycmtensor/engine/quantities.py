@@ -36,6 +36,7 @@ from pycmtensor.engine.quantity import (
     Term,
 )
 from pycmtensor.exceptions import InferenceError, ModelError
+from pycmtensor.models.choice import choice_of
 
 __all__ = ["OfBlock", "Quantities"]
 
@@ -66,7 +67,7 @@ class Quantities:
 
     @of.register
     def _(self, quantity: ProbabilitiesGivenChoices) -> OfBlock:
-        arguments, model = self._arguments, self._arguments.model
+        arguments, model = self._arguments, self._arguments.choice_model
         classes = model.mixture(model.V)
         likelihoods = arguments.lowered([logL for logL, _ in classes])
         choices = [arguments.lowered([logP]) for _, logP in classes]
@@ -171,7 +172,7 @@ class Quantities:
     @of.register
     def _(self, quantity: RatiosGivenChoices) -> OfBlock:
         arguments, model = self._arguments, self._arguments.model
-        likelihoods = arguments.lowered([logL for logL, _ in model.mixture(model.V)])
+        likelihoods = arguments.lowered(model.class_likelihoods())
         ratios = self._pairs(quantity.of_classes)
         observed = model.dataset.observed
         place = arguments.inputs.index(observed) if observed in arguments.inputs else None
@@ -196,7 +197,7 @@ class Quantities:
 
     @of.register
     def _(self, quantity: Surplus) -> OfBlock:
-        arguments, model = self._arguments, self._arguments.model
+        arguments, model = self._arguments, self._arguments.choice_model
         maxima = [self._lowered(maximum) for maximum in model.expected_maximum_utilities(model.V)]
         costs = [self._at_every_draw(cost) for cost in quantity.costs]
         size = arguments.columns
@@ -228,7 +229,7 @@ class Quantities:
     @_at_every_draw.register
     def _(self, term: MarginalUtility) -> OfBlock:
         arguments, alternative = self._arguments, term.alternative
-        model = arguments.model.by_class()[term.of_class]
+        model = choice_of(arguments.model.by_class()[term.of_class], "marginal utilities")
         of_all = model.utility is not None
         V = arguments.lowered(
             [model.V[model.alternatives.index(alternative)] if of_all else model.utilities[alternative]]
@@ -314,7 +315,7 @@ class Quantities:
 
     @cached_property
     def _log_probability(self) -> Callable[..., Any]:
-        model = self._arguments.model
+        model = self._arguments.choice_model
         return self._arguments.lowered([model.log_probability(model.V)])
 
     def _at_draws(self, theta: Any, fixed: Any, columns: Any, logP: Callable[..., Any] | None = None) -> Any:
@@ -341,7 +342,7 @@ class Quantities:
 
     @cached_property
     def _choice_set(self) -> Callable[..., Any]:
-        found = self._arguments.model.choice_set
+        found = self._arguments.choice_model.choice_set
         one_by_one = found if isinstance(found, list) else [found]
         return self._arguments.lowered([pt.neq(pt.as_tensor_variable(1.0 if a is None else a), 0) for a in one_by_one])
 

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset, rows_text
-from pycmtensor.models import Model
+from pycmtensor.models import ChoiceModel, Model
 
 __all__ = ["rows_not_finite", "rows_separated"]
 
 
 def rows_not_finite(model: Model, data: Dataset) -> str:
     """Alternatives whose utilities are not finite at the parameters' own values, in a sentence."""
-    if data is not model.dataset:
+    if data is not model.dataset or not isinstance(model, ChoiceModel):
         return ""
     chosen = data.array(data.chosen)
     utilities = model.at_one_draw(list(model.named_utilities.values()), data)

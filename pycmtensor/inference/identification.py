@@ -15,7 +15,7 @@ from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
 from pycmtensor.expressions import bounds_of
-from pycmtensor.models.base import Model
+from pycmtensor.models import ChoiceModel, Model
 
 __all__ = ["Identification", "identification", "of_fit"]
 
@@ -125,13 +125,11 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
 
 def _sizes_of_columns(model: Model, data: Dataset) -> Array:
     """The norm of what multiplies each parameter in utilities and structure, (K,), as random signs see it."""
-    shape, V = data.array(data.chosen).shape, model.V
-    signs = np.random.default_rng(0).choice(
-        [-1.0, 1.0], shape if model.utility is None else (data.n_alternatives, *shape)
-    )
+    shape, rng = data.array(data.chosen).shape, np.random.default_rng(0)
+    of_all = isinstance(model, ChoiceModel) and model.utility is not None
+    signs = rng.choice([-1.0, 1.0], (data.n_alternatives, *shape) if of_all else shape)
     free, squares = [parameter() for parameter in model.free], np.zeros(len(model.labels))
-    expressions = [*(V if isinstance(V, list) else [V]), *model.structure()]
-    for expression in model.at_one_draw(expressions, data):
+    for expression in model.at_one_draw(model.expressions(), data):
         slopes = pytensor.grad(pt.sum(expression * signs), free, disconnected_inputs="ignore")
         squares = squares + np.concatenate([data.evaluate(slope).ravel() for slope in slopes]) ** 2
     return np.sqrt(squares)

@@ -2,6 +2,7 @@
 
 from pycmtensor.models.asu_dnn import ASUDNN
 from pycmtensor.models.base import Model
+from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
 from pycmtensor.models.latent_class import LatentClass
@@ -18,6 +19,7 @@ __all__ = [
     "ASUDNN",
     "LMNL",
     "MNL",
+    "ChoiceModel",
     "CrossNest",
     "CrossNestedLogit",
     "HeteroscedasticLogit",

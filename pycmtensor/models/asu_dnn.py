@@ -8,8 +8,8 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
-from pycmtensor.models.base import Expression
 from pycmtensor.models.network_logit import NetworkLogit
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.networks import Embedding, Network
 
 __all__ = ["ASUDNN"]
@@ -24,16 +24,16 @@ class ASUDNN(NetworkLogit):
     enter the first layer of every network; the paper lets them pass some layers before they join.
 
     Args:
-        dataset: As in `Model`.
+        dataset: As in `ChoiceModel`.
         inputs: Name of every alternative -> its inputs, as in `Network`; an alternative with [] and no shared columns
             has the utility 0.
-        availability: As in `Model`.
+        availability: As in `ChoiceModel`.
         shared: Inputs of all networks, such as characteristics of who chooses.
         hidden: As in `Network`.
         seed: Of the start values.
 
     Raises:
-        ModelError: As `Model` and `Network`.
+        ModelError: As `ChoiceModel` and `Network`.
 
     References:
         Wang, Mo & Zhao (2020), Deep neural networks for choice analysis: Architecture design with alternative-specific

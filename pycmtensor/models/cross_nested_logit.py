@@ -14,8 +14,9 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit, generating_log_sum
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.nested_logit import check_scale
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.draws import Sampling, sampling_of
 from pycmtensor.terms.relations import text_of
 
@@ -71,7 +72,7 @@ class CrossNest:
                 )
 
 
-class CrossNestedLogit(Model):
+class CrossNestedLogit(ChoiceModel):
     r"""Cross-nested logit: an alternative can belong to several nests in part.
 
     .. math::
@@ -82,17 +83,17 @@ class CrossNestedLogit(Model):
     every alternative in one nest it is the nested logit, and with all scales 1 the logit.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`.
+        availability: As in `ChoiceModel`.
         nests: The nests.
         draws: Of random coefficients, how many, or `Sampling` to say which; None when all coefficients are the same
             for everybody. The likelihood is then averaged over them as in `MixedLogit`.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Raises:
-        ModelError: As `Model`; also when the allocations of an alternative do not add up to 1 by construction, or a
-            nest names a stranger.
+        ModelError: As `ChoiceModel`; also when the allocations of an alternative do not add up to 1 by construction, or
+            a nest names a stranger.
 
     References:
         Vovsha (1997), doi:10.3141/1607-02; Bierlaire (2006), doi:10.1007/s10479-006-0015-x.

@@ -11,13 +11,14 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import heteroscedastic_logit
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.nested_logit import check_scale
+from pycmtensor.models.specified import Expression
 
 __all__ = ["HeteroscedasticLogit"]
 
 
-class HeteroscedasticLogit(Model):
+class HeteroscedasticLogit(ChoiceModel):
     r"""Heteroscedastic extreme value model: independent errors whose scale differs between alternatives.
 
     .. math::
@@ -28,17 +29,17 @@ class HeteroscedasticLogit(Model):
     numbers, 1 where none is given; one at least must be one. With all scales 1 it is the logit.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`, one for each alternative.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`, one for each alternative.
+        availability: As in `ChoiceModel`.
         scales: Name of an alternative -> the scale theta > 0 of its error: a parameter with a lower bound,
             ``Beta("theta", 1, lb=0.05)``, an expression of parameters, or a number; 1 for those that are not named.
         nodes: Points at which the integral is evaluated. With 64 the logarithm of a probability is exact to 1e-10 when
             the largest scale is up to 250 times the smallest.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Raises:
-        ModelError: As `Model`; also when scales name a stranger, or one is no positive number.
+        ModelError: As `ChoiceModel`; also when scales name a stranger, or one is no positive number.
         ModelError: ``nodes`` is not a whole number of at least 16.
 
     References:

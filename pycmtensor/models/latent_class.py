@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pytensor.tensor as pt
@@ -15,18 +15,19 @@ from pycmtensor.dataset.symbols import columns_in
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels.logsum import log_sum_exp
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.forms import Form, MixtureOfClasses
 from pycmtensor.models.mnl import MNL
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of
 
 __all__ = ["LatentClass"]
 
 #: What says how a class chooses: utilities by alternative, one for all of them, or a model.
-Class: TypeAlias = Mapping[str, Expression] | Variable | Model
+Class: TypeAlias = Mapping[str, Expression] | Variable | ChoiceModel
 
 
-class LatentClass(Model):
+class LatentClass(ChoiceModel):
     r"""Latent classes: each individual belongs to one of a few classes, and nobody sees to which.
 
     .. math::
@@ -42,15 +43,15 @@ class LatentClass(Model):
     something of one class, and by `Stochastic` methods it begins at the start values, where classes must differ.
 
     Args:
-        dataset: As in `Model`.
-        utilities: Name of every class -> its utilities as in `Model`, or a model of the same data set such as
+        dataset: As in `ChoiceModel`.
+        utilities: Name of every class -> its utilities as in `ChoiceModel`, or a model of the same data set such as
             ``NestedLogit(ds, V, nests=...)``. Classes share the parameters that their utilities share.
-        availability: As in `Model`, the same for all classes that are not models.
+        availability: As in `ChoiceModel`, the same for all classes that are not models.
         membership: Name of a class -> its utility of membership, a scalar expression or one of columns that stay the
             same for an individual. Classes that are not named, of which there must be one, have 0. None gives each
             class but the first a constant, ``Beta("class_<name>")``.
         draws: As in `NestedLogit`.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Attributes:
         classes: Name -> model of the choices of a class.
@@ -58,10 +59,10 @@ class LatentClass(Model):
         utilities: Name such as "car of hurried" -> utility.
 
     Raises:
-        ModelError: As `Model`; also when there is no class, all classes have a utility of membership, this has draws,
-            or a class that is given as a model has other data or draws.
-        DatasetError: As `Model`; also when a column of the membership changes within an individual, or the classes
-            differ in availability.
+        ModelError: As `ChoiceModel`; also when there is no class, all classes have a utility of membership, this has
+            draws, or a class that is given as a model has other data or draws.
+        DatasetError: As `ChoiceModel`; also when a column of the membership changes within an individual, or the
+            classes differ in availability.
 
     References:
         Kamakura & Russell (1989), doi:10.1177/002224378902600401; Bhat (1997), doi:10.1287/trsc.31.1.34; Greene &
@@ -143,12 +144,12 @@ class LatentClass(Model):
         """A mixture of the forms of its classes."""
         return MixtureOfClasses(self.V, self.logprob_given, [model.form() for model in self.classes.values()])
 
-    def _among_all(self, data: Dataset) -> Model:
+    def _among_all(self, data: Dataset) -> ChoiceModel:
         """The model of choices among all alternatives, class by class."""
         classes = {name: model._among_all(data) for name, model in self.classes.items()}
         return self._specified_anew(data, classes, None)
 
-    def by_class(self) -> Mapping[str | None, Model]:
+    def by_class(self) -> Mapping[str | None, ChoiceModel]:
         """The models of the classes, by name."""
         return dict(self.classes.items())
 
@@ -177,18 +178,17 @@ class LatentClass(Model):
                 "the situations of each individual."
             )
 
-    def with_draws(self, draws: int | Sampling) -> LatentClass:
+    def with_draws(self, draws: int | Sampling) -> Self:
         """This model with other draws."""
         other = super().with_draws(draws)
-        assert isinstance(other, LatentClass)
         other.classes = {n: m if m.sampling is None else m.with_draws(draws) for n, m in self.classes.items()}
         return other
 
     @property
-    def _first(self) -> Model:
+    def _first(self) -> ChoiceModel:
         return next(iter(self.classes.values()))
 
-    def _by_class(self, V: Sequence[Variable]) -> Iterator[tuple[Variable, Model, Sequence[Variable] | Variable]]:
+    def _by_class(self, V: Sequence[Variable]) -> Iterator[tuple[Variable, ChoiceModel, Sequence[Variable] | Variable]]:
         """The classes with their log-probabilities (1 or N, 1) and their utilities, as their kernels take them."""
         rest = iter(V)
         for log_pi, model in zip(self.log_shares(), self.classes.values(), strict=True):
@@ -207,11 +207,11 @@ class LatentClass(Model):
         return [W_c - total for W_c in W]
 
     def _specify_one_by_one(self, utilities: Any, availability: Any) -> None:
-        if availability is not None and all(isinstance(given, Model) for given in utilities.values()):
+        if availability is not None and all(isinstance(given, ChoiceModel) for given in utilities.values()):
             raise ModelError(
                 "All classes are models, which have their own availability. Take it out of the LatentClass."
             )
-        self.classes: dict[str, Model] = {
+        self.classes: dict[str, ChoiceModel] = {
             name: self._class(name, given, availability) for name, given in utilities.items()
         }
         for name, model in self.classes.items():
@@ -219,9 +219,9 @@ class LatentClass(Model):
         self.availability, self.available_where = self._first.availability, self._first.available_where
         self._check_membership()
 
-    def _class(self, name: str, given: Class, availability: Any) -> Model:
+    def _class(self, name: str, given: Class, availability: Any) -> ChoiceModel:
         """The model of a class."""
-        if not isinstance(given, Model):
+        if not isinstance(given, ChoiceModel):
             try:
                 return _Logit(self.dataset, given, availability, self.sampling)
             except ModelError as error:

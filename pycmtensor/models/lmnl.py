@@ -9,8 +9,8 @@ import pytensor.tensor as pt
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
-from pycmtensor.models.base import Expression
 from pycmtensor.models.network_logit import NetworkLogit, checked_networks, columns_of
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.networks import Network
 
 __all__ = ["LMNL"]
@@ -25,16 +25,16 @@ class LMNL(NetworkLogit):
     be told from what the network gives it on average; its standard error is conditional on the network.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`, the part with coefficients.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`, the part with coefficients.
+        availability: As in `ChoiceModel`.
         network: A network whose outputs are named after alternatives, or name of an alternative -> a network with one
             output. An alternative that is not named has no such term.
         shared: Whether a column may stand in both parts.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Raises:
-        ModelError: As `Model`; also when a column is in both parts, or an output belongs to no alternative.
+        ModelError: As `ChoiceModel`; also when a column is in both parts, or an output belongs to no alternative.
 
     References:
         Sifringer, Lurkin & Alahi (2020), Enhancing discrete choice models with representation learning,

@@ -8,8 +8,8 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.expressions import Parameter
-from pycmtensor.models.base import Expression
 from pycmtensor.models.mnl import MNL
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.draws import Sampling
 
 __all__ = ["MixedLogit"]
@@ -28,14 +28,14 @@ class MixedLogit(MNL):
     `CrossNestedLogit` take draws too.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`; at least one holds `Draws`.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`; at least one holds `Draws`.
+        availability: As in `ChoiceModel`.
         draws: How many draws, or `Sampling` to say which.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Raises:
-        ModelError: As `Model`; also when no utility holds draws.
+        ModelError: As `ChoiceModel`; also when no utility holds draws.
 
     References:
         McFadden & Train (2000), doi:10.1002/1099-1255(200009/10)15:5<447::AID-JAE570>3.0.CO;2-1; Train (2009),

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels import log_sum, logit
-from pycmtensor.models.base import Model
+from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.forms import Form, Logit, MixtureOfLogits
 
 __all__ = ["MNL"]
 
 
-class MNL(Model):
+class MNL(ChoiceModel):
     r"""Multinomial logit: independent extreme value errors of scale 1.
 
     .. math:: P_{jn} = \frac{a_{jn} \exp V_{jn}}{\sum_i a_{in} \exp V_{in}}
@@ -21,7 +21,7 @@ class MNL(Model):
     Only differences of utilities matter: at least one alternative must be without a constant, and the scale of the
     errors is normalised to 1.
 
-    Arguments, attributes and errors are those of `Model`.
+    Arguments, attributes and errors are those of `ChoiceModel`.
 
     References:
         McFadden (1974), Conditional logit analysis of qualitative choice behavior.

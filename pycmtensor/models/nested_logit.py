@@ -13,7 +13,8 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.choice import ChoiceModel
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.draws import Sampling, sampling_of
 from pycmtensor.terms.relations import text_of
 
@@ -83,7 +84,7 @@ class Nest:
         return Nest(self.name, members, self.scale) if members else None
 
 
-class NestedLogit(Model):
+class NestedLogit(ChoiceModel):
     r"""Nested logit: errors that are alike within nests, and nests within nests.
 
     .. math::
@@ -96,18 +97,18 @@ class NestedLogit(Model):
     downwards. With all scales 1, and in a nest of one alternative, it is the logit.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`.
+        availability: As in `ChoiceModel`.
         nests: Nests, and names of alternatives that stand alone: each alternative once.
         normalised: False leaves the utilities within nests unscaled, exp(W) in place of exp(mu W): the older
             non-normalised form, which depends on the unit of utility unless all scales are equal.
         draws: Of random coefficients, how many, or `Sampling` to say which; None when all coefficients are the same
             for everybody. The likelihood is then averaged over them as in `MixedLogit`.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Raises:
-        ModelError: As `Model`; also when the nests leave an alternative out, name one twice, or name a stranger.
+        ModelError: As `ChoiceModel`; also when the nests leave an alternative out, name one twice, or name a stranger.
 
     References:
         McFadden (1978), Modelling the choice of residential location; Koppelman & Wen (1998),

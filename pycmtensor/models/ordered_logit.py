@@ -16,12 +16,13 @@ from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels import ordered
 from pycmtensor.kernels.ordered import LINKS
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.choice import ChoiceModel
+from pycmtensor.models.specified import Expression
 
 __all__ = ["OrderedLogit"]
 
 
-class OrderedLogit(Model):
+class OrderedLogit(ChoiceModel):
     r"""Ordered logit or probit: categories in an order, such as ratings, between thresholds of one latent utility.
 
     .. math::
@@ -39,14 +40,14 @@ class OrderedLogit(Model):
         thresholds: J - 1 parameters, expressions of them, or numbers, in rising order. None makes parameters
             "threshold_1", "threshold_2", ... that start where the categories have their shares in the data with V = 0.
         link: "logit" or "probit".
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Attributes:
         thresholds: As the likelihood takes them, J - 1 scalars.
 
     Raises:
-        ModelError: As `Model`; also when thresholds are too few or too many, or do not rise at the start, when the link
-            is unknown, or when availability is given.
+        ModelError: As `ChoiceModel`; also when thresholds are too few or too many, or do not rise at the start, when
+            the link is unknown, or when availability is given.
         DatasetError: The data are long; without thresholds, a category is never observed.
 
     References:
@@ -103,7 +104,7 @@ class OrderedLogit(Model):
             "consumer surplus. Ask for shares, or for results.wtp of two columns."
         )
 
-    def without(self, alternative: str, data: Dataset | None = None) -> Model:
+    def without(self, alternative: str, data: Dataset | None = None) -> ChoiceModel:
         """There is no such model.
 
         Raises:

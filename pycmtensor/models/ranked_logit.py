@@ -14,8 +14,8 @@ from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.kernels import later_ranks, worst
-from pycmtensor.models.base import Expression
 from pycmtensor.models.mnl import MNL
+from pycmtensor.models.specified import Expression
 
 __all__ = ["RankedLogit"]
 
@@ -37,22 +37,22 @@ class RankedLogit(MNL):
     are those of the first choice.
 
     Args:
-        dataset: As in `Model`; the chosen alternative is the one that is ranked 1.
-        utilities: As in `Model`, one for each alternative.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`; the chosen alternative is the one that is ranked 1.
+        utilities: As in `ChoiceModel`, one for each alternative.
+        availability: As in `ChoiceModel`.
         ranks: Name of an alternative -> the column of its ranks: 1 for the best, 2 for the next, ..., and 0 where it is
             not ranked and below those that are; fill missing ranks with 0. Alternatives that are not named are never
             ranked. Data to predict with need these columns too, whatever they hold.
         best_worst: Whether ranks say 1 for the best and -1 for the worst alternative, and 0 for all others.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Attributes:
         ranks: By position of the alternative, expressions (T, N, 1) or 0.
 
     Raises:
-        ModelError: As `Model`; also when ranks are not columns by alternative.
-        DatasetError: As `Model`; also when ranks have gaps or ties, rank 1 is not the chosen alternative, or what is
-            ranked is unavailable.
+        ModelError: As `ChoiceModel`; also when ranks are not columns by alternative.
+        DatasetError: As `ChoiceModel`; also when ranks have gaps or ties, rank 1 is not the chosen alternative, or what
+            is ranked is unavailable.
 
     References:
         Beggs, Cardell & Hausman (1981), doi:10.1016/0304-4076(81)90056-7; Chapman & Staelin (1982),

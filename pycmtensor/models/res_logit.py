@@ -13,12 +13,13 @@ from pycmtensor.exceptions import ModelError, whole
 from pycmtensor.expressions import Parameter, Weight
 from pycmtensor.kernels.layers import residual_logit
 from pycmtensor.kernels.logit import logit
-from pycmtensor.models.base import Expression, Model
+from pycmtensor.models.choice import ChoiceModel
+from pycmtensor.models.specified import Expression
 
 __all__ = ["ResLogit"]
 
 
-class ResLogit(Model):
+class ResLogit(ChoiceModel):
     r"""Residual logit: layers of residuals let the utilities of alternatives act on each other.
 
     .. math::
@@ -36,18 +37,18 @@ class ResLogit(Model):
     with V is not P.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`.
+        availability: As in `ChoiceModel`.
         layers: Number of residual layers, M.
-        params: As in `Model`, without the residual matrices.
+        params: As in `ChoiceModel`, without the residual matrices.
 
     Attributes:
         residuals: The matrices W_1 to W_M, each (J, J): row j is what alternative j's utility loses with those of the
             columns.
 
     Raises:
-        ModelError: As `Model`.
+        ModelError: As `ChoiceModel`.
         ModelError: ``layers`` is no whole number of at least 1.
 
     References:
@@ -110,7 +111,7 @@ class ResLogit(Model):
             "LMNL or a TasteNet, which have one."
         )
 
-    def _among_all(self, data: Dataset) -> Model:
+    def _among_all(self, data: Dataset) -> ChoiceModel:
         """Raises a `ModelError`: there is none."""
         raise ModelError(
             "The residual layers of a ResLogit that was made with samples belong to places of a sample, not to "

@@ -10,8 +10,8 @@ from pytensor.graph.traversal import ancestors
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
-from pycmtensor.models.base import Expression
 from pycmtensor.models.network_logit import NetworkLogit, checked_networks
+from pycmtensor.models.specified import Expression
 from pycmtensor.terms.networks import Network
 
 __all__ = ["TasteNet"]
@@ -26,14 +26,14 @@ class TasteNet(NetworkLogit):
     linear in attributes, so that values of time are ratios of tastes.
 
     Args:
-        dataset: As in `Model`.
-        utilities: As in `Model`; they use the outputs, such as ``tastes["b_time"] * ds["TRAIN_TT"]``.
-        availability: As in `Model`.
+        dataset: As in `ChoiceModel`.
+        utilities: As in `ChoiceModel`; they use the outputs, such as ``tastes["b_time"] * ds["TRAIN_TT"]``.
+        availability: As in `ChoiceModel`.
         tastes: The network, or several.
-        params: As in `Model`.
+        params: As in `ChoiceModel`.
 
     Raises:
-        ModelError: As `Model`; also when no utility uses a network, or an output of it.
+        ModelError: As `ChoiceModel`; also when no utility uses a network, or an output of it.
 
     References:
         Han, Pereira, Ben-Akiva & Zegras (2022), A neural-embedded discrete choice model: Learning taste representation
@@ -62,7 +62,7 @@ class TasteNet(NetworkLogit):
     ) -> None:
         self.networks = checked_networks("TasteNet: tastes", tastes)
         super().__init__(dataset, utilities, availability, params)
-        used = set(ancestors(self._utilities()))
+        used = set(ancestors(self.named_utilities.values()))
         for network in self.networks:
             idle = [name for name, output in network.outputs.items() if output not in used]
             if idle:

@@ -17,7 +17,7 @@ from pycmtensor.expressions import networks_in
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import LatentClass
+from pycmtensor.models import ChoiceModel, LatentClass
 from pycmtensor.report import Summary
 from pycmtensor.report.compare import compared
 from pycmtensor.results.estimates import Estimates
@@ -119,7 +119,7 @@ class Output(Estimates):
         from pycmtensor.report.mathml import equation
 
         sections = {}
-        if self.model is not None:
+        if isinstance(self.model, ChoiceModel):
             model = self.model
             utilities = dict(model.named_utilities)
             if isinstance(model, LatentClass):

@@ -64,7 +64,7 @@ def test_nothing_of_the_users_is_changed(survey: Survey, full: cmt.Results) -> N
     before = [(p.status, float(p.get_value())) for p in survey.betas.values()]
     cmt.hausman_mcfadden(full, "sm")
     assert [(p.status, float(p.get_value())) for p in survey.betas.values()] == before
-    assert full.model is not None
+    assert isinstance(full.model, cmt.MNL)
     assert full.model.alternatives == tuple(ALTERNATIVES)
 
 

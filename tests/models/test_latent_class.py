@@ -118,14 +118,15 @@ def test_blocks_and_cores_change_nothing(model: cmt.LatentClass, engine: LocalEv
 
 
 def test_one_utility_for_all_alternatives_of_a_class(ds: cmt.LongDataset, engine: LocalEvaluator) -> None:
-    other = LocalEvaluator(written(ds, at_once))
+    written_at_once = written(ds, at_once)
+    other = LocalEvaluator(written_at_once)
     at, expected = (e.second_order(theta(e.labels)) for e in (other, engine))
     order = [other.labels.index(label) for label in engine.labels]
     np.testing.assert_allclose(at.hessian[np.ix_(order, order)], expected.hessian, rtol=1e-10)
-    fixed = LocalEvaluator(other.model.with_fixed({"b1": THETA["b1"]}))
+    fixed = LocalEvaluator(written_at_once.with_fixed({"b1": THETA["b1"]}))
     assert fixed.value(theta(fixed.labels)) == pytest.approx(expected.value, rel=1e-14)
     with pytest.raises(ModelError, match="'a' cannot be taken out of one utility for all alternatives"):
-        other.model.without("a")
+        written_at_once.without("a")
 
 
 def test_one_class_is_its_model(ds: cmt.LongDataset) -> None:

@@ -16,7 +16,7 @@ from examples import swissmetro_mnl
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.exceptions import ModelError, PyCMTensorError
-from pycmtensor.models import Model
+from pycmtensor.models import ChoiceModel
 from pycmtensor.optimizers import SGD, Adam, AdamW
 
 SURVEY, V = swissmetro_mnl.ds, swissmetro_mnl.V
@@ -45,7 +45,7 @@ def res_logit(layers: int = 16) -> cmt.ResLogit:
 
 
 @pytest.mark.parametrize("make", [lmnl, lmnl_of_two, taste_net, res_logit])
-def test_networks_that_are_zero_leave_the_logit(make: Callable[[], Model]) -> None:
+def test_networks_that_are_zero_leave_the_logit(make: Callable[[], ChoiceModel]) -> None:
     """The last layers of networks and the residual matrices begin at 0."""
     betas = {"ASC_TRAIN": -0.5, "ASC_CAR": 0.1, "B_TIME": -1.2, "B_COST": -0.9}
     logit, model = LocalEvaluator(swissmetro_mnl.model), LocalEvaluator(make())
@@ -131,14 +131,14 @@ def test_utility_networks_hold_their_own_columns_only() -> None:
 # ---- consumer surplus -----------------------------------------------------------------------------------------
 
 
-def expected_maximum(model: Model, raised: int | None = None, by: float = 0.0) -> NDArray[Any]:
+def expected_maximum(model: ChoiceModel, raised: int | None = None, by: float = 0.0) -> NDArray[Any]:
     """Expected maximum utility at the parameters' values (N,), with one of the utilities raised."""
     V = [V_j + by * (j == raised) for j, V_j in enumerate(model.utilities.values())]
     return model.dataset.evaluate(model.expected_maximum_utility(V))[0, :, 0]
 
 
 @pytest.mark.parametrize("make", [lmnl, lmnl_of_two, taste_net])
-def test_expected_maximum_utility_is_that_of_the_logit_where_networks_are_zero(make: Callable[[], Model]) -> None:
+def test_expected_maximum_utility_is_that_of_the_logit_where_networks_are_zero(make: Callable[[], ChoiceModel]) -> None:
     np.testing.assert_allclose(expected_maximum(make()), expected_maximum(swissmetro_mnl.model), rtol=1e-12)
 
 

@@ -15,7 +15,7 @@ from pycmtensor.coefficients import normal
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta
-from pycmtensor.models import Model
+from pycmtensor.models import ChoiceModel
 from tests.engine.test_local import differences
 
 NAMES = ("a", "b", "c", "d")
@@ -45,11 +45,11 @@ def utilities(ds: cmt.LongDataset, random: bool = True) -> dict[str, Any]:
     return {name: (asc if name == "a" else 0) + b * ds["x", name] for name in NAMES}
 
 
-def nested(ds: cmt.LongDataset, V: Any, scale: Any, **given: Any) -> Model:
+def nested(ds: cmt.LongDataset, V: Any, scale: Any, **given: Any) -> ChoiceModel:
     return cmt.NestedLogit(ds, V, nests=[cmt.Nest("ab", ["a", "b"], scale), "c", "d"], **given)
 
 
-def cross_nested(ds: cmt.LongDataset, V: Any, scale: Any, **given: Any) -> Model:
+def cross_nested(ds: cmt.LongDataset, V: Any, scale: Any, **given: Any) -> ChoiceModel:
     nests = [
         cmt.CrossNest("ab", {"a": 1, "b": 0.4}, scale),
         cmt.CrossNest("bcd", {"b": 0.6, "c": 1, "d": 1}, scale),
@@ -76,12 +76,12 @@ def by_hand(ds: cmt.Dataset, V: NDArray, allocations: NDArray, mu: float) -> NDA
     return np.log(np.where(observed != 0, P_y, 1.0).prod(axis=0).mean(axis=-1))
 
 
-def theta(model: Model, **other: float) -> NDArray:
+def theta(model: ChoiceModel, **other: float) -> NDArray:
     return np.array([(THETA | other)[label] for label in model.labels])
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
+def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     model = make(panel, utilities(panel), Beta("mu", 1.7), draws=cmt.Sampling(30, "halton", seed=4))
     (z,) = (array for symbol, array in zip(model.inputs, model.arrays(), strict=True) if str(symbol) == "b")
     constant = np.array([THETA["asc"], 0, 0, 0]).reshape(-1, 1, 1, 1)
@@ -93,7 +93,7 @@ def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[.
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
+def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     mixed = make(panel, utilities(panel), Beta("mu", 1.7), draws=8)
     fixed = make(panel, utilities(panel, random=False), Beta("mu", 1.7))
     at, truth = (
@@ -107,7 +107,7 @@ def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Call
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-def test_scales_of_one_are_the_mixed_logit(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
+def test_scales_of_one_are_the_mixed_logit(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     V = utilities(panel)
     model, logit = make(panel, V, 1.0, draws=16), cmt.MixedLogit(panel, V, draws=16)
     at, truth = LocalEvaluator(model).second_order(theta(model)), LocalEvaluator(logit).second_order(theta(logit))
@@ -128,7 +128,7 @@ def test_one_utility_of_the_mixed_logit_is_the_list(panel: cmt.LongDataset) -> N
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-def test_draws_go_with_a_model_that_is_specified_anew(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
+def test_draws_go_with_a_model_that_is_specified_anew(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     model = make(panel, utilities(panel), 1.5, draws=cmt.Sampling(10, "mlhs", seed=3))
     fixed = model.with_fixed({"asc": 0.3})
     assert model.without("d").sampling == fixed.sampling == model.sampling
@@ -138,7 +138,7 @@ def test_draws_go_with_a_model_that_is_specified_anew(panel: cmt.LongDataset, ma
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-def test_draws_and_random_coefficients_belong_together(panel: cmt.LongDataset, make: Callable[..., Model]) -> None:
+def test_draws_and_coefficients_belong_together(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     with pytest.raises(ModelError, match="NestedLogit has random coefficients, Draws.'b'.*take: draws=500"):
         make(panel, utilities(panel), 1.0)
     with pytest.raises(ModelError, match="No utility of the .*NestedLogit holds draws"):

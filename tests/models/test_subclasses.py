@@ -18,7 +18,7 @@ from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels import logit
-from pycmtensor.models import Model
+from pycmtensor.models import ChoiceModel
 from pycmtensor.terms.draws import values_of
 
 NAMES = ("a", "b", "c")
@@ -72,7 +72,7 @@ def by_hand(ds: cmt.Dataset, scale: NDArray, b: Any = -0.5, asc: float = 0.3) ->
     return float(np.log(P[ds.chosen_alternatives[0], np.arange(ds.nobs)]).sum())
 
 
-def value(model: Model) -> float:
+def value(model: ChoiceModel) -> float:
     return LocalEvaluator(model).value(np.concatenate([p.get_value().ravel() for p in model.free]))
 
 
@@ -178,7 +178,7 @@ def test_classes_keep_what_they_are() -> None:
         assert value(other) == pytest.approx(np.log(P).sum(), rel=1e-12)
 
 
-def families(ds: cmt.Dataset) -> dict[str, Model]:
+def families(ds: cmt.Dataset) -> dict[str, ChoiceModel]:
     V, ranked = utilities(ds), data("first")
     ranks = {name: ranked[f"r_{name}"] for name in NAMES}
     network = cmt.Network("r", [ds["r_a"]], ["a"], data=ds, hidden=())

@@ -1,0 +1,369 @@
+"""Choice models: utilities and a kernel; probabilities, the null model, and models of fewer alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import fields, is_dataclass
+from functools import cached_property
+from types import FunctionType
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import graph_replace
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.dataset.long import LongDataset
+from pycmtensor.exceptions import DatasetError, InferenceError, ModelError
+from pycmtensor.expressions import Beta, Parameter, parameters_of
+from pycmtensor.models.base import Model
+from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
+from pycmtensor.models.forms import Form, KernelOfUtilities
+from pycmtensor.models.specified import Expression, Specified
+from pycmtensor.terms.draws import Sampling
+
+__all__ = ["ChoiceModel", "choice_of"]
+
+#: The methods that make the likelihood of utilities.
+LIKELIHOOD = ("log_probability", "over_situations", "over_time", "averaged", "logprob_given", "log_likelihood")
+
+#: Attributes that follow from the specification, or belong to no alternative.
+SPECIFIED = {
+    "dataset",
+    "alternatives",
+    "utilities",
+    "availability",
+    "utility",
+    "available_where",
+    "params",
+    "draws",
+    "logprob",
+    "cost",
+    "inputs",
+    "held",
+    "origins",
+    "_given_availability",
+    "_llnull",
+}
+
+#: Kinds of attributes that cannot hold something for each alternative.
+OF_NO_ALTERNATIVE = (type(None), bool, int, float, str, np.generic, Parameter, Sampling, FunctionType)
+
+
+class ChoiceModel(Specified):
+    """Base class of choice models.
+
+    A subclass gives `log_probability`, and `structure` if it has parameters beside the utilities. The base checks the
+    specification, collects parameters and inputs, and forms the likelihood. Options of a subclass are attributes that
+    it sets before it calls ``super().__init__``, such as ``sampling`` if the kernel holds `Draws` of its own. Models
+    that are made of it, by `with_fixed` and `without`, keep them, and `kept_among` says what is left of them when an
+    alternative is taken out.
+
+    Args:
+        dataset: The data that the utilities are written with.
+        utilities: Name of every alternative -> its utility, an expression of parameters and columns. Or one expression
+            for all alternatives with the axes (J, T, N, R), as columns of long data have.
+        availability: Name of an alternative -> 1 where it can be chosen, 0 where not: a column or an expression of
+            columns. Alternatives that are not named are always available. Or one expression, when ``utilities`` is one.
+            What long data say themselves about availability holds in addition.
+        params: The parameters that you mean to estimate. Optional; when given, a parameter that no utility uses,
+            or one that is used and not listed, is an error.
+
+    Attributes:
+        utilities: By alternative; empty when one expression was given for all.
+        utility: That one expression (J, T, N, R), or None.
+        availability: What can be chosen, in the form of the utilities: by alternative, or empty.
+        available_where: One expression (J, T, N, 1) of what can be chosen, or None.
+        params: Parameters of the utilities and of the structure. Further attributes are those of `Model`.
+
+    Raises:
+        ModelError: An alternative has no utility, a name is no alternative, an expression has the wrong axes or
+            holds an unknown input, the parameters contradict each other, or nothing is left to estimate.
+        DatasetError: A chosen alternative is unavailable, or a used column holds missing values.
+    """
+
+    name: str = "Choice model"
+    answers: ClassVar[tuple[str, ...]] = (
+        *Specified.answers,
+        "predictions",
+        "elasticities",
+        "willingness to pay",
+        "scenarios",
+    )
+
+    def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-probability of the chosen alternative (T, N, R), given utilities in the form of `V`."""
+        raise ModelError(f"{type(self).__name__} has no kernel. Use MNL, or write `log_probability` in a subclass.")
+
+    def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Expected utility of the best available alternative up to a constant, (T, N, R), given utilities as `V`."""
+        raise ModelError(f"{type(self).__name__} does not say what the expected maximum utility is.")
+
+    def expected_maximum_utilities(self, V: Sequence[Variable] | Variable) -> list[Variable]:
+        """The `expected_maximum_utility` of each latent class."""
+        return [self.expected_maximum_utility(V)]
+
+    def mixture(self, V: Sequence[Variable] | Variable) -> list[tuple[Variable, Variable]]:
+        """Log of weight times likelihood (N, R), and log-probability (T, N, R), of each latent class."""
+        return [(self.over_situations(V), self.log_probability(V))]
+
+    def log_likelihood(self) -> Variable:
+        """Log-likelihood of each individual at each draw, (N, R)."""
+        return self.over_situations(self.V)
+
+    def class_likelihoods(self) -> list[Variable]:
+        """Log of the probability of each latent class times its likelihood, (N, R)."""
+        return [logL for logL, _ in self.mixture(self.V)]
+
+    def individual_logprob(self) -> Variable:
+        """Log-likelihood of each individual, (N,)."""
+        return self.logprob_given(self.V)
+
+    def logprob_given(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-likelihood of each individual (N,), given utilities; with draws, of the average over them."""
+        return self.averaged(self.over_situations(V))
+
+    def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-likelihood of each individual at each draw (N, R): a sum over situations, padding counts nothing."""
+        return self.over_time(self.log_probability(V))
+
+    def form(self) -> Form | None:
+        """Facts about the likelihood, from which the engine chooses a fast program.
+
+        A subclass inherits the form; `inherits_likelihood` tells whether it still holds.
+        """
+        return KernelOfUtilities(self.V, self.logprob_given)
+
+    def inherits_likelihood(self, of: type[ChoiceModel]) -> bool:
+        """Whether this class leaves the likelihood as a base class has it."""
+        return all(getattr(type(self), name) is getattr(of, name) for name in LIKELIHOOD)
+
+    def available(self, data: Dataset | None = None) -> NDArray[np.bool_]:
+        """Which alternatives can be chosen, (J, T, N)."""
+        data = data or self.dataset
+        T, N, _ = data.array(data.chosen).shape
+        if self.utility is not None:
+            where = [self.available_where]
+            shape = data.n_alternatives, T, N, 1
+        else:
+            where = [self.availability.get(name) for name in self.alternatives]
+            shape = 1, T, N, 1
+        given = [np.True_ if a is None else data.evaluate(a) != 0 for a in where]
+        return np.concatenate([np.broadcast_to(a, shape) for a in given])[..., 0]
+
+    def llnull(self, data: Dataset | None = None) -> float:
+        """Log-likelihood when every available alternative is equally likely."""
+        data = data or self.dataset
+        if data not in self._llnull:
+            choices = self.available(data).sum(axis=0)
+            observed = data.array(data.observed)[..., 0]
+            self._llnull[data] = -float((np.log(choices) * observed).sum(axis=0) @ data.individual_weights)
+        return self._llnull[data]
+
+    def check(self, data: Dataset) -> None:
+        """Raise a `DatasetError` when this model cannot be estimated with ``data``."""
+        self.check_to_predict(data)
+        place = data.array(data.chosen)[None, ..., 0].astype(int)
+        unavailable = ~np.take_along_axis(self.available(data), place, axis=0)[0]
+        chosen = data.chosen_alternatives
+        rows = data.rows_of(unavailable)
+        if len(rows):
+            name = self.alternatives[chosen[unavailable][0]]
+            rows = data.rows_of(unavailable & (chosen == self.alternatives.index(name)))
+            raise DatasetError(
+                f"'{name}' is chosen where it is unavailable ({rows_text(rows)}). Correct the availability, "
+                "or drop these rows."
+            )
+
+    def check_to_predict(self, data: Dataset) -> None:
+        """Raise a `DatasetError` when this model cannot say what will be chosen in ``data``."""
+        super().check_to_predict(data)
+        rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
+        if len(rows):
+            raise DatasetError(f"No alternative is available in {rows_text(rows)}. Correct the availability.")
+
+    def on(self, data: Dataset) -> ChoiceModel:
+        """The model for other data: this one, or that of all alternatives where it was made with samples of them.
+
+        Raises:
+            DatasetError: A column does not exist among all alternatives.
+            ModelError: The model belongs to the places of a sample.
+        """
+        if not are_all_of(self.dataset, data):
+            return self
+        if self not in _AMONG_ALL:
+            _AMONG_ALL[self] = self._among_all(data)
+        return _AMONG_ALL[self]
+
+    def _among_all(self, data: Dataset) -> ChoiceModel:
+        """The model of choices among all alternatives that this one of choices among samples stands for."""
+        assert self.utility is not None
+        assert isinstance(data, LongDataset)
+        given = [] if self._given_availability is None else [self._given_availability]
+        utility, *availability = of_all_alternatives([self.utility, *given], data)
+        return self._respecified(data, utility, *(availability or [None]))
+
+    def without(self, alternative: str, data: Dataset | None = None) -> ChoiceModel:
+        """This model of the choices among the other alternatives; parameters of this one alone vanish.
+
+        Args:
+            alternative: Its name.
+            data: The data to take choices from; None for the model's own.
+
+        Raises:
+            DatasetError: As `Dataset.without`.
+            ModelError: No free parameter is left, or one expression is the utility of all alternatives.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3]}), "mode", {"car": 1, "bus": 2, "tram": 3})
+            >>> model = cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": cmt.Beta("asc_bus"), "tram": 0})
+            >>> model.without("bus")
+            MNL(car, tram; asc_car)
+        """
+        if any(V.ndim == 4 for V in list(self.named_utilities.values())):
+            raise ModelError(
+                f"'{alternative}' cannot be taken out of one utility for all alternatives, which share its parameters. "
+                "Write the utilities one by one, {'car': b_cost * ds['cost', 'car'], ...}."
+            )
+        data = (data or self.dataset).without(alternative)
+        utilities = {name: utility for name, utility in self.utilities.items() if name != alternative}
+        availability = {name: a for name, a in (self._given_availability or {}).items() if name != alternative}
+        return self._respecified(data, utilities, availability)
+
+    def with_fixed(self, values: Mapping[str, float]) -> ChoiceModel:
+        """This model with some scalar parameters fixed; the parameters of this one stay as they are.
+
+        Args:
+            values: Name of a parameter -> the value that it is fixed at.
+
+        Raises:
+            ModelError: A name belongs to no scalar parameter of the utilities, or no free parameter is left.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3]}), "mode", {"car": 1, "bus": 2, "tram": 3})
+            >>> model = cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": cmt.Beta("asc_bus"), "tram": 0})
+            >>> model.with_fixed({"asc_bus": -1.0}).params
+            [Beta('asc_car', 0), Beta('asc_bus', -1, fixed)]
+        """
+        used = parameters_of(list(self.named_utilities.values()))
+        scalars = {parameter.name: parameter for parameter in used if parameter.shape == ()}
+        unknown = [name for name in values if name not in scalars]
+        if unknown:
+            raise ModelError(
+                f"{', '.join(unknown)} cannot be fixed: the scalar parameters of the utilities are "
+                f"{', '.join(scalars) or 'none'}."
+            )
+        fixed = {scalars[name](): Beta(name, value, status=1)() for name, value in values.items()}
+        for attribute, own in self._options().items():
+            inside = set(graph_inputs(_symbols_in(own))) & fixed.keys()
+            if inside:
+                raise ModelError(
+                    f"{', '.join(sorted(str(p.name) for p in inside))} stands in '{attribute}' of the "
+                    f"{type(self).__name__} too, beside the utilities, where with_fixed does not reach. Make the model "
+                    "with a parameter of status=1."
+                )
+        if self.utility is not None:
+            utility = graph_replace(self.utility, fixed, strict=False)
+            return self._respecified(self.dataset, utility, self._given_availability)
+        utilities = graph_replace(list(self.utilities.values()), fixed, strict=False)
+        replaced = dict(zip(self.utilities, utilities, strict=True))
+        return self._respecified(self.dataset, replaced, self._given_availability)
+
+    def _respecified(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Variable] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
+    ) -> ChoiceModel:
+        """This model, options of subclasses included, with another data set and other `named_utilities`."""
+        return self._specified_anew(dataset, *self._as_given(dataset, utilities, availability))
+
+    def _options(self) -> dict[str, Any]:
+        """The attributes that a subclass has of its own, without what is cached."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in SPECIFIED and not isinstance(getattr(type(self), name, None), cached_property)
+        }
+
+    def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
+        """Utilities and availability as `_specify` takes them, made of `named_utilities`."""
+        return utilities, availability
+
+    def _specified_anew(self, dataset: Dataset, utilities: Any, availability: Any) -> ChoiceModel:
+        """A copy of this model with another specification."""
+        other = copy(self)
+        for name in vars(self).keys() - SPECIFIED - self._options().keys():
+            del vars(other)[name]  # what is cached follows from the specification
+        gone = [name for name in self.alternatives if name not in dataset.alternatives]
+        if gone or dataset.n_alternatives != self.dataset.n_alternatives:
+            kept = self.kept_among(tuple(dataset.alternatives))
+            unknown = [
+                f"'{name}'"
+                for name, value in self._options().items()
+                if name not in kept and not isinstance(value, OF_NO_ALTERNATIVE)
+            ]
+            if unknown:
+                raise ModelError(
+                    f"{type(self).__name__} holds {', '.join(unknown)}, and does not say what is left of that "
+                    f"{f'without {gone[0]!r}' if gone else 'with other choice sets'}. Give it a method kept_among("
+                    "alternatives) that returns these attributes by name, as they are among the alternatives that are "
+                    "left."
+                )
+            vars(other).update(kept)
+        other._specify(dataset, utilities, availability)
+        return other
+
+    def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
+        """What is left of a subclass's attributes when alternatives are taken out, by name.
+
+        Numbers, texts, parameters and functions stay as they are unless they are named here; of all else that it holds,
+        a subclass must say so.
+
+        Args:
+            alternatives: Those that are left.
+        """
+        return {}
+
+
+def choice_of(model: Model, what: str) -> ChoiceModel:
+    """The model, which must be a choice among alternatives.
+
+    Args:
+        model: A model.
+        what: The question that is about alternatives, in the plural, for the error.
+
+    Raises:
+        InferenceError: The model is no choice; the message names what its results answer.
+    """
+    if not isinstance(model, ChoiceModel):
+        raise InferenceError(
+            f"{model.name} is no choice among alternatives, which {what} are about. Results of a "
+            f"{type(model).__name__} answer: {', '.join(model.answers)}."
+        )
+    return model
+
+
+#: Models of samples of alternatives -> those of all alternatives.
+_AMONG_ALL: WeakKeyDictionary[ChoiceModel, ChoiceModel] = WeakKeyDictionary()
+
+
+def _symbols_in(value: Any) -> list[Variable]:
+    """The symbols in an attribute: a parameter, an expression, or a collection or record of them."""
+    if isinstance(value, Variable):
+        return [value]
+    if isinstance(value, Parameter):
+        return [value()]
+    if isinstance(value, Mapping):
+        parts: Iterable[Any] = value.values()
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = [getattr(value, field.name) for field in fields(value)]
+    else:
+        parts = value if isinstance(value, (list, tuple)) else []
+    return [symbol for part in parts for symbol in _symbols_in(part)]

@@ -1,0 +1,195 @@
+"""Specifications of choice models: utilities and availability by alternative, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, ClassVar, TypeAlias
+
+import pytensor.tensor as pt
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import graph_inputs
+
+from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import check_origin, is_column
+from pycmtensor.exceptions import ModelError
+from pycmtensor.expressions import Parameter, parameters_of
+from pycmtensor.models.base import Model
+
+__all__ = ["Expression", "Specified"]
+
+Expression: TypeAlias = Variable | Parameter | float
+
+
+class Specified(Model):
+    """A model with utilities of alternatives; see `ChoiceModel`, the base class of choice models."""
+
+    takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
+    takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
+    part = "utility"
+    parts = "utilities"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        self._check_dataset(dataset)
+        self._specify(dataset, utilities, availability, params)
+
+    def _specify(
+        self,
+        dataset: Dataset,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None,
+        params: Sequence[Parameter] | None = None,
+    ) -> None:
+        """Set and check everything that follows from a specification; options of a subclass are set before."""
+        self.dataset = dataset
+        self.origins = self.origins | {dataset.origin}
+        self.alternatives = tuple(dataset.alternatives)
+        self.utilities: dict[str, Variable] = {}
+        self.availability: dict[str, Variable] = {}
+        self.utility: Variable | None = None
+        self.available_where: Variable | None = None
+        self._given_availability = availability
+        if isinstance(utilities, Variable) and utilities.ndim == 4:
+            self._specify_at_once(utilities, availability)
+        else:
+            self._specify_one_by_one(utilities, availability)
+        self._check_availability()
+        self._set_up(dataset, params)
+
+    def structure(self) -> list[Variable]:
+        """Expressions of parameters beside the utilities, such as the scales of nests, after a check of them."""
+        return []
+
+    @property
+    def V(self) -> list[Variable] | Variable:
+        """Utilities as kernels take them: one for each alternative in their order, or one array (J, T, N, R)."""
+        return list(self.utilities.values()) if self.utility is None else self.utility
+
+    @property
+    def named_utilities(self) -> dict[str, Variable]:
+        """The utilities by what they are called in messages: their alternative, or "all alternatives"."""
+        return self.utilities if self.utility is None else {"all alternatives": self.utility}
+
+    def expressions(self) -> list[Variable]:
+        """The utilities and the expressions of the structure, which hold all parameters."""
+        return [*self.named_utilities.values(), *self.structure()]
+
+    @property
+    def choice_set(self) -> list[Variable | None] | Variable | None:
+        """Availability as kernels take it, in the form of `V`; None stands for always available."""
+        if self.utility is not None:
+            return self.available_where
+        return [self.availability.get(name) for name in self.alternatives]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
+
+    def _specify_one_by_one(self, utilities: Any, availability: Any) -> None:
+        self.utilities = self._by_alternative("utilities", utilities)
+        missing = [name for name in self.alternatives if name not in utilities]
+        if missing:
+            raise ModelError(
+                f"No utility is given for {', '.join(missing)}. Give each alternative one; 0 is a utility too."
+            )
+        given = self._by_alternative("availability", {} if availability is None else availability)
+        for name in self.alternatives:
+            both = _both(self.dataset.available(name), given.get(name))
+            if both is not None:
+                self.availability[name] = both
+
+    def _specify_at_once(self, utility: Variable, availability: Any) -> None:
+        if not self.takes_one_utility:
+            raise ModelError(
+                f"{type(self).__name__} takes a utility for each alternative, found one for all. Write a dict, "
+                "{'car': b_cost * ds['cost', 'car'], ...}."
+            )
+        if availability is not None and not (isinstance(availability, Variable) and availability.ndim == 4):
+            raise ModelError(
+                f"With one utility for all alternatives, availability is one expression with the axes (J, T, N, 1), "
+                f"found {availability!r}. Use a column of long data, ds['name']."
+            )
+        self.utility = self._checked("The utility", utility)
+        if self.utility.type.shape[0] != self.dataset.n_alternatives:
+            raise ModelError(
+                f"The utility must have the {self.dataset.n_alternatives} alternatives on its first axis, found "
+                f"{self.utility.type}. Use columns of long data, ds['name'], and ds.per_alternative for constants."
+            )
+        given = None if availability is None else self._checked("The availability", availability)
+        self.available_where = _both(self.dataset.available(), given)
+
+    def _by_alternative(self, what: str, given: Mapping[str, Expression]) -> dict[str, Variable]:
+        if not isinstance(given, Mapping):
+            raise ModelError(
+                f"{what} must map names of alternatives to expressions, or be one expression of columns of long data "
+                f"with the axes (J, T, N, R), found {given if isinstance(given, Variable) else type(given).__name__}."
+            )
+        for name in given:
+            if name not in self.alternatives:
+                near = get_close_matches(str(name), self.alternatives, n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                raise ModelError(
+                    f"{what} names '{name}', which is no alternative of the data set "
+                    f"({', '.join(self.alternatives)}).{hint}"
+                )
+        return {name: self._expression(what, name, given[name]) for name in self.alternatives if name in given}
+
+    def _expression(self, what: str, name: str, given: Expression) -> Variable:
+        try:
+            expression = pt.as_tensor_variable(given)
+        except (TypeError, NotImplementedError):
+            raise ModelError(
+                f"{what} of '{name}' must be an expression of parameters and columns, found {given!r}."
+            ) from None
+        if expression.ndim not in (0, 3):
+            raise ModelError(
+                f"{what} of '{name}' must be a scalar or have the axes (T, N, R) of the columns, found "
+                f"{expression.type}. Use the data set's columns, ds['name'], instead of arrays."
+            )
+        return self._checked(f"{what} of '{name}'", expression)
+
+    def _checked(self, what: str, expression: Variable) -> Variable:
+        """The expression, which must depend on parameters and columns of the model's data set only."""
+        check_origin(what, [expression], self.origins, self.dataset)
+        for variable in graph_inputs([expression]):
+            if isinstance(variable, Constant) and any(size != 1 for size in getattr(variable.type, "shape", ())):
+                raise ModelError(
+                    f"{what} holds an array of shape {variable.type.shape}. Add it to the frame as a "
+                    "column and use ds['name'], so that it goes with its rows."
+                )
+            known = is_column(variable) or any(hasattr(variable.tag, kind) for kind in ("parameter", "draws"))
+            if not known and not isinstance(variable, Constant):
+                raise ModelError(
+                    f"{what} depends on '{variable}', which is neither a parameter nor a column. "
+                    "Use Beta or Weight for unknowns and ds['name'] for data."
+                )
+        return expression
+
+    def _check_availability(self) -> None:
+        """Raise a `ModelError` when availability depends on parameters."""
+        available = [a for a in (*self.availability.values(), self.available_where) if a is not None]
+        in_availability = parameters_of(available)
+        if in_availability:
+            raise ModelError(f"Availability depends on {', '.join(p.name for p in in_availability)}; it must be data.")
+
+    def _instead_of_draws(self) -> str:
+        """What to do about random coefficients when there is no ``draws``."""
+        if self.takes_draws:
+            return "Say how many draws to take: draws=500."
+        return (
+            f"{type(self).__name__} has no draws. Write coefficients as parameters, or by_segment(...) where they "
+            "differ between groups, or models of classes for LatentClass; MixedLogit, NestedLogit and CrossNestedLogit "
+            "take draws."
+        )
+
+
+def _both(own: Variable | None, given: Variable | None) -> Variable | None:
+    """Nonzero where both are."""
+    if own is None or given is None:
+        return given if own is None else own
+    return own * pt.neq(given, 0)
