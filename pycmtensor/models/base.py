@@ -25,6 +25,7 @@ from pycmtensor.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
+from pycmtensor.models.operations import check_operations
 from pycmtensor.utilities import check_segments
 
 __all__ = ["Model"]
@@ -60,8 +61,9 @@ class Model:
 
     A subclass gives `log_probability`, and `structure` if it has parameters beside the utilities. The base checks the
     specification, collects parameters and inputs, and forms the likelihood. Options of a subclass are attributes that
-    it sets before it calls ``super().__init__``; models that are made of it, by `with_fixed` and `without`, keep them,
-    and `kept_among` says what is left of them when an alternative is taken out.
+    it sets before it calls ``super().__init__``, such as ``sampling`` if the kernel holds `Draws` of its own. Models
+    that are made of it, by `with_fixed` and `without`, keep them, and `kept_among` says what is left of them when an
+    alternative is taken out.
 
     Args:
         dataset: The data that the utilities are written with.
@@ -80,7 +82,7 @@ class Model:
         available_where: One expression (J, T, N, 1) of what can be chosen, or None.
         params: Parameters of the utilities, fixed ones too, in the order in which they were created.
         inputs: The symbolic columns and draws that `cost` needs; `arrays` gives their numbers.
-        draws: The random variables of the utilities.
+        draws: The random variables of the likelihood: those of the utilities, and of a kernel.
         logprob: Log-likelihood of each individual, (N,).
         cost: Negative log-likelihood, weighted and summed over individuals, a scalar.
 
@@ -132,9 +134,10 @@ class Model:
         else:
             self._specify_one_by_one(utilities, availability)
         self.params = self._parameters(params)
-        self.draws = draws_of(self._utilities())
-        self._check_unknowns()
         self.logprob = self.logprob_given(self.V)
+        self.draws = draws_of([self.logprob, *self._utilities(), *self.structure()])
+        self._check_unknowns()
+        check_operations(f"The log-likelihood of the {type(self).__name__}", [self.logprob])
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
         check_origin(f"The {type(self).__name__}", self.inputs, self.origins, dataset)
@@ -540,7 +543,13 @@ class Model:
         return used
 
     def _check_unknowns(self) -> None:
-        """Raise a `ModelError` when nothing is left to estimate, or when draws and ``draws`` are not there together."""
+        """Raise a `ModelError` when nothing is left to estimate, or what the likelihood holds does not fit together."""
+        unnamed = [p.name for p in parameters_of([self.logprob]) if p not in self.params]
+        if unnamed:
+            raise ModelError(
+                f"The kernel of the {type(self).__name__} depends on {', '.join(unnamed)}. Name what it depends on "
+                "beside the utilities in its method structure(), which returns expressions of these parameters."
+            )
         if not self.free:
             raise ModelError("No utility holds a parameter that is free to be estimated.")
         if self.draws and self.sampling is None:
