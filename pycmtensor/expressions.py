@@ -16,7 +16,18 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.exceptions import ModelError
 from pycmtensor.terms.draws import Draws
 
-__all__ = ["Beta", "Bias", "Draws", "Parameter", "Weight", "Weights", "bounds_of", "networks_in", "parameters_of"]
+__all__ = [
+    "Beta",
+    "Bias",
+    "Draws",
+    "Parameter",
+    "TensorVariable",
+    "Weight",
+    "Weights",
+    "bounds_of",
+    "networks_in",
+    "parameters_of",
+]
 
 _created = count()
 
@@ -208,6 +219,10 @@ class Parameter:
         return self()[index]
 
     __iter__ = None  # a scalar has no elements; without this, __getitem__ would make every parameter iterable
+
+
+#: The base of `Beta`, `Weight` and `Bias`, by the name that the documentation of optimizers has for their parameters.
+TensorVariable = Parameter
 
 
 @pt._as_tensor_variable.register(Parameter)

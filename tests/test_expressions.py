@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycmtensor.exceptions import ModelError
-from pycmtensor.expressions import INITIALISERS, Beta, Bias, Weight, Weights, parameters_of
+from pycmtensor.expressions import INITIALISERS, Beta, Bias, Parameter, TensorVariable, Weight, Weights, parameters_of
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 numbers = st.floats(0.1, 10)
@@ -147,3 +147,9 @@ def test_parameters_are_hashable_and_not_iterable() -> None:
 def test_labels_name_every_number() -> None:
     assert Beta("b").labels() == ["b"]
     assert Weight("w", (1, 2)).labels() == ["w[0, 0]", "w[0, 1]"]
+
+
+@pytest.mark.parametrize("make", [lambda: Beta("b"), lambda: Weight("w", (2, 3)), lambda: Bias("c", 2)])
+def test_parameters_have_one_base_of_two_names(make: Callable[[], Parameter]) -> None:
+    assert TensorVariable is Parameter
+    assert isinstance(make(), TensorVariable)

@@ -11,33 +11,15 @@ import jax
 import numpy as np
 from pytensor.compile.mode import optdb
 from pytensor.configdefaults import config
-from pytensor.gradient import DisconnectedGrad
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
-from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.utils import fgraph_to_python
-from pytensor.scalar.math import Softplus
 
 from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.models.operations import REWRITES, no_form, without_jax
 
 __all__ = ["lower"]
-
-#: Rewrites that JAX needs, and those that keep log(1 + exp(x)) and the like from overflowing. XLA does the rest itself:
-#: PyTensor's full set takes seven times as long and the result is no faster.
-REWRITES = RewriteDatabaseQuery(include=["minimum_compile", "stabilize", "jax"])
-
-
-@jax_funcify.register(DisconnectedGrad)
-def _(op: DisconnectedGrad, **kwargs: Any) -> Callable[[Any], Any]:
-    """PyTensor's own conversion is the identity, through which JAX would differentiate."""
-    return jax.lax.stop_gradient
-
-
-@jax_funcify.register(Softplus)
-def _(op: Softplus, **kwargs: Any) -> Callable[[Any], Any]:
-    """PyTensor's own conversion has derivatives that are not finite below -709, where exp(-x) overflows."""
-    return jax.nn.softplus
 
 
 def _constant(data: Any, **kwargs: Any) -> Any:
@@ -53,6 +35,9 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
     Args:
         inputs: Variables, shared ones too, that become positional arguments.
         outputs: Expressions of them.
+
+    Raises:
+        ModelError: JAX has no form of an operation.
     """
     if config.floatX == "float64" and not jax.config.jax_enable_x64:
         raise PyCMTensorError(
@@ -61,7 +46,11 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
         )
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     optdb.query(REWRITES).rewrite(graph)
-    lowered = fgraph_to_python(graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered")
+    try:
+        lowered = fgraph_to_python(graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered")
+    except (NotImplementedError, AttributeError) as error:
+        unknown = without_jax(graph.toposort())
+        raise (no_form("An expression", unknown) if unknown else error) from error
     return lowered if jax.config.jax_enable_x64 else _in_32_bits(lowered)
 
 

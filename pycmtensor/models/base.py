@@ -22,6 +22,7 @@ from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.forms import Form
+from pycmtensor.models.operations import check_operations
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.terms.segments import check_segments
 
@@ -245,6 +246,7 @@ class Model:
         self.params = self._parameters(params)
         self.draws = draws_of([self.logprob, *self.expressions()])
         self._check_unknowns()
+        check_operations(f"The log-likelihood of the {type(self).__name__}", [self.logprob])
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
         check_origin(f"The {type(self).__name__}", self.inputs, self.origins, dataset)

@@ -176,4 +176,4 @@ class OrderedLogit(ChoiceModel):
         return thresholds
 
     def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
-        return utilities["latent"], availability
+        return utilities["latent"], None

@@ -140,6 +140,11 @@ class RankedLogit(MNL):
 
     def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
         """The ranks of the alternatives that are left, closed up where others were ranked above."""
+        if self.dataset.is_long:
+            raise ModelError(
+                "Without rows of an alternative, the ranks that close up after it are unknown. Make the model with "
+                "wide data, which have a column of ranks for each alternative."
+            )
         gone = [rank for name, rank in self._given_ranks.items() if name not in alternatives]
         left = {name: _closed(rank, gone) for name, rank in self._given_ranks.items() if name in alternatives}
         return super().kept_among(alternatives) | {"_given_ranks": left, "ranks": []}

@@ -113,7 +113,10 @@ def test_rankings_of_long_data() -> None:
     ds = cmt.Dataset.from_long(long, choice="y", alternative="mode", situation="trip", alternatives=codes)
     b = Beta("b", 0.6)
     V, columns = {name: b * ds["x", name] for name in NAMES}, {name: ds["r", name] for name in NAMES}
-    assert by_formula(cmt.RankedLogit(ds, V, ranks=columns)) == pytest.approx(-by_hand(0.6 * x, available, ranks))
+    model = cmt.RankedLogit(ds, V, ranks=columns)
+    assert by_formula(model) == pytest.approx(-by_hand(0.6 * x, available, ranks))
+    with pytest.raises(ModelError, match="Without rows of an alternative, .* Make the model with wide data"):
+        model.without("b")
 
 
 def test_an_alternative_is_taken_out_of_rankings() -> None:
