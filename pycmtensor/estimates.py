@@ -13,19 +13,12 @@ from pycmtensor.checks import in_range
 from pycmtensor.engine import LocalEngine
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError, PyCMTensorError
-from pycmtensor.inference import (
-    Bootstrap,
-    Cluster,
-    Jackknife,
-    Kind,
-    Replicates,
-    bootstrap,
-    covariance,
-    jackknife,
-    profile_intervals,
-)
+from pycmtensor.inference import Bootstrap, Jackknife, Kind, Replicates, profile_intervals
+from pycmtensor.inference.covariance import Groups, Sources
+from pycmtensor.inference.kinds import group_numbers, grouped_kinds, kind_of
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import likelihood_of
+from pycmtensor.inference.resampling import Resampling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,13 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Estimates"]
 
 Array = NDArray[np.floating]
-
-#: The kinds that have groups.
-GROUPED: dict[str, type[Cluster | Bootstrap | Jackknife]] = {
-    "cluster": Cluster,
-    "bootstrap": Bootstrap,
-    "jackknife": Jackknife,
-}
 
 
 class Estimates:
@@ -90,7 +76,8 @@ class Estimates:
 
         Args:
             kind: "classical", "robust", "bhhh", "cluster", "bootstrap" or "jackknife", or with settings
-                ``Cluster(...)``, ``Bootstrap(...)``, ``Jackknife(...)``.
+                ``Cluster(...)``, ``Bootstrap(...)``, ``Jackknife(...)``; or a `pycmtensor.inference.Covariance` of
+                one's own.
             groups: For the last three: a column of the data, or one label per individual.
 
         Raises:
@@ -118,7 +105,7 @@ class Estimates:
         in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
         if kind == "profile":
             if groups is not None:
-                raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind='profile'.")
+                raise PyCMTensorError(f"groups go with the kinds {grouped_kinds()}, found kind='profile'.")
             ends = profile_intervals(self.fit, self._likelihood("profile intervals"), alpha)
             return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
         half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
@@ -191,50 +178,23 @@ class Estimates:
         return np.sqrt(np.diag(self._covariance(kind, groups)))
 
     def _covariance(self, kind: Kind, groups: Any = None) -> Array:
-        if isinstance(kind, str) and kind in GROUPED and (groups is not None or kind != "cluster"):
-            kind = GROUPED[kind](groups=groups)
-        elif groups is not None:
-            raise PyCMTensorError(f"groups go with the kinds {', '.join(GROUPED)}, found kind={kind!r}.")
-        if isinstance(kind, Cluster):
-            return covariance(self.fit, "cluster", self._groups(kind.groups))
-        if isinstance(kind, (Bootstrap, Jackknife)):
-            held = self.fit.at_bound
-            return np.where(held[:, None] | held, np.nan, self._replicates(kind).covariance)
-        return covariance(self.fit, kind)
+        return kind_of(kind, groups).of(Sources(self.fit, self._groups, self._replicates))
 
-    def _replicates(self, kind: Bootstrap | Jackknife) -> Replicates:
+    def _replicates(self, kind: Resampling) -> Replicates:
         """Replicates of one kind, computed once."""
         key = repr(kind) if kind.groups is None or isinstance(kind.groups, str) else None
-        if key is None or key not in self._resampled:
-            engine, groups = self._likelihood(str(kind)), self._groups(kind.groups)
-            if isinstance(kind, Jackknife):
-                found = jackknife(self.fit, engine, groups)
-            else:
-                found = bootstrap(self.fit, engine, groups, kind.replicates, kind.seed)
-            if key is None:
-                return found
+        if key is not None and key in self._resampled:
+            return self._resampled[key]
+        found = kind.resampled(self.fit, self._likelihood(str(kind)), self._groups(kind.groups))
+        if key is not None:
             self._resampled[key] = found
-        return self._resampled[key]
+        return found
 
-    def _groups(self, groups: Any) -> NDArray[np.integer]:
+    def _groups(self, groups: Any) -> Groups:
         """Number of each individual's group, from 0, (N,)."""
-        if groups is None:
-            return np.arange(self.n_individuals)
         if isinstance(groups, str):
             return self._likelihood("groups by column").dataset.groups(groups)
-        labels = np.asarray(groups)
-        missing = np.flatnonzero([label is None or label != label for label in labels.ravel().tolist()])  # NaN != NaN
-        if len(missing):
-            raise PyCMTensorError(
-                f"groups has no label for {len(missing):,} individual(s), the first at position {missing[0]}. Give "
-                "each one a label."
-            )
-        if labels.shape != (self.n_individuals,):
-            raise PyCMTensorError(
-                f"groups must name a column or hold one label for each of the {self.n_individuals:,} "
-                f"individuals, found an array of shape {labels.shape}."
-            )
-        return np.unique(labels, return_inverse=True)[1]
+        return group_numbers(groups, self.n_individuals)
 
     def _likelihood(self, what: str) -> LocalEngine:
         return likelihood_of(self, what)

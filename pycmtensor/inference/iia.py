@@ -10,8 +10,8 @@ from pycmtensor.estimation import Fit, Options, maximise
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.identification import flat_directions
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.covariance import covariance
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
+from pycmtensor.inference.kinds import covariance
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.models import Model
 from pycmtensor.models.mnl import MNL

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import LocalEngine
+from pycmtensor.engine import LocalEngine, SecondOrder
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.maximise import start_values
 from pycmtensor.exceptions import IdentificationError, InferenceError
-from pycmtensor.inference.covariance import bhhh, classical
+from pycmtensor.inference.covariance import inverse
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.models import Model
@@ -18,7 +20,10 @@ __all__ = ["lagrange_multiplier"]
 
 Array = NDArray[np.floating]
 
-INFORMATION = {"observed": classical, "bhhh": bhhh}
+INFORMATION: dict[str, Callable[[SecondOrder], Array]] = {
+    "observed": lambda at: -at.hessian,
+    "bhhh": lambda at: at.individuals.outer_product(1),
+}
 
 
 def lagrange_multiplier(model: Model, restricted: Estimated, information: str = "observed") -> HypothesisTest:
@@ -75,14 +80,14 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
             "hypothesis, and use the same data."
         )
     try:
-        inverse = INFORMATION[information](at.hessian, at.individuals.outer_product)
+        covariance = inverse(INFORMATION[information](at))
     except IdentificationError:
         other = "bhhh" if information == "observed" else "observed"
         raise InferenceError(
             f"The {information} information of the full model is not positive definite at the restricted estimates. "
             f"Try information='{other}', or see whether {', '.join(added)} can be told apart."
         ) from None
-    statistic = float(at.gradient @ inverse @ at.gradient)
+    statistic = float(at.gradient @ covariance @ at.gradient)
     null = " and ".join([*(f"{label} = {theta[model.labels.index(label)]:g}" for label in added), *fit.constraints])
     note = f"With the {information} information."
     return chi_squared("Lagrange multiplier test", null, statistic, len(theta) - fit.n_parameters, note)

@@ -3,80 +3,62 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.checks import in_range, whole
+from pycmtensor.checks import whole
 from pycmtensor.engine import LocalEngine, ascents
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning
-from pycmtensor.inference.covariance import Cluster
+from pycmtensor.inference.covariance import Covariance, Groups, Kind, Sources
+from pycmtensor.inference.replicates import Replicates
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Bootstrap", "Jackknife", "Kind", "Replicates", "bootstrap", "jackknife"]
+__all__ = ["Bootstrap", "Jackknife", "Kind", "Replicates", "Resampling", "bootstrap", "jackknife"]
 
 Array = NDArray[np.floating]
+
+#: How often each individual is in a sample, (N,).
+Counts: TypeAlias = NDArray[np.integer] | NDArray[np.bool_]
 
 #: Numbers in the weights of the replicates that run at the same time.
 WEIGHTS_AT_ONCE = 2**20
 
 
-@dataclass(frozen=True)
-class Replicates:
-    """Estimates from other samples of the same individuals.
+class Resampling(Covariance):
+    """Covariance of estimates from other samples of the same individuals, or of groups of them.
 
     Attributes:
-        kind: "bootstrap" or "jackknife".
-        labels: Names of the K parameters.
-        theta: Estimates (R, K), one row per replicate that has a maximum.
-        without_maximum: How many replicates have none, and are left out.
-        factor: Of the sum of squared deviations from the mean in the covariance.
+        groups: A column of the data, or one label per individual; None for individuals.
     """
 
-    kind: str
-    labels: tuple[str, ...]
-    theta: Array
-    without_maximum: int
-    factor: float
+    grouped = True
+    groups: Any
 
-    @property
-    def params(self) -> pd.DataFrame:
-        """Estimates, one row per replicate."""
-        import pandas as pd
+    @abstractmethod
+    def resampled(self, fit: Fit, engine: LocalEngine, groups: Groups) -> Replicates:
+        """The estimates from the samples.
 
-        return pd.DataFrame(self.theta, columns=list(self.labels))
-
-    @property
-    def covariance(self) -> Array:
-        """Covariance of the estimates (K, K)."""
-        deviations = self.theta - self.theta.mean(axis=0)
-        return self.factor * deviations.T @ deviations
-
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Percentile intervals of bootstrap replicates: the alpha/2 and 1 - alpha/2 quantiles, by name.
-
-        Raises:
-            PyCMTensorError: The replicates are a jackknife's, whose spread is not that of an estimate.
+        Args:
+            fit: The estimates of the whole sample.
+            engine: The log-likelihood.
+            groups: Number of each individual's group, from 0, (N,).
         """
-        import pandas as pd
 
-        if self.kind != "bootstrap":
-            raise PyCMTensorError("Percentile intervals need bootstrap replicates. Use conf_int(kind='jackknife').")
-        in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
-        lower, upper = np.quantile(self.theta, [alpha / 2, 1 - alpha / 2], axis=0)
-        return pd.DataFrame({"lower": lower, "upper": upper}, index=list(self.labels))
+    def of(self, sources: Sources) -> Array:
+        """Covariance of the estimates (K, K); NaN in rows and columns of estimates at a bound."""
+        held = sources.fit.at_bound
+        return np.where(held[:, None] | held, np.nan, sources.replicates(self).covariance)
 
 
 @dataclass(frozen=True)
-class Bootstrap:
+class Bootstrap(Resampling):
     """Bootstrap covariance, as the ``kind`` of standard errors, tests and intervals.
 
     Args:
@@ -97,12 +79,13 @@ class Bootstrap:
         whole("Bootstrap", "replicates", self.replicates, least=2, error=InferenceError)
         whole("Bootstrap", "seed", self.seed, least=0, error=InferenceError)
 
-    def __str__(self) -> str:
-        return "bootstrap"
+    def resampled(self, fit: Fit, engine: LocalEngine, groups: Groups) -> Replicates:
+        """The estimates from samples drawn with replacement; see `bootstrap`."""
+        return bootstrap(fit, engine, groups, self.replicates, self.seed)
 
 
 @dataclass(frozen=True)
-class Jackknife:
+class Jackknife(Resampling):
     """Jackknife covariance, as the ``kind`` of standard errors, tests and intervals.
 
     Args:
@@ -112,17 +95,12 @@ class Jackknife:
 
     groups: Any = None
 
-    def __str__(self) -> str:
-        return "jackknife"
+    def resampled(self, fit: Fit, engine: LocalEngine, groups: Groups) -> Replicates:
+        """The estimates without each individual or group in turn; see `jackknife`."""
+        return jackknife(fit, engine, groups)
 
 
-#: A kind of covariance: its name, or its name with settings.
-Kind: TypeAlias = str | Cluster | Bootstrap | Jackknife
-
-
-def bootstrap(
-    fit: Fit, engine: LocalEngine, groups: NDArray[np.integer], replicates: int = 200, seed: int = 0
-) -> Replicates:
+def bootstrap(fit: Fit, engine: LocalEngine, groups: Groups, replicates: int = 200, seed: int = 0) -> Replicates:
     """Estimates from samples drawn with replacement, of individuals or of groups of them.
 
     All replicates are computed in one XLA program, each to within about a hundredth of a standard error. More
@@ -144,7 +122,7 @@ def bootstrap(
     """
     G = _number_of(groups, "bootstrap")
 
-    def factors() -> Iterator[Array]:
+    def factors() -> Iterator[Counts]:
         rng = np.random.default_rng(seed)
         for _ in range(replicates):
             yield np.bincount(rng.integers(G, size=G), minlength=G)[groups]
@@ -153,7 +131,7 @@ def bootstrap(
     return Replicates("bootstrap", fit.labels, theta, replicates - len(theta), 1 / max(1, len(theta) - 1))
 
 
-def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Replicates:
+def jackknife(fit: Fit, engine: LocalEngine, groups: Groups) -> Replicates:
     """Estimates from the sample without each individual, or without each group of them, in turn.
 
     Args:
@@ -172,14 +150,14 @@ def jackknife(fit: Fit, engine: LocalEngine, groups: NDArray[np.integer]) -> Rep
     return Replicates("jackknife", fit.labels, theta, G - len(theta), (len(theta) - 1) / max(1, len(theta)))
 
 
-def _number_of(groups: NDArray[np.integer], what: str) -> int:
+def _number_of(groups: Groups, what: str) -> int:
     G = int(groups.max()) + 1
     if G < 2:
         raise PyCMTensorError(f"The {what} needs at least two groups, found one.")
     return G
 
 
-def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number: int, what: str) -> Array:
+def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Counts], number: int, what: str) -> Array:
     """Estimates with each of the weightings, (R, K); rows of replicates without a maximum are left out."""
     if len(fit.binding) or not fit.outcome.near_maximum or fit.conditional.any():
         why = "are conditional on networks" if fit.conditional.any() else "are not a maximum of the likelihood"
@@ -216,7 +194,7 @@ def _reestimated(fit: Fit, engine: LocalEngine, factors: Iterator[Array], number
     return theta[has_maximum]
 
 
-def _some(fit: Fit, engine: LocalEngine, factors: list[Array], at_once: int) -> Array:
+def _some(fit: Fit, engine: LocalEngine, factors: list[Counts], at_once: int) -> Array:
     """Estimates with some weightings (N,) of at most ``at_once``, (A, K); NaN for those without a maximum.
 
     Their number is filled up to ``at_once``, for which the program is compiled.

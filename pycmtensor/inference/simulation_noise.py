@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pycmtensor.draws import Sampling
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.inference.covariance import covariance
 from pycmtensor.inference.hypotheses import must_be_maximum
+from pycmtensor.inference.kinds import covariance
 from pycmtensor.inference.protocol import Estimated
 
 if TYPE_CHECKING:

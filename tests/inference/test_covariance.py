@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.exceptions import PyCMTensorError
-from pycmtensor.inference import COVARIANCES, covariance
+from pycmtensor.inference import COVARIANCES, Covariance, Robust, covariance
+from pycmtensor.inference.covariance import Summed
 from tests.conftest import MODES
 
 
@@ -45,8 +47,10 @@ def test_an_estimate_at_a_bound_has_no_standard_error(trips: pd.DataFrame) -> No
 
 
 def test_every_kind_is_positive_definite(swissmetro_results: cmt.Results) -> None:
-    for kind in COVARIANCES:
-        assert (np.linalg.eigvalsh(swissmetro_results.cov_params(kind)) > 0).all()
+    for name, kind in COVARIANCES.items():
+        if kind.grouped:
+            continue
+        assert (np.linalg.eigvalsh(swissmetro_results.cov_params(name)) > 0).all()
 
 
 def test_units_of_the_data_do_not_matter(trips: pd.DataFrame) -> None:
@@ -68,3 +72,42 @@ def test_an_unknown_kind_lists_the_known(swissmetro_results: cmt.Results) -> Non
 def test_far_from_a_maximum_there_are_no_errors(swissmetro_results: cmt.Results) -> None:
     outcome = dataclasses.replace(swissmetro_results.outcome, near_maximum=False)
     assert np.isnan(covariance(dataclasses.replace(swissmetro_results.fit, outcome=outcome))).all()
+
+
+class SmallSample(Robust):
+    """The robust covariance with the factor N / (N - 1), as a user writes it."""
+
+    def meat(self, at: Summed) -> NDArray[np.floating]:
+        N = len(at.weights)
+        return N / (N - 1) * super().meat(at)
+
+
+class FromScores(Covariance):
+    """The robust covariance from the scores of individuals and their weights."""
+
+    def meat(self, at: Summed) -> NDArray[np.floating]:
+        scores = at.weights[:, None] * at.scores
+        return scores.T @ scores
+
+
+def test_a_kind_of_ones_own_overrides_only_the_meat(swissmetro_results: cmt.Results) -> None:
+    robust, N = swissmetro_results.cov_params("robust"), swissmetro_results.n_individuals
+    own = swissmetro_results.cov_params(SmallSample())
+    pd.testing.assert_frame_equal(own, N / (N - 1) * robust, rtol=1e-12)
+    pd.testing.assert_frame_equal(swissmetro_results.cov_params(FromScores()), robust, rtol=1e-9)
+    assert swissmetro_results.standard_errors(SmallSample()).name == "smallsample std err"
+    assert "smallsample covariance" in str(swissmetro_results.wald("B_TIME = 0", kind=SmallSample()))
+    with pytest.raises(PyCMTensorError, match="groups go with the kinds cluster, bootstrap, jackknife, found kind="):
+        swissmetro_results.cov_params(SmallSample(), groups="ID")
+    with pytest.raises(PyCMTensorError, match="kind must be one of classical, robust, .* found <class"):
+        swissmetro_results.cov_params(SmallSample)  # type: ignore[arg-type]
+
+
+def test_a_kind_of_ones_own_follows_binding_constraints(trips: pd.DataFrame) -> None:
+    """With b = 0 two thirds of six trips by car tell of the constant alone: its variance is 1 / sum p q."""
+    ds = cmt.Dataset(trips, "mode", MODES)
+    asc, b = cmt.Beta("asc"), cmt.Beta("b")
+    V = {"car": asc + b * ds["t_car"], "bus": b * ds["t_bus"]}
+    held = cmt.estimate(cmt.MNL(ds, V), constraints="b = 0").cov_params(SmallSample())
+    alone = cmt.estimate(cmt.MNL(ds, {"car": asc, "bus": 0})).cov_params(SmallSample())
+    np.testing.assert_allclose(held, np.diag([alone.loc["asc", "asc"], 0.0]), rtol=1e-6, atol=1e-12)
