@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ __all__ = ["COVARIANCES", "covariance", "group_numbers", "kind_of"]
 Array = NDArray[np.floating]
 
 #: Name -> class; those that are `grouped` take ``groups``.
-COVARIANCES: dict[str, Any] = {
+COVARIANCES: dict[str, type[Covariance]] = {
     "classical": Classical,
     "robust": Robust,
     "bhhh": BHHH,
@@ -50,7 +51,8 @@ def kind_of(kind: Kind, groups: Any = None) -> Covariance:
         )
     if isinstance(kind, Covariance):
         return kind
-    return COVARIANCES[kind](groups=groups) if groups is not None else COVARIANCES[kind]()
+    made: Callable[..., Covariance] = COVARIANCES[kind]
+    return made() if groups is None else made(groups=groups)
 
 
 def grouped_kinds() -> str:

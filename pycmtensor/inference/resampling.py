@@ -24,6 +24,9 @@ __all__ = ["Bootstrap", "Jackknife", "Kind", "Replicates", "Resampling", "bootst
 
 Array = NDArray[np.floating]
 
+#: How often each individual is in a sample, (N,).
+Counts: TypeAlias = NDArray[np.integer] | NDArray[np.bool_]
+
 #: Numbers in the weights of the replicates that run at the same time.
 WEIGHTS_AT_ONCE = 2**20
 
