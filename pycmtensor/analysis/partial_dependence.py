@@ -15,6 +15,7 @@ from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.exceptions import InferenceError, whole
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.models.choice import choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,7 @@ def partial_dependence(
     import pandas as pd
 
     model, ds, evaluator = problem_on(results, data, "partial dependence")
+    choice_of(model, "partial dependence")
     name = column if isinstance(column, str) else column[0]
     model.symbols_of(name)
     grid = _grid(ds, column, values)

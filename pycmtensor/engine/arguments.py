@@ -69,6 +69,11 @@ class Arguments:
         """Number of arrays that the functions take as columns: inputs, with draws also numbers of individuals."""
         return len(self.inputs) + (self.draws is not None)
 
+    def shape(self, columns: Sequence[Any]) -> tuple[int, int]:
+        """Choice situations T and individuals B of a block of columns."""
+        situations, individuals, _ = columns[0].shape[-3:]
+        return situations, individuals
+
     def places_of(self, column: str) -> list[int]:
         """Positions of the inputs that hold a column, of all alternatives or of one.
 
@@ -87,5 +92,10 @@ class Arguments:
             return lower([*further, *self.symbols], outputs)
         simulation = self.draws
         simulated = lower([*further, *self.symbols, *(draws() for draws in simulation.draws)], outputs)
-        observed = len(further) + len(self.free) + len(self.fixed) + self.chosen
-        return lambda *given: simulated(*given[:-1], *simulation.values(given[-1], len(given[observed])))
+        first = len(further) + len(self.free) + len(self.fixed)
+
+        def with_draws(*values: Any) -> Any:
+            situations, _ = self.shape(values[first:])
+            return simulated(*values[:-1], *simulation.values(values[-1], situations))
+
+        return with_draws

@@ -111,7 +111,7 @@ class Quantities:
         terms = [self._at_every_draw(term) for term in quantity.terms]
 
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
-            shape = columns[self._arguments.chosen].shape[:2]
+            shape = self._arguments.shape(columns)
             means = [term(theta, fixed, columns).mean(axis=-1) for term in terms]
             return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
 
@@ -164,7 +164,7 @@ class Quantities:
                 ratio, denominator = self._divided(*terms, theta, fixed, columns)
                 means = jnp.where(denominator != 0, ratio, 0.0).mean(axis=-1), (denominator != 0).mean(axis=-1)
                 rows += [share[..., 0] * mean.astype(ratio.dtype) for mean in means]
-            shape = columns[self._arguments.chosen].shape[:2]
+            shape = self._arguments.shape(columns)
             return jnp.stack([jnp.broadcast_to(row, shape) for row in rows])
 
         return of
@@ -180,7 +180,9 @@ class Quantities:
         def of(theta: Any, fixed: Any, columns: Any) -> Any:
             logL = jnp.stack(jnp.broadcast_arrays(*likelihoods(*unflattened(theta, arguments.free), *fixed, *columns)))
             posterior = jax.nn.softmax(logL, axis=(0, -1))  # (C, B, R)
-            is_observed = jnp.ones_like(columns[arguments.chosen]) if place is None else columns[place]
+            is_observed = (
+                jnp.ones((*arguments.shape(columns), 1), columns[0].dtype) if place is None else columns[place]
+            )
             x, w = [], []
             for terms, h in zip(ratios, posterior, strict=True):
                 ratio, below = self._divided(*terms, theta, fixed, columns)
@@ -210,7 +212,7 @@ class Quantities:
                 money = maximum(*now) / jnp.where(income > 0, income, 1.0)
                 total += share * money
                 meaningless.append(jnp.broadcast_to(income <= 0, money.shape).astype(money.dtype))
-            shape = columns[arguments.chosen].shape[:2]
+            shape = arguments.shape(columns)
             return jnp.stack([jnp.broadcast_to(q.mean(axis=-1), shape) for q in (total, *meaningless)])
 
         return of
@@ -264,7 +266,7 @@ class Quantities:
     def _divided(self, above: OfBlock, below: OfBlock, theta: Any, fixed: Any, columns: Any) -> tuple[Any, Any]:
         numerator, denominator = (term(theta, fixed, columns) for term in (above, below))
         ratio = numerator / jnp.where(denominator != 0, denominator, 1.0)
-        shape = jnp.broadcast_shapes(ratio.shape, (1, columns[self._arguments.chosen].shape[1], 1))
+        shape = jnp.broadcast_shapes(ratio.shape, (1, self._arguments.shape(columns)[1], 1))
         return jnp.broadcast_to(ratio, shape), jnp.broadcast_to(denominator, shape)
 
     @cached_property
@@ -335,7 +337,7 @@ class Quantities:
     def _available(self, theta: Any, fixed: Any, columns: Any) -> Any:
         """Availability of each alternative, (J, T, B)."""
         found = self._choice_set(*unflattened(theta, self._arguments.free), *fixed, *columns)
-        shape = *columns[self._arguments.chosen].shape[:2], 1
+        shape = (*self._arguments.shape(columns), 1)
         if len(found) == 1:  # one expression for all
             return jnp.broadcast_to(found[0], (self._arguments.model.dataset.n_alternatives, *shape))[..., 0]
         return jnp.stack([jnp.broadcast_to(a, shape)[..., 0] for a in found])

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,7 @@ def bootstrap(fit: Fit, evaluator: Evaluator, groups: Groups, replicates: int = 
     """
     G = _number_of(groups, "bootstrap")
 
-    def factors() -> Iterator[NDArray[Any]]:
+    def factors() -> Iterator[Counts]:
         rng = np.random.default_rng(seed)
         for _ in range(replicates):
             yield np.bincount(rng.integers(G, size=G), minlength=G)[groups]
@@ -157,7 +157,7 @@ def _number_of(groups: Groups, what: str) -> int:
     return G
 
 
-def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[NDArray[Any]], number: int, what: str) -> Array:
+def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[Counts], number: int, what: str) -> Array:
     """Estimates with each of the weightings, (R, K); rows of replicates without a maximum are left out."""
     if len(fit.binding) or not fit.outcome.near_maximum or fit.conditional.any():
         why = "are conditional on networks" if fit.conditional.any() else "are not a maximum of the likelihood"
@@ -194,7 +194,7 @@ def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[NDArray[Any]]
     return theta[has_maximum]
 
 
-def _some(fit: Fit, evaluator: Evaluator, factors: list[NDArray[Any]], at_once: int) -> Array:
+def _some(fit: Fit, evaluator: Evaluator, factors: list[Counts], at_once: int) -> Array:
     """Estimates with some weightings (N,) of at most ``at_once``, (A, K); NaN for those without a maximum.
 
     Their number is filled up to ``at_once``, for which the program is compiled.

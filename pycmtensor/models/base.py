@@ -249,6 +249,8 @@ class Model:
         check_operations(f"The log-likelihood of the {type(self).__name__}", [self.logprob])
         self.cost = -pt.sum(dataset.weight[0, :, 0] * self.logprob)
         self.inputs = self._inputs()
+        if not columns_in([self.logprob]):
+            raise ModelError(f"The likelihood of the {type(self).__name__} depends on no column of the data set.")
         check_origin(f"The {type(self).__name__}", self.inputs, self.origins, dataset)
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)

@@ -54,14 +54,16 @@ class Output(Estimates):
             ("Parameters", f"{fit.n_parameters}"),
             ("Time", f"{fit.seconds:.2f} s"),
         )
-        quality = (
-            ("LL(0)", f"{self.llnull:.6f}"),
-            ("LL", f"{self.llf:.6f}"),
-            ("Rho-squared", f"{self.rho2:.6f}"),
-            ("Adjusted rho-squared", f"{self.rho2_adjusted:.6f}"),
-            ("AIC", f"{self.aic:.3f}"),
-            ("BIC", f"{self.bic:.3f}"),
+        measures = (
+            ("LL(0)", self.llnull, 6),
+            ("LL", self.llf, 6),
+            ("Rho-squared", self.rho2, 6),
+            ("Adjusted rho-squared", self.rho2_adjusted, 6),
+            ("AIC", self.aic, 3),
+            ("BIC", self.bic, 3),
         )
+        without_null = () if np.isfinite(self.llnull) else ("LL(0)", "Rho-squared", "Adjusted rho-squared")
+        quality = tuple((name, f"{value:.{n}f}") for name, value, n in measures if name not in without_null)
         columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
         classical, robust = (self.standard_errors(kind).to_numpy() for kind in ("classical", "robust"))
         within, about = _networks(fit)
