@@ -12,6 +12,7 @@ import numpy as np
 
 from pycmtensor.engine.climb import climb
 from pycmtensor.engine.program import Program
+from pycmtensor.engine.types import Fixed, Parts, Theta
 
 __all__ = ["ascents"]
 
@@ -25,7 +26,7 @@ def ascents(program: Program) -> Callable[..., Any]:
     return program.compile(partial(_ascents, program))
 
 
-def _ascents(program: Program, starts: Any, fixed: Any, bounds: Any, parts: Any) -> Any:
+def _ascents(program: Program, starts: Any, fixed: Fixed, bounds: Any, parts: Parts) -> Any:
     ends = np.cumsum([weights.size for weights, _ in parts])
 
     def ascent(start: tuple[Any, Any, Any]) -> Any:
@@ -38,7 +39,7 @@ def _ascents(program: Program, starts: Any, fixed: Any, bounds: Any, parts: Any)
             for end, (weights, columns) in zip(ends, parts, strict=True)
         ]
 
-        def summed(function: Callable[..., Any], theta: Any) -> Any:
+        def summed(function: Callable[..., Any], theta: Theta) -> Any:
             of_parts = [function(theta, fixed, *part)[0] for part in own]
             return jax.tree.map(lambda *terms: sum(terms), *of_parts)
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from pycmtensor.engine.secant import secant_update
+from pycmtensor.engine.types import Theta
 
 __all__ = ["Loop", "climb", "while_true"]
 
@@ -31,7 +32,7 @@ Loop: TypeAlias = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], An
 class Point(NamedTuple):
     """A point of an ascent and what is known of the log-likelihood there."""
 
-    theta: Any
+    theta: Theta
     value: Any
     gradient: Any
     information: Any
@@ -50,7 +51,7 @@ class State(NamedTuple):
 
 def climb(
     derivatives: tuple[Callable[[Any], Any], Callable[[Any], Any]],
-    theta: Any,
+    theta: Theta,
     bounds: tuple[Any, Any],
     known: tuple[Any, Any, Any] | None,
     loop: Loop,
@@ -79,11 +80,11 @@ def climb(
     """
     first_order, second_order = derivatives
 
-    def newton(theta: Any, last: Point | None = None) -> Point:
+    def newton(theta: Theta, last: Point | None = None) -> Point:
         value, gradient, hessian = second_order(theta)
         return Point(theta, value, gradient, -(hessian + hessian.T) / 2)
 
-    def secant(theta: Any, last: Point) -> Point:
+    def secant(theta: Theta, last: Point) -> Point:
         value, gradient = first_order(theta)
         information = secant_update(last.information, theta - last.theta, last.gradient - gradient, jnp)
         return Point(theta, value, gradient, information)

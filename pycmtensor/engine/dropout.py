@@ -11,6 +11,7 @@ from pytensor.graph.replace import graph_replace
 
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.program import Program
+from pycmtensor.engine.types import Columns, Fixed, Theta, Weights
 from pycmtensor.kernels.layers import dropped_in
 
 __all__ = ["Dropout"]
@@ -41,7 +42,7 @@ class Dropout:
             (logprob,) = graph_replace([logprob], {x: pt.mul(x, mask)})
         self._logprob = program.lowered([logprob], masks) if units else None
 
-    def value_and_grad(self, key: Any, theta: Any, fixed: Any, weights: Any, columns: Any) -> Any:
+    def value_and_grad(self, key: Any, theta: Theta, fixed: Fixed, weights: Weights, columns: Columns) -> Any:
         """Log-likelihood of a block, summed with the weights, and its gradient (K,), with the masks of a key."""
         logprob = self._logprob
         if logprob is None:
@@ -49,7 +50,7 @@ class Dropout:
         situations, individuals, _ = columns[self._program.chosen].shape
         masks = self.masks(key, situations, individuals, theta.dtype)
 
-        def loglike(theta: Any) -> Any:
+        def loglike(theta: Theta) -> Any:
             return weights @ logprob(*masks, *unflattened(theta, self._program.free), *fixed, *columns)[0]
 
         return jax.value_and_grad(loglike)(theta)

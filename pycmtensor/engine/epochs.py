@@ -18,6 +18,7 @@ from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.penalty import Penalty
 from pycmtensor.engine.program import Program, over_blocks
 from pycmtensor.engine.shuffling import shuffled
+from pycmtensor.engine.types import BlockData, Fixed, Parts, Theta, Weights
 from pycmtensor.engine.xla import WIDE, compile_with_xla
 
 __all__ = ["Epochs", "Rule", "Sizes", "epochs_of"]
@@ -117,7 +118,7 @@ class Epochs:
         return own == other
 
     def _epochs(
-        self, key: Any, state: Any, rate: Any, first: Any, count: Any, fixed: Any, parts: Any, data: Any
+        self, key: Any, state: Any, rate: Any, first: Any, count: Any, fixed: Fixed, parts: Parts, data: BlockData
     ) -> Any:
         if self.at_once:
             epoch = partial(self._full_step, rate, fixed, parts)
@@ -125,11 +126,11 @@ class Epochs:
             epoch = partial(self._epoch, key, rate, fixed, *data)
         return jax.lax.fori_loop(first, first + count, epoch, state)
 
-    def _full_step(self, rate: Any, fixed: Any, parts: Any, number: Any, state: Any) -> Any:
+    def _full_step(self, rate: Any, fixed: Fixed, parts: Parts, number: Any, state: Any) -> Any:
         g = sum(self._program.summed_gradient(state[self.rule.theta], fixed, *part)[0][1] for part in parts)
         return self._moved(state, -g / self.sizes.individuals, rate)
 
-    def _epoch(self, key: Any, rate: Any, fixed: Any, weights: Any, rows: Any, number: Any, state: Any) -> Any:
+    def _epoch(self, key: Any, rate: Any, fixed: Fixed, weights: Weights, rows: Any, number: Any, state: Any) -> Any:
         n, size, batches = *self.sizes[:2], self.batches
         key = jax.random.fold_in(key, number)
         some = max(1, min(batches, NUMBERS_AT_ONCE // (size * rows[0][0].size)))
@@ -152,12 +153,12 @@ class Epochs:
 
         return jax.lax.scan(chunk, state, (some * np.arange(chunks), order, present))[0]
 
-    def _sample(self, theta: Any, fixed: Any, weights: Any, rows: Any) -> Any:
+    def _sample(self, theta: Theta, fixed: Fixed, weights: Weights, rows: Any) -> Any:
         n, size = self.sizes.individuals, self.sizes.block
         everyone = jnp.arange(-(-n // size) * size).reshape(-1, size)
         in_blocks = jnp.minimum(everyone, n - 1)
 
-        def block(theta: Any, fixed: Any, weights: Any, individuals: Any) -> Any:
+        def block(theta: Theta, fixed: Fixed, weights: Weights, individuals: Any) -> Any:
             columns = self._columns(*(jnp.moveaxis(of_all[individuals], 0, -1) for of_all in rows))
             return self._program.of_columns.value_and_grad(theta, fixed, weights, columns), None
 

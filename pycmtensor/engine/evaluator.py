@@ -18,6 +18,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine.climb import climb, while_true
 from pycmtensor.engine.individuals import ByIndividual, Individuals
 from pycmtensor.engine.quantity import Probabilities, Quantity
+from pycmtensor.engine.types import Theta
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.models.base import Model
 
@@ -267,7 +268,7 @@ MakesEvaluator: TypeAlias = Callable[[Model, Dataset], Evaluator]
 def _derivatives(evaluator: Evaluator) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """First and second derivatives as `climb` takes them."""
 
-    def second_order(theta: Any) -> Any:
+    def second_order(theta: Theta) -> Any:
         at = evaluator.second_order(np.asarray(theta))
         return at.value, at.gradient, at.hessian
 

@@ -21,6 +21,7 @@ from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.separation import each_term, sum_of_terms
+from pycmtensor.engine.types import BlockData, Fixed, Theta, Weights
 from pycmtensor.models.forms import KernelOfUtilities
 
 __all__ = ["LinearForm", "LinearUtilities", "linear_form"]
@@ -144,18 +145,18 @@ class LinearUtilities(Likelihood):
         at_once = isinstance(form.utilities, Variable)
         return cls(kernel, lower(arguments.symbols, coefficients), places, (len(free), J), at_once)
 
-    def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
+    def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
         """Log-likelihood of each individual, (B,)."""
         _, V, kernel = self._utilities(theta, fixed, data)
         return kernel(V)
 
-    def scores(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+    def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
         """Log-likelihood of each individual (B,) and its gradient (K, B)."""
         x, V, kernel = self._utilities(theta, fixed, data)
         logprob, back = jax.vjp(kernel, V)
         return logprob, (x * back(jnp.ones_like(logprob))[0]).sum(axis=(1, 2))
 
-    def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+    def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
         x, V, kernel = self._utilities(theta, fixed, data)
 
@@ -168,12 +169,12 @@ class LinearUtilities(Likelihood):
         hessian = (bend * weights).reshape(len(x), -1) @ x.reshape(len(x), -1).T
         return weights @ logprob, jnp.tensordot(x, g * weights, 3), hessian
 
-    def _utilities(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any, Any]:
+    def _utilities(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any, Any]:
         """Derivatives x (K, J, T, B), utilities V (J, T, B), and the kernel that makes log-likelihoods (B,) of V."""
         x, c = self._derivatives(list(theta), fixed, data)
         return x, jnp.tensordot(theta, x, 1) + c, lambda V: self._of_utilities(V, list(theta), fixed, data)
 
-    def _derivatives(self, parts: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+    def _derivatives(self, parts: Any, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
         """dV/dtheta (K, J, T, B) and the constants (J, T, B) of a block."""
         situations, individuals, _ = data[0].shape[-3:]
         K, J = self._shape
@@ -186,7 +187,7 @@ class LinearUtilities(Likelihood):
         rows = [jnp.concatenate([cells.get((k, j), zero) for j in range(utilities)]) for k in (*range(K), None)]
         return jnp.stack(rows[:K]), rows[K]
 
-    def _of_utilities(self, V: Any, parts: Any, fixed: Any, data: Any) -> Any:
+    def _of_utilities(self, V: Any, parts: Any, fixed: Fixed, data: BlockData) -> Any:
         """Log-likelihood of each individual (B,), given utilities (J, T, B)."""
         V = V[..., None]
         return self._kernel(*([V] if self._at_once else V), *parts, *fixed, *data)[0]

@@ -14,6 +14,7 @@ from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.linear import LinearForm, linear_form
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.types import BlockData, Columns, Fixed, Theta, Weights
 from pycmtensor.kernels.logit import LARGEST_EXPONENT
 from pycmtensor.models.forms import Logit
 
@@ -96,7 +97,7 @@ class LinearLogit(Likelihood):
         many = likelihood.numbers > MOST_NUMBERS * in_columns
         return None if many and likelihood.numbers * arguments.model.dataset.nobs > FEW_NUMBERS else likelihood
 
-    def prepared(self, columns: Any) -> Data:
+    def prepared(self, columns: Columns) -> Data:
         """The data of a block."""
         *_, T, B, _ = columns[0].shape
         alternatives = self._J if self._at_once else 1
@@ -120,22 +121,22 @@ class LinearLogit(Likelihood):
         d = x - jnp.where(y, x, 0).sum(axis=1, keepdims=True)
         return Data(_others(d, chosen), available, observed)
 
-    def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
+    def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
         """Log-likelihood of each individual, (B,)."""
         logP, _ = self._probabilities(theta, fixed, data)
         return logP.sum(axis=0)
 
-    def scores(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+    def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
         """Log-likelihood of each individual (B,) and its gradient (K, B)."""
         logP, P = self._probabilities(theta, fixed, data)
         return logP.sum(axis=0), -(P * data.d[: self._K]).sum(axis=(1, 2))
 
-    def value_and_grad(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Log-likelihood and its gradient (K,)."""
         logP, P = self._probabilities(theta, fixed, data)
         return weights @ logP.sum(axis=0), -jnp.tensordot(data.d[: self._K], P * weights, 3)
 
-    def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+    def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Sums with the weights: log-likelihood, gradient (K,), Hessian and, without panels, sum of s s' (K, K)."""
         logP, P = self._probabilities(theta, fixed, data)
         d = data.d[: self._K]
@@ -145,7 +146,7 @@ class LinearLogit(Likelihood):
         sums = weights @ logP.sum(axis=0), -u.sum(axis=1) @ weights, uu - _product(Pd * weights, d)
         return sums if self._panel else (*sums, uu)
 
-    def _probabilities(self, theta: Any, fixed: Any, data: Data) -> tuple[Any, Any]:
+    def _probabilities(self, theta: Theta, fixed: Fixed, data: Data) -> tuple[Any, Any]:
         """Log-probability of the choice (T, B) and probabilities of the others (J - 1, T, B); 0 without a situation."""
         parameters = jnp.concatenate([theta, jnp.stack([*fixed, jnp.ones((), theta.dtype)])])
         V = jnp.tensordot(parameters[: self._terms], data.d, 1)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-import jax
 import numpy as np
 from pytensor.compile.mode import optdb
 from pytensor.configdefaults import config
@@ -16,13 +15,15 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.utils import fgraph_to_python
 
+from pycmtensor.engine.types import BlockData
+from pycmtensor.engine.xla import jax_setting
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.models.operations import REWRITES, no_form, without_jax
 
 __all__ = ["lower"]
 
 
-def _constant(data: Any, **kwargs: Any) -> Any:
+def _constant(data: BlockData, **kwargs: Any) -> Any:
     """A constant of the graph; NumPy arrays stay so, where PyTensor would put each on the device by itself."""
     if isinstance(data, np.ndarray):
         return data if data.ndim else data.item()
@@ -39,7 +40,7 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
     Raises:
         ModelError: JAX has no form of an operation.
     """
-    if config.floatX == "float64" and not jax.config.jax_enable_x64:
+    if config.floatX == "float64" and not jax_setting("jax_enable_x64"):
         raise PyCMTensorError(
             "JAX was told to compute in 32 bits while the model is in 64. Set jax_enable_x64 to True, or make the "
             "model with pytensor.config.floatX = 'float32'."
@@ -51,7 +52,7 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
     except (NotImplementedError, AttributeError) as error:
         unknown = without_jax(graph.toposort())
         raise (no_form("An expression", unknown) if unknown else error) from error
-    return lowered if jax.config.jax_enable_x64 else _in_32_bits(lowered)
+    return lowered if jax_setting("jax_enable_x64") else _in_32_bits(lowered)
 
 
 def _in_32_bits(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pycmtensor.engine.evaluator import Array
+from pycmtensor.engine.types import Theta
 from pycmtensor.expressions import Bias, Parameter, Weight
 
 __all__ = ["Penalty"]
@@ -41,6 +42,6 @@ class Penalty:
         w = theta * self.counts
         return float(self.l1 * np.abs(w).sum() + self.l2 / 2 * (w**2).sum())
 
-    def gradient(self, theta: Any) -> Any:
+    def gradient(self, theta: Theta) -> Any:
         """Its derivatives (K,), 0 for |w| at 0."""
         return self.l1 * jnp.sign(theta) * self.counts + self.l2 * theta * self.counts

@@ -18,6 +18,7 @@ from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.quantities import Quantities
 from pycmtensor.engine.quantity import Quantity
 from pycmtensor.engine.simulated import SimulatedLogit
+from pycmtensor.engine.types import BlockData, Columns, Fixed, Theta, Weights
 from pycmtensor.engine.xla import ONCE, PRODUCTS, WIDE, compile_with_xla
 from pycmtensor.models.base import Model
 from pycmtensor.models.forms import KernelOfUtilities, Logit, MixtureOfLogits
@@ -87,7 +88,7 @@ class Program(Arguments):
     def first_order(self) -> Callable[..., Any]:
         """Log-likelihood, gradient, outer product of scores."""
 
-        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        def block(theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
             logprob, scores = self.likelihood.scores(theta, fixed, data)
             return (weights @ logprob, scores @ weights, (scores * weights) @ scores.T), None
 
@@ -114,7 +115,7 @@ class Program(Arguments):
     def individuals(self) -> Callable[..., Any]:
         """(theta, fixed, numbers of some blocks, data) -> of each its log-likelihoods (B,) and scores (K, B)."""
 
-        def some(theta: Any, fixed: Any, numbers: Any, data: Any) -> Any:
+        def some(theta: Theta, fixed: Fixed, numbers: Any, data: BlockData) -> Any:
             return jax.lax.map(
                 lambda b: self.likelihood.scores(theta, fixed, jax.tree.map(itemgetter(b), data)), numbers
             )
@@ -125,7 +126,7 @@ class Program(Arguments):
     def prepare(self) -> Callable[..., Any]:
         """(data of all blocks, number of the first of some, their columns) -> data of all blocks with theirs."""
 
-        def put(all_blocks: Any, first: Any, columns: Any) -> Any:
+        def put(all_blocks: Any, first: Any, columns: Columns) -> Any:
             some = jax.lax.map(self.likelihood.prepared, columns)
             return jax.tree.map(
                 partial(jax.lax.dynamic_update_slice_in_dim, start_index=first, axis=0), all_blocks, some
@@ -145,7 +146,7 @@ class Program(Arguments):
         joint = [model.averaged(logL) for logL in model.class_likelihoods()]
         lowered = self.lowered([*model.log_shares(), *joint])
 
-        def block(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+        def block(theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
             found = lowered(*unflattened(theta, self.free), *fixed, *data)
             prior, joint = found[: len(found) // 2], jnp.stack(found[len(found) // 2 :])
             return (), (jnp.stack([jnp.broadcast_to(share[:, 0], joint.shape[1:]) for share in prior]), joint)
@@ -172,10 +173,10 @@ class Program(Arguments):
         if key not in self._of_quantities:
             of = self.quantities.of(quantity)
 
-            def block(theta: Any, fixed: Any, _: Any, data: Any) -> Any:
+            def block(theta: Theta, fixed: Fixed, _: Any, data: BlockData) -> Any:
                 *columns, w = data
 
-                def total(theta: Any) -> Any:
+                def total(theta: Theta) -> Any:
                     q = of(theta, fixed, columns)
                     return jnp.einsum("mtb,qtb->mq", w[..., 0], jnp.broadcast_to(q, (len(q), *w.shape[1:3])))
 
@@ -193,7 +194,7 @@ def over_blocks(term: Callable[..., Any]) -> Callable[..., Any]:
     Compensated summation (Kahan 1965, doi:10.1145/363707.363723): many small blocks give the same sum as one.
     """
 
-    def program(theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+    def program(theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         if weights.shape[0] == 1:
             sums, rows = term(theta, fixed, weights[0], jax.tree.map(itemgetter(0), data))
             return sums, jax.tree.map(lambda x: x[None], rows)

@@ -35,6 +35,7 @@ from pycmtensor.engine.quantity import (
     Surplus,
     Term,
 )
+from pycmtensor.engine.types import Columns, Fixed, Theta, Weights
 from pycmtensor.exceptions import InferenceError, ModelError
 from pycmtensor.models.choice import choice_of
 
@@ -73,7 +74,7 @@ class Quantities:
         choices = [arguments.lowered([logP]) for _, logP in classes]
         size, drawn = arguments.columns, bool(model.draws)
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             own, seen = columns[:size], columns[size:]
             own = [*own[:-1], seen[-1]] if drawn else own  # the draws are those of the observed individual
             logL = jnp.stack(jnp.broadcast_arrays(*likelihoods(*unflattened(theta, arguments.free), *fixed, *seen)))
@@ -89,7 +90,7 @@ class Quantities:
         alternatives = quantity.alternatives
         moving = {p: self._directions(p, alternatives) for p in self._arguments.places_of(quantity.column)}
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             at = {p: columns[p] for p in moving}
 
             def probabilities(x: Any) -> Any:
@@ -110,7 +111,7 @@ class Quantities:
     def _(self, quantity: Averages) -> OfBlock:
         terms = [self._at_every_draw(term) for term in quantity.terms]
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             shape = self._arguments.shape(columns)
             means = [term(theta, fixed, columns).mean(axis=-1) for term in terms]
             return jnp.stack([jnp.broadcast_to(mean, shape) for mean in means])
@@ -123,7 +124,7 @@ class Quantities:
         at_draws = self._arguments.lowered([model.log_likelihood()])
         terms = [(term.key, self._at_every_draw(term)) for term in quantity.terms]
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             (logL,) = at_draws(*unflattened(theta, self._arguments.free), *fixed, *columns)
             w = jax.nn.softmax(logL, axis=-1)
             rows = []
@@ -144,7 +145,7 @@ class Quantities:
     def _(self, quantity: Ratios) -> OfBlock:
         ratios = self._pairs(quantity.of_classes)
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             rows = []
             for terms, share in zip(ratios, self._shares(theta, fixed, columns), strict=True):
                 ratio, below = self._divided(*terms, theta, fixed, columns)
@@ -158,7 +159,7 @@ class Quantities:
     def _(self, quantity: MeanRatios) -> OfBlock:
         ratios = self._pairs(quantity.of_classes)
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             rows: list[Any] = []
             for terms, share in zip(ratios, self._shares(theta, fixed, columns), strict=True):
                 ratio, denominator = self._divided(*terms, theta, fixed, columns)
@@ -177,7 +178,7 @@ class Quantities:
         observed = model.dataset.observed
         place = arguments.inputs.index(observed) if observed in arguments.inputs else None
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             logL = jnp.stack(jnp.broadcast_arrays(*likelihoods(*unflattened(theta, arguments.free), *fixed, *columns)))
             posterior = jax.nn.softmax(logL, axis=(0, -1))  # (C, B, R)
             is_observed = (
@@ -204,9 +205,10 @@ class Quantities:
         costs = [self._at_every_draw(cost) for cost in quantity.costs]
         size = arguments.columns
 
-        def of(theta: Any, fixed: Any, columns: Any) -> Any:
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             now, first = (theta, fixed, columns[:size]), (theta, fixed, columns[size:])
-            total, meaningless = 0.0, []
+            total: Any = 0.0
+            meaningless = []
             for share, maximum, cost in zip(self._shares(*first), maxima, costs, strict=True):
                 income = -cost(*first)
                 money = maximum(*now) / jnp.where(income > 0, income, 1.0)
@@ -238,7 +240,7 @@ class Quantities:
         )
         moving = {p: self._directions(p, [alternative])[0] for p in arguments.places_of(term.column)}
 
-        def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
+        def at_draws(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             at = {p: columns[p] for p in moving}
             direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in moving.items()}
 
@@ -254,7 +256,7 @@ class Quantities:
         """The function that computes an expression of parameters and inputs."""
         function = self._arguments.lowered([pt.cast(symbol, pytensor.config.floatX)])
 
-        def at_draws(theta: Any, fixed: Any, columns: Any) -> Any:
+        def at_draws(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             (found,) = function(*unflattened(theta, self._arguments.free), *fixed, *columns)
             return found if found.ndim == 3 else jnp.reshape(found, (1, 1, 1))
 
@@ -263,7 +265,7 @@ class Quantities:
     def _pairs(self, of_classes: Ratio) -> list[tuple[OfBlock, OfBlock]]:
         return [(self._at_every_draw(above), self._at_every_draw(below)) for above, below in of_classes]
 
-    def _divided(self, above: OfBlock, below: OfBlock, theta: Any, fixed: Any, columns: Any) -> tuple[Any, Any]:
+    def _divided(self, above: OfBlock, below: OfBlock, theta: Theta, fixed: Fixed, columns: Columns) -> tuple[Any, Any]:
         numerator, denominator = (term(theta, fixed, columns) for term in (above, below))
         ratio = numerator / jnp.where(denominator != 0, denominator, 1.0)
         shape = jnp.broadcast_shapes(ratio.shape, (1, self._arguments.shape(columns)[1], 1))
@@ -320,7 +322,7 @@ class Quantities:
         model = self._arguments.choice_model
         return self._arguments.lowered([model.log_probability(model.V)])
 
-    def _at_draws(self, theta: Any, fixed: Any, columns: Any, logP: Callable[..., Any] | None = None) -> Any:
+    def _at_draws(self, theta: Theta, fixed: Fixed, columns: Columns, logP: Callable[..., Any] | None = None) -> Any:
         """Choice probabilities at every draw (J, T, B, R), of the whole model or of one class."""
         logP = logP or self._log_probability
         available, chosen = self._available(theta, fixed, columns), self._arguments.chosen
@@ -334,7 +336,7 @@ class Quantities:
 
         return jax.vmap(alternative)(jnp.arange(len(available)), available)
 
-    def _available(self, theta: Any, fixed: Any, columns: Any) -> Any:
+    def _available(self, theta: Theta, fixed: Fixed, columns: Columns) -> Any:
         """Availability of each alternative, (J, T, B)."""
         found = self._choice_set(*unflattened(theta, self._arguments.free), *fixed, *columns)
         shape = (*self._arguments.shape(columns), 1)
@@ -349,7 +351,7 @@ class Quantities:
         return self._arguments.lowered([pt.neq(pt.as_tensor_variable(1.0 if a is None else a), 0) for a in one_by_one])
 
 
-def _described(values: Any, weights: Any, shares: Sequence[float]) -> list[Any]:
+def _described(values: Any, weights: Weights, shares: Sequence[float]) -> list[Any]:
     """Mean, standard deviation and quantiles of values (B, R) with weights (B, R) that add up to 1, each (B,).
 
     A quantile is the smallest of the values up to which the weights add up to its share.

@@ -22,6 +22,7 @@ from pycmtensor.engine.linear import linear_form
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.separation import merged, same, separate
 from pycmtensor.engine.simulation import Simulation
+from pycmtensor.engine.types import BlockData, Fixed, Theta, Weights
 from pycmtensor.models.forms import MixtureOfLogits
 from pycmtensor.terms.draws import draws_of
 
@@ -130,22 +131,22 @@ class SimulatedLogit(Likelihood):
         ]
         return cls(form, arguments, simulation, coefficients, data)
 
-    def logprob(self, theta: Any, fixed: Any, data: Any) -> Any:
+    def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
         """Log-likelihood of each individual, (B,)."""
         return self._block(theta, fixed, data).logprob
 
-    def scores(self, theta: Any, fixed: Any, data: Any) -> tuple[Any, Any]:
+    def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
         """Log-likelihood of each individual (B,) and its gradient (K, B)."""
         block = self._block(theta, fixed, data)
         sums = self._sums(block, [(f,) for f in range(self._varying)])
         return block.logprob, self._scores(block, _deviations(block, sums))
 
-    def value_and_grad(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Log-likelihood and its gradient (K,)."""
         logprob, scores = self.scores(theta, fixed, data)
         return weights @ logprob, scores @ weights
 
-    def second_order(self, theta: Any, fixed: Any, weights: Any, data: Any) -> Any:
+    def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
         block = self._block(theta, fixed, data)
         pairs: list[tuple[int, ...]] = [*combinations_with_replacement(range(self._varying), 2)]
@@ -161,7 +162,7 @@ class SimulatedLogit(Likelihood):
                 hessian = hessian.at[cell].add(bend)
         return weights @ block.logprob, scores @ weights, hessian
 
-    def _block(self, theta: Any, fixed: Any, data: Any) -> Block:
+    def _block(self, theta: Theta, fixed: Fixed, data: BlockData) -> Block:
         parts, draws = list(theta), self._simulation.values(data[-1], 1)  # which panels keep in all situations
 
         def coefficients(*parts: Any) -> Any:
@@ -202,7 +203,7 @@ class SimulatedLogit(Likelihood):
         total = L.sum(axis=-1)
         return s[:, 0] + jnp.log(total / R), L / total[:, None]
 
-    def _attributes(self, parts: Any, fixed: Any, data: Any) -> tuple[list[Any], Any, list[Any], list[Any]]:
+    def _attributes(self, parts: Any, fixed: Fixed, data: BlockData) -> tuple[list[Any], Any, list[Any], list[Any]]:
         """Chosen, available and data, each by alternative. Situations that were not observed have no data."""
         columns = self._columns(*parts, *fixed, *data[:-1])
         arrays = (jnp.broadcast_to(a, columns[0].shape)[..., 0].T for a in columns)
@@ -241,7 +242,7 @@ class SimulatedLogit(Likelihood):
         own = np.array([[d.parameters == (k,) for d in self._first] for k in range(self._K)], scale.dtype)
         return coefficient, factor, scale, own
 
-    def _by_first_derivatives(self, block: Block, weights: Any, sums: Sums, pairs: list[tuple[int, ...]]) -> Any:
+    def _by_first_derivatives(self, block: Block, weights: Weights, sums: Sums, pairs: list[tuple[int, ...]]) -> Any:
         """The part of the Hessian with products of first derivatives of coefficients, (K, K)."""
         coefficient, factor, scale, own = self._table(block)
         A, M, x, y = len(pairs), self._M, block.x, [y_j[..., None] for y_j in block.chosen]
@@ -260,9 +261,9 @@ class SimulatedLogit(Likelihood):
             of_terms += self._outer_products(block, weights)
         return own @ (scale[:, None] * scale * of_terms) @ own.T
 
-    def _outer_products(self, block: Block, weights: Any) -> Any:
+    def _outer_products(self, block: Block, weights: Weights) -> Any:
         """Sum over individuals and draws of w D' u u' D, by first derivatives."""
-        u = sum(
+        u: Any = sum(
             jnp.einsum("btm,btr->bmr", x_j, y_j[..., None] - P_j)
             for x_j, y_j, P_j in zip(block.x, block.chosen, block.P, strict=True)
         )

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 from platformdirs import user_cache_path
 
-__all__ = ["ONCE", "PRODUCTS", "WIDE", "compile_with_xla", "keep_compiled_programs"]
+__all__ = ["ONCE", "PRODUCTS", "WIDE", "compile_with_xla", "jax_setting", "keep_compiled_programs"]
 
 Option = str | bool | int
 
@@ -66,6 +66,11 @@ def _are_known(options: dict[str, Option]) -> bool:
     return True
 
 
+def jax_setting(name: str) -> Any:
+    """Value of a setting of JAX, which adds its settings to `jax.config` by name."""
+    return getattr(jax.config, name)
+
+
 def compile_with_xla(
     function: Callable[..., Any], also: Mapping[str, Option] | None = None, **options: Any
 ) -> Callable[..., Any]:
@@ -91,7 +96,7 @@ def keep_compiled_programs() -> Path | None:
         The folder; None when nothing was turned on.
     """
     wanted = os.environ.get("PYCMTENSOR_CACHE", "")
-    if wanted.lower() == "off" or jax.config.jax_compilation_cache_dir is not None:
+    if wanted.lower() == "off" or jax_setting("jax_compilation_cache_dir") is not None:
         return None
     folder = (Path(wanted) if wanted else user_cache_path("pycmtensor", appauthor=False)) / platform.node()
     try:
