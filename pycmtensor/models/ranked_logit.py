@@ -142,8 +142,8 @@ class RankedLogit(MNL):
         """The ranks of the alternatives that are left, closed up where others were ranked above."""
         if self.dataset.is_long:
             raise ModelError(
-                "Without rows of an alternative, nothing is known of the ranks that close up after it. Make the model with "
-                "wide data, which have a column of ranks for each alternative."
+                "Without rows of an alternative, nothing is known of the ranks that close up after it. Make the model "
+                "with wide data, which have a column of ranks for each alternative."
             )
         gone = [rank for name, rank in self._given_ranks.items() if name not in alternatives]
         left = {name: _closed(rank, gone) for name, rank in self._given_ranks.items() if name in alternatives}
