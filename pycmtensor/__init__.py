@@ -119,7 +119,7 @@ _MOVED = {
     "estimates": "results.estimates",
     "formulas": "command.formulas",
     "networks": "terms.networks",
-    "output": "results.output",
+    "output": "results.presentation",
     "plots": "report.plots",
     "regret": "terms.regret",
     "relations": "terms.relations",

@@ -43,7 +43,7 @@ def test_the_example_runs_as_a_script(tmp_path: Path) -> None:
         ("networks", "terms.networks"),
         ("relations", "terms.relations"),
         ("utilities", "terms.segments"),
-        ("output", "results.output"),
+        ("output", "results.presentation"),
         ("plots", "report.plots"),
         ("plots.nests", "report.plots.nests"),
         ("specification", "command.specification"),

@@ -1,6 +1,5 @@
-"""Answers after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
+"""PostEstimation after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
 
-from pycmtensor.analysis.answers import Answers
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.cross_effects import cross_effects
@@ -15,15 +14,16 @@ from pycmtensor.analysis.fit_measures import (
 )
 from pycmtensor.analysis.held_out import compare_held_out
 from pycmtensor.analysis.partial_dependence import partial_dependence
+from pycmtensor.analysis.post_estimation import PostEstimation
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 
 __all__ = [
-    "Answers",
     "ConditionalEstimates",
     "CrossValidation",
+    "PostEstimation",
     "Prediction",
     "Responses",
     "Scenarios",

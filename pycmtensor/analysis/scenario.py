@@ -31,7 +31,7 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Scenarios:
-    """Answers to what-if questions; every table has estimate, standard error and confidence interval.
+    """PostEstimation to what-if questions; every table has estimate, standard error and confidence interval.
 
     Rows are named by scenario, by segment if there are any, and by alternative.
 

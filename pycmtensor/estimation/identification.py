@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import Engine
+from pycmtensor.engine import Differentiable
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds
@@ -48,7 +48,7 @@ def flat_directions(information: Array, scale: Array) -> Array:
     return directions / np.take_along_axis(directions, np.abs(directions).argmax(axis=1, keepdims=True), axis=1)
 
 
-def verdict(engine: Engine, best: Optimum, direction: Array, scale: Array) -> tuple[Verdict, float]:
+def verdict(engine: Differentiable, best: Optimum, direction: Array, scale: Array) -> tuple[Verdict, float]:
     """Try a direction out, and say to which side (1 or -1) the log-likelihood does not fall.
 
     The step is as long as it takes to lose 1 of log-likelihood if the curvature holds; where rounding is all there is
@@ -66,7 +66,7 @@ def verdict(engine: Engine, best: Optimum, direction: Array, scale: Array) -> tu
 
 def check_maximum(
     best: Optimum,
-    engine: Engine,
+    engine: Differentiable,
     bounds: Bounds,
     where: Callable[[NDArray[np.bool_]], str] = lambda individuals: "",
 ) -> Outcome:
@@ -121,7 +121,7 @@ def _left(best: Optimum) -> Array:
     return left_free(np.concatenate([best.binding, unit[best.at_bound]]))
 
 
-def _usual_hessians(best: Optimum, engine: Engine, bounds: Bounds) -> list[Array]:
+def _usual_hessians(best: Optimum, engine: Differentiable, bounds: Bounds) -> list[Array]:
     """The Hessians at the start values and at 0, or at the bound nearest to it."""
     found = [best.start_hessian] if best.start_hessian is not None else []
     at_zero = np.clip(np.zeros_like(best.theta), *bounds)
@@ -130,7 +130,7 @@ def _usual_hessians(best: Optimum, engine: Engine, bounds: Bounds) -> list[Array
     return [H for H in found if np.isfinite(H).all()] or [best.at.hessian]
 
 
-def _separated(engine: Engine, best: Optimum, rising: list[Array]) -> NDArray[np.bool_]:
+def _separated(engine: Differentiable, best: Optimum, rising: list[Array]) -> NDArray[np.bool_]:
     """Individuals (N,) whose choice becomes ever more likely along a direction, seen from the start."""
     scores = engine.first_order(np.zeros_like(best.theta) if best.start is None else best.start).scores
     gains = scores @ np.transpose(rising)

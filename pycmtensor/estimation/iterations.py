@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pycmtensor.engine.protocol import Curved, Engine
+from pycmtensor.engine import Differentiable, Objective
 from pycmtensor.estimation.curvature import NEAR, bends
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
@@ -23,7 +23,7 @@ Array = NDArray[np.floating]
 CLOSE = 1e-4
 
 #: Takes the log-likelihood and the model around a point to the next point; None when no step raises the likelihood.
-Advance: TypeAlias = Callable[[Curved, Quadratic], Quadratic | None]
+Advance: TypeAlias = Callable[[Objective, Quadratic], Quadratic | None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Search:
         report: Called with every accepted iterate.
     """
 
-    engine: Engine
+    engine: Differentiable
     start: Array
     bounds: Bounds
     max_iterations: int = 200
@@ -48,7 +48,7 @@ class Search:
     report: Callable[[Iterate], None] = lambda iterate: None
 
 
-def ascend(search: Search, advance: Advance, engine: Curved | None = None) -> Optimum:
+def ascend(search: Search, advance: Advance, engine: Objective | None = None) -> Optimum:
     """Take steps until the maximum is near enough, no step helps, or they are used up.
 
     With exact Hessians a last Newton step follows, at whose end nothing is evaluated: what the estimates are off, at
@@ -95,7 +95,7 @@ def attainable(tolerance: float, dtype: DTypeLike) -> float:
     return max(tolerance, 1e4 * float(np.finfo(dtype).eps))
 
 
-def beginning(search: Search, engine: Curved) -> Quadratic:
+def beginning(search: Search, engine: Objective) -> Quadratic:
     """The model around the start values.
 
     Raises:

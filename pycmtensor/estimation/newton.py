@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycmtensor.engine.protocol import Curved
+from pycmtensor.engine import Objective
 from pycmtensor.estimation.fit import Optimum
 from pycmtensor.estimation.iterations import Search, ascend, realised
 from pycmtensor.estimation.quadratic import Quadratic, around
@@ -10,7 +10,7 @@ from pycmtensor.estimation.quadratic import Quadratic, around
 __all__ = ["line_search", "newton"]
 
 
-def line_search(engine: Curved, here: Quadratic) -> Quadratic | None:
+def line_search(engine: Objective, here: Quadratic) -> Quadratic | None:
     """Halve the Newton step until it realises a part of the gain that its slope promises (Armijo's rule)."""
     s = here.step()
     bend = 0.5 * float(s @ here.H @ s)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import Curved, SecondOrder
+from pycmtensor.engine import Objective, SecondOrder
 from pycmtensor.estimation.curvature import FLAT, bends, held_by_bounds, newton_length
 
 __all__ = ["Bounds", "Quadratic", "around"]
@@ -112,7 +112,7 @@ class Quadratic:
         return s
 
 
-def around(engine: Curved, x: Array, bounds: Bounds, scale: Array | None = None) -> Quadratic:
+def around(engine: Objective, x: Array, bounds: Bounds, scale: Array | None = None) -> Quadratic:
     """The model around a point moved into the bounds; its scale is at least the given one, elementwise."""
     x = np.clip(x, *bounds)
     at = engine.second_order(x)

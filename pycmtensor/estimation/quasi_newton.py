@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.protocol import Curved, Engine, SecondOrder
+from pycmtensor.engine import Differentiable, Objective, SecondOrder
 from pycmtensor.engine.secant import secant_update
 from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum
@@ -21,7 +21,7 @@ Array = NDArray[np.floating]
 class _Approximate:
     """A likelihood whose Hessian is an approximation; value and names are the exact one's."""
 
-    def __init__(self, exact: Engine) -> None:
+    def __init__(self, exact: Differentiable) -> None:
         self.exact, self.labels, self.value = exact, exact.labels, exact.value
 
 
@@ -36,7 +36,7 @@ class _OuterProduct(_Approximate):
 class _Secant(_Approximate):
     """The Hessian is learned from differences of gradients, from the outer product of scores onwards."""
 
-    def __init__(self, exact: Engine, start: Array) -> None:
+    def __init__(self, exact: Differentiable, start: Array) -> None:
         super().__init__(exact)
         self._first = exact.first_order(start)
         self._x, self._g, self._B = start, -self._first.gradient, self._first.outer_product
@@ -117,7 +117,7 @@ def lbfgs(search: Search) -> Optimum:
     return _judged(search, last, path, Ending.ITERATION_LIMIT if len(path) > search.max_iterations else Ending.STALLED)
 
 
-def _approximately(search: Search, engine: Curved) -> Optimum:
+def _approximately(search: Search, engine: Objective) -> Optimum:
     best = ascend(search, TrustRegion(), engine)
     ending = Ending.STALLED if best.outcome.converged else best.outcome.ending
     return _judged(search, best.theta, [i for i in best.path if isinstance(i, Iterate)], ending)

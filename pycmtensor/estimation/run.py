@@ -89,7 +89,7 @@ class Run:
     def advance(self) -> None:
         """Run the next epochs, at most to the next evaluation."""
         count, began = self.count, perf_counter()
-        self.reach(self.training.run(self.state, self.epoch, count, self.rate), count, perf_counter() - began)
+        self.take_over(self.training.run(self.state, self.epoch, count, self.rate), count, perf_counter() - began)
         if self.is_due:
             self.evaluate()
         if self.file is not None:
@@ -101,7 +101,7 @@ class Run:
         stop = min(self.method.epochs, (self.epoch // self.every + 1) * self.every)
         return min(self.per_call, stop - self.epoch)
 
-    def reach(self, state: tuple[Any, ...], count: int, seconds: float) -> None:
+    def take_over(self, state: tuple[Any, ...], count: int, seconds: float) -> None:
         """Take over the state after ``count`` epochs, which took so long."""
         self.state = state
         self.epoch += count
@@ -119,9 +119,9 @@ class Run:
 
     def evaluate(self) -> None:
         """Log-likelihood and gradient of the whole sample, and of the validation; remembers the best point."""
-        self.see(*self.training.value_and_grad(self.theta))
+        self.record(*self.training.value_and_grad(self.theta))
 
-    def see(self, llf: float, g: Array) -> None:
+    def record(self, llf: float, g: Array) -> None:
         """Take note of log-likelihood and gradient of the whole sample, and of the validation."""
         theta = self.theta
         gradient, g = g, np.where(self.held(theta, g), 0.0, g)

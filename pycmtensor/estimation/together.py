@@ -85,7 +85,7 @@ def _advance(runs: Sequence[Run], going: Sequence[Run]) -> None:
     seconds = perf_counter() - began
     for run, state in zip(runs, states, strict=True):
         if run in going:
-            run.reach(state, count, seconds)
+            run.take_over(state, count, seconds)
     if lead.is_due:
         _evaluate(runs, going)
 
@@ -95,4 +95,4 @@ def _evaluate(runs: Sequence[Run], going: Sequence[Run]) -> None:
     found = runs[0].training.value_and_grad_together([run.theta for run in runs])
     for run, (llf, g) in zip(runs, found, strict=True):
         if run in going:
-            run.see(llf, g)
+            run.record(llf, g)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycmtensor.engine.protocol import Curved
+from pycmtensor.engine import Objective
 from pycmtensor.estimation.fit import Optimum
 from pycmtensor.estimation.iterations import Search, ascend, realised
 from pycmtensor.estimation.quadratic import Quadratic, around
@@ -27,7 +27,7 @@ class TrustRegion:
         self.exact, self.radius = exact, np.inf
         self.last: Quadratic | None = None  #: around the point before
 
-    def __call__(self, engine: Curved, here: Quadratic) -> Quadratic | None:
+    def __call__(self, engine: Objective, here: Quadratic) -> Quadratic | None:
         """Shrink the sphere until a step lowers the function about as much as the model says."""
         while self.radius > 1e-14:
             s = here.step(self.radius)

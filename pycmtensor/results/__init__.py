@@ -1,7 +1,7 @@
 """Results of estimations: what they are, how they are shown and written, and runs of several seeds."""
 
 from pycmtensor.results.citation import citation
-from pycmtensor.results.output import compare
+from pycmtensor.results.presentation import compare
 from pycmtensor.results.results import Results, estimate, start_of
 from pycmtensor.results.seeds import estimate_seeds
 

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from pycmtensor.analysis import Answers
+from pycmtensor.analysis import PostEstimation
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
@@ -32,7 +32,7 @@ from pycmtensor.inference import (
 )
 from pycmtensor.inference.identification import of_fit
 from pycmtensor.models import Model
-from pycmtensor.results.output import Output
+from pycmtensor.results.presentation import Presentation
 from pycmtensor.terms.relations import Expression, Relation, text_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def start_of(
     return {label: value for label, value in start._by_name().items() if label in free}
 
 
-class Results(Answers, Output):
+class Results(PostEstimation, Presentation):
     """Estimates with their uncertainty and fit.
 
     Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:

@@ -1,4 +1,4 @@
-"""Answers about all alternatives after an estimation with samples of them, by hand."""
+"""PostEstimation about all alternatives after an estimation with samples of them, by hand."""
 
 from __future__ import annotations
 

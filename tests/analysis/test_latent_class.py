@@ -1,4 +1,4 @@
-"""Answers of latent class models: averages over classes, before and after choices are seen, by hand."""
+"""PostEstimation of latent class models: averages over classes, before and after choices are seen, by hand."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Answers"]
+__all__ = ["PostEstimation"]
 
 
-class Answers:
-    """Answers of `pycmtensor.Results`; each method calls the function of its name."""
+class PostEstimation:
+    """PostEstimation of `pycmtensor.Results`; each method calls the function of its name."""
 
     fit: Fit
     model: Model | None

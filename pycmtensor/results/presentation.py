@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Output", "compare"]
+__all__ = ["Presentation", "compare"]
 
 
-class Output(Estimates):
+class Presentation(Estimates):
     """Tables, pictures and files of `pycmtensor.Results`."""
 
     if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Output(Estimates):
         return Path(path)
 
 
-def compare(results: Sequence[Output] | Mapping[str, Output], kind: Kind = "classical") -> Summary:
+def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: Kind = "classical") -> Summary:
     """Several results side by side: estimates with stars, standard errors in brackets, and how they fit.
 
     Args:
