@@ -96,8 +96,8 @@ class Model:
     def log_likelihood(self) -> Variable:
         """Log-likelihood of each individual at each draw, (N, R), with R = 1 in models without draws."""
         raise ModelError(
-            f"{type(self).__name__} has no likelihood. Write `log_likelihood` in the subclass, or use a model that has "
-            "one, such as MNL."
+            f"{type(self).__name__} has no likelihood. Write `log_likelihood` in the subclass; a choice among "
+            "alternatives subclasses ChoiceModel and writes `log_probability`."
         )
 
     def expressions(self) -> list[Variable]:

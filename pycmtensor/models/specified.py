@@ -60,6 +60,7 @@ class Specified(Model):
         else:
             self._specify_one_by_one(utilities, availability)
         self._check_availability()
+        self.structure()  # a fault in it is told before the likelihood is formed of it
         self._set_up(dataset, params)
 
     def structure(self) -> list[Variable]:

@@ -18,7 +18,6 @@ from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Beta, Weight
-from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD
 from tests import by_hand
 from tests.models.test_mnl import by_formula
@@ -175,7 +174,7 @@ def test_a_fixed_parameter(modechoice: cmt.LongDataset) -> None:
     assert fixed.params.to_dict() == alone.params.to_dict()
 
 
-class Uniform(Model):
+class Uniform(cmt.ChoiceModel):
     """A model that has not learned of utilities in one array."""
 
 
