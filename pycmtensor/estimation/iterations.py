@@ -107,7 +107,25 @@ def beginning(search: Search, engine: Objective) -> Quadratic:
             f"The log-likelihood or a derivative is not finite at the start values "
             f"{dict(zip(engine.labels, here.x.tolist(), strict=True))}. Choose values nearer to 0 or scale the columns."
         )
-    return here
+    return _unsaturated(engine, here)
+
+
+def _unsaturated(engine: Objective, here: Quadratic) -> Quadratic:
+    """The model around start values at which the likelihood is not saturated.
+
+    With utilities of thousands, probabilities are 0 or 1 and the log-likelihood is almost linear: the quadratic model
+    promises a larger gain than there is down to a log-likelihood of 0. Start values are then divided by 10 while that
+    makes the negative log-likelihood at least four times smaller.
+    """
+    x, f = here.x, here.f
+    if here.distance**2 / 2 <= f or f <= 0:
+        return here
+    while True:
+        smaller = np.clip(x / 10, *here.bounds)
+        value = -engine.value(smaller)
+        if not value < f / 4:
+            return here if x is here.x else around(engine, x, here.bounds)
+        x, f = smaller, value
 
 
 def realised(here: Quadratic, there: Quadratic, expected: float) -> float:

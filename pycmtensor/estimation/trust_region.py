@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycmtensor.engine import Objective
+from pycmtensor.engine import Array, Objective
 from pycmtensor.estimation.fit import Optimum
 from pycmtensor.estimation.iterations import Search, ascend, realised
 from pycmtensor.estimation.quadratic import Quadratic, around
@@ -25,12 +25,13 @@ class TrustRegion:
 
     def __init__(self, exact: bool = False) -> None:
         self.exact, self.radius = exact, np.inf
+        self.longest = 0.0  #: length that a step may have in a model without a minimum, while the sphere is infinite
         self.last: Quadratic | None = None  #: around the point before
 
     def __call__(self, engine: Objective, here: Quadratic) -> Quadratic | None:
         """Shrink the sphere until a step lowers the function about as much as the model says."""
         while self.radius > 1e-14:
-            s = here.step(self.radius)
+            s = self._step(here)
             if self.exact and self.last is not None and here.length(s) < 0.9 * self.radius:
                 s = with_third_derivatives(s, here, self.last)
             length, expected = here.length(s), -here.change(s)
@@ -38,14 +39,22 @@ class TrustRegion:
                 return None
             there = around(engine, here.x + s, here.bounds, here.scale)
             part = realised(here, there, expected)
-            if part > 0.75 and length > 0.9 * self.radius:
-                self.radius = 2 * self.radius
+            held_back = length > 0.9 * self.radius if np.isfinite(self.radius) else not here.bends_upwards
+            if part > 0.75 and held_back:
+                self.radius, self.longest = 2 * self.radius, 2 * length
             if part <= 0.25:
                 self.radius = length / 4
             if part > 1e-4:
                 self.last = here
                 return there
         return None
+
+    def _step(self, here: Quadratic) -> Array:
+        """The step in the sphere. A model without a minimum needs a sphere; its radius doubles with every good step."""
+        s = here.step(self.radius)
+        if np.isfinite(self.radius) or here.bends_upwards or here.length(s) >= self.longest:
+            return s
+        return here.step(self.longest)
 
 
 def trust_region(search: Search) -> Optimum:
@@ -54,7 +63,8 @@ def trust_region(search: Search) -> Optimum:
     Each step minimises the quadratic model of the negative log-likelihood within a sphere, exactly, by the
     eigenvalues of the Hessian. Lengths are measured in the scale that gives the Hessian a unit diagonal, so units
     of the data do not matter. Parameters that would cross a bound are put on it and the rest is solved again. Steps
-    that nothing holds back take account of third derivatives; see `with_third_derivatives`.
+    that nothing holds back take account of third derivatives; see `with_third_derivatives`. Start values at which
+    the likelihood is saturated are made smaller first.
 
     Raises:
         OptimizerError: The log-likelihood or its gradient is not finite at the start.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytensor.tensor as pt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear, minimize, rosen, rosen_der, rosen_hess
 from scipy.special import expit
 
+import pycmtensor as cmt
+from pycmtensor.coefficients import normal
 from pycmtensor.engine import FirstOrder, KnownIndividuals, SecondOrder
 from pycmtensor.estimation.curvature import newton_distance
 from pycmtensor.estimation.iterations import Search
@@ -164,3 +167,43 @@ def test_a_stall_beside_the_maximum_is_the_maximum() -> None:
     best = trust_region(Search(engine, np.array([1.0]), (-FREE[:1], FREE[:1]), tolerance=1e-12))
     assert best.outcome.converged
     assert abs(best.theta[0]) < 1e-4
+
+
+def test_columns_of_any_size_from_starts_far_away() -> None:
+    """Minutes and francs as they are, all parameters from 1: utilities of thousands, which saturate the likelihood."""
+    frame = cmt.datasets.load("swissmetro")
+    frame = frame[frame.PURPOSE.isin([1, 3]) & (frame.CHOICE != 0)]
+    ds = cmt.Dataset(frame, choice="CHOICE", alternatives={"train": 1, "sm": 2, "car": 3})
+    b_time, b_cost = cmt.Beta("b_time", 1.0), cmt.Beta("b_cost", 1.0)
+    without_pass = pt.eq(ds["GA"], 0)
+    V = {
+        "train": cmt.Beta("asc_train", 1.0) + b_time * ds["TRAIN_TT"] + b_cost * ds["TRAIN_CO"] * without_pass,
+        "sm": b_time * ds["SM_TT"] + b_cost * ds["SM_CO"] * without_pass,
+        "car": cmt.Beta("asc_car", 1.0) + b_time * ds["CAR_TT"] + b_cost * ds["CAR_CO"],
+    }
+    availability = {"train": ds["TRAIN_AV"], "car": ds["CAR_AV"]}
+    results = cmt.estimate(cmt.MNL(ds, V, availability))
+    assert results.llf == pytest.approx(-5331.252007, abs=1e-6)  # that of the example, with scaled columns
+    assert len(results.history) <= 30
+
+
+@pytest.mark.parametrize("start", [0.0, 0.1, 0.5])
+def test_random_coefficients_from_small_spreads(start: float) -> None:
+    """From spreads of 0 the log-likelihood has no maximum in the first models; 200 iterations were too few once."""
+    frame = cmt.datasets.load("swissmetro")
+    frame = frame[frame.PURPOSE.isin([1, 3]) & (frame.CHOICE != 0)]
+    alternatives = {"train": 1, "sm": 2, "car": 3}
+    ds = cmt.Dataset(frame, choice="CHOICE", alternatives=alternatives, individual="ID")
+    asc_train, asc_car, time, cost = (
+        normal(name, cmt.Beta(name), cmt.Beta(f"sd_{name}", start)) for name in ("train", "car", "time", "cost")
+    )
+    without_pass = pt.eq(ds["GA"], 0)
+    V = {
+        "train": asc_train + time * ds["TRAIN_TT"] / 100 + cost * ds["TRAIN_CO"] * without_pass / 100,
+        "sm": time * ds["SM_TT"] / 100 + cost * ds["SM_CO"] * without_pass / 100,
+        "car": asc_car + time * ds["CAR_TT"] / 100 + cost * ds["CAR_CO"] / 100,
+    }
+    model = cmt.MixedLogit(ds, V, {"train": ds["TRAIN_AV"], "car": ds["CAR_AV"]}, draws=50)
+    results = cmt.estimate(model)
+    assert results.outcome.converged
+    assert len(results.history) <= 60
