@@ -107,7 +107,7 @@ def beginning(search: Search, engine: Objective) -> Quadratic:
             f"The log-likelihood or a derivative is not finite at the start values "
             f"{dict(zip(engine.labels, here.x.tolist(), strict=True))}. Choose values nearer to 0 or scale the columns."
         )
-    return _unsaturated(engine, here)
+    return _unsaturated(engine, here) if engine is search.engine else here
 
 
 def _unsaturated(engine: Objective, here: Quadratic) -> Quadratic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -226,8 +227,11 @@ def test_the_average_begins_at_the_start(shares: cmt.MNL) -> None:
     assert results.history["llf"][0] == pytest.approx(cmt.estimate(shares).llf, rel=1e-12)
 
 
-def test_a_time_limit_stops_a_run(swissmetro: cmt.MNL) -> None:
-    method = cmt.Stochastic(Adam, lr=1e-6, batch_size=50, epochs=10**7, time_limit=3.0)
+def test_a_time_limit_stops_a_run(swissmetro: cmt.MNL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock on which half a second passes whenever somebody looks."""
+    clock = count(0.0, 0.5)
+    monkeypatch.setattr("pycmtensor.estimation.run.perf_counter", lambda: next(clock))
+    method = cmt.Stochastic(Adam, lr=1e-4, batch_size=50, epochs=10**7, time_limit=3.0)
     results = cmt.estimate(swissmetro, method=method)
     assert "time limit of 3 s was reached after epoch" in results.outcome.reason
     assert results.history.epoch.iloc[-1] > 0  # what was reached is looked at, though no evaluation was due
