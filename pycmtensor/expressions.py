@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytensor
-import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.exceptions import ModelError
+from pycmtensor.terms.arithmetic import Arithmetic
 from pycmtensor.terms.draws import Draws
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 _created = count()
 
 
-class Parameter:
+class Parameter(Arithmetic):
     """A named unknown of a model: a PyTensor shared variable with bounds and a status.
 
     Calling a parameter without arguments gives the shared variable. Parameters mix with numbers, NumPy arrays
@@ -50,8 +50,6 @@ class Parameter:
         ModelError: The name is empty, a value is not finite, ``lb > ub``, the value lies outside the bounds, or
             the status is neither 0 nor 1.
     """
-
-    __array_ufunc__ = None  # so that `array * parameter` is one symbolic product, not an array of products
 
     def __init__(
         self,
@@ -156,78 +154,9 @@ class Parameter:
         value = f"{self.get_value():g}" if self.shape == () else f"shape={self.shape}"
         return f"{type(self).__name__}('{self.name}', {value}{bounds}{', fixed' if self.status else ''})"
 
-    # Python looks operators up on the class; each is PyTensor's own, applied to the shared variable.
-    def __add__(self, other: Any) -> Variable:
-        return pt.add(self(), other)
-
-    def __radd__(self, other: Any) -> Variable:
-        return pt.add(other, self())
-
-    def __sub__(self, other: Any) -> Variable:
-        return pt.sub(self(), other)
-
-    def __rsub__(self, other: Any) -> Variable:
-        return pt.sub(other, self())
-
-    def __mul__(self, other: Any) -> Variable:
-        return pt.mul(self(), other)
-
-    def __rmul__(self, other: Any) -> Variable:
-        return pt.mul(other, self())
-
-    def __truediv__(self, other: Any) -> Variable:
-        return pt.true_div(self(), other)
-
-    def __rtruediv__(self, other: Any) -> Variable:
-        return pt.true_div(other, self())
-
-    def __pow__(self, other: Any) -> Variable:
-        return pt.power(self(), other)
-
-    def __rpow__(self, other: Any) -> Variable:
-        return pt.power(other, self())
-
-    def __matmul__(self, other: Any) -> Variable:
-        return pt.matmul(self(), other)
-
-    def __rmatmul__(self, other: Any) -> Variable:
-        return pt.matmul(other, self())
-
-    def __neg__(self) -> Variable:
-        return pt.neg(self())
-
-    def __pos__(self) -> Variable:
-        return self()
-
-    def __abs__(self) -> Variable:
-        return pt.abs(self())
-
-    # Comparisons are symbols too; == stays Python's question whether two objects are the same.
-    def __le__(self, other: Any) -> Variable:
-        return pt.le(self(), other)
-
-    def __ge__(self, other: Any) -> Variable:
-        return pt.ge(self(), other)
-
-    def __lt__(self, other: Any) -> Variable:
-        return pt.lt(self(), other)
-
-    def __gt__(self, other: Any) -> Variable:
-        return pt.gt(self(), other)
-
-    def __getitem__(self, index: Any) -> Variable:
-        return self()[index]
-
-    __iter__ = None  # a scalar has no elements; without this, __getitem__ would make every parameter iterable
-
 
 #: The base of `Beta`, `Weight` and `Bias`, by the name that the documentation of optimizers has for their parameters.
 TensorVariable = Parameter
-
-
-@pt._as_tensor_variable.register(Parameter)
-def _(x: Parameter, name: str | None = None, ndim: int | None = None, **kwargs: Any) -> Variable:
-    return pt.as_tensor_variable(x(), name=name, ndim=ndim, **kwargs)
 
 
 class Beta(Parameter):

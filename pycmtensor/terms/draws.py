@@ -16,6 +16,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.exceptions import ModelError, whole
+from pycmtensor.terms.arithmetic import Arithmetic
 
 __all__ = [
     "KINDS",
@@ -159,7 +160,7 @@ def mixed_bits(x: Any, xp: Any = np) -> Any:
     return x ^ x >> 16
 
 
-class Draws:
+class Draws(Arithmetic):
     """A random variable of standard form, symbolic like a column: standard normal, or uniform on (0, 1).
 
     It stands for the axis R of an expression: (1, N, R) for a taste that an individual keeps in all choice situations,
@@ -180,8 +181,6 @@ class Draws:
         3
     """
 
-    __array_ufunc__ = None
-
     def __init__(self, name: str, distribution: str = "normal", within: bool = False) -> None:
         if distribution not in ("normal", "uniform"):
             raise ModelError(
@@ -196,43 +195,8 @@ class Draws:
         """The symbol, (1 or T, N, R)."""
         return self.symbol
 
-    def __mul__(self, other: Any) -> Variable:
-        return pt.mul(self.symbol, other)
-
-    def __rmul__(self, other: Any) -> Variable:
-        return pt.mul(other, self.symbol)
-
-    def __add__(self, other: Any) -> Variable:
-        return pt.add(self.symbol, other)
-
-    def __radd__(self, other: Any) -> Variable:
-        return pt.add(other, self.symbol)
-
-    def __sub__(self, other: Any) -> Variable:
-        return pt.sub(self.symbol, other)
-
-    def __rsub__(self, other: Any) -> Variable:
-        return pt.sub(other, self.symbol)
-
-    def __truediv__(self, other: Any) -> Variable:
-        return pt.true_div(self.symbol, other)
-
-    def __rtruediv__(self, other: Any) -> Variable:
-        return pt.true_div(other, self.symbol)
-
-    def __pow__(self, other: Any) -> Variable:
-        return pt.power(self.symbol, other)
-
-    def __neg__(self) -> Variable:
-        return pt.neg(self.symbol)
-
     def __repr__(self) -> str:
         return f"Draws({self.name!r}, {self.distribution!r}{', within=True' if self.within else ''})"
-
-
-@pt._as_tensor_variable.register(Draws)
-def _(x: Draws, name: str | None = None, ndim: int | None = None, **kwargs: Any) -> Variable:
-    return pt.as_tensor_variable(x.symbol, name=name, ndim=ndim, **kwargs)
 
 
 def draws_of(graph: Iterable[Variable]) -> list[Draws]:

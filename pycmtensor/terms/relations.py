@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pytensor
@@ -16,16 +16,16 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor import scalar
 from pytensor.compile.mode import Mode
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import clone_replace, vectorize_graph
-from pytensor.graph.traversal import graph_inputs, io_toposort
+from pytensor.graph.traversal import graph_inputs
 from pytensor.printing import greek, pprint
-from pytensor.tensor.elemwise import DimShuffle, Elemwise
-from pytensor.tensor.math import Dot, Sum
-from pytensor.tensor.subtensor import Subtensor
+from pytensor.tensor.elemwise import Elemwise
 
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
+from pycmtensor.terms.linearity import nonlinear_term
+from pycmtensor.terms.text import Reader, parsed
 
 __all__ = [
     "ParameterFunction",
@@ -257,7 +257,7 @@ def in_parameters(
 
 def _symbols(expression: Expression, known: Mapping[str, Variable] | None = None) -> Variable:
     if isinstance(expression, str):
-        return _Reader(expression, known).value(_parsed(expression))
+        return Reader(expression, known).value(parsed(expression))
     if isinstance(expression, (Parameter, Variable)):
         return pt.as_tensor_variable(expression)
     raise ModelError(f"Expected text such as 'b_time / b_cost' or an expression of parameters, found {expression!r}.")
@@ -301,6 +301,7 @@ def _numbers(expression: Variable, values: Mapping[Variable, Array]) -> Array:
         return np.asarray(expression.eval(dict(values), mode=interpreted, on_unused_input="ignore"))
 
 
+COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "=", ast.LtE: "<=", ast.Lt: "<=", ast.GtE: ">=", ast.Gt: ">="}
 SENSES = {scalar.EQ: "=", scalar.LE: "<=", scalar.LT: "<=", scalar.GE: ">=", scalar.GT: ">="}
 
 
@@ -318,7 +319,7 @@ def _linear(left: Variable, sense: str, right: Variable, text: str) -> Relation:
     """``left sense right`` with all parameters on the left and the constants on the right."""
     difference = left - right
     leaves = _leaves(difference, text)
-    term = _nonlinear_term(difference, leaves)
+    term = nonlinear_term(difference, leaves)
     if term is not None:
         raise ModelError(
             f"'{text}' is not linear in the parameters: {text_of(term)}. Write a sum of parameters times numbers; for "
@@ -336,98 +337,15 @@ def _linear(left: Variable, sense: str, right: Variable, text: str) -> Relation:
     return Relation(coefficients, sense, value + 0.0, text)  # + 0.0 makes -0.0 a plain zero
 
 
-def _nonlinear_term(expression: Variable, leaves: Collection[Variable]) -> Variable | None:
-    """The innermost term that is not linear in the leaves, or None."""
-    moving = set(leaves)
-    for node in io_toposort([], [expression]):
-        moves = [variable in moving for variable in node.inputs]
-        if any(moves):
-            if not _is_linear(node, moves):
-                return node.outputs[0]
-            moving.update(node.outputs)
-    return None
-
-
-def _is_linear(node: Apply, moves: list[bool]) -> bool:
-    """Whether an operation is linear in those of its inputs that move."""
-    operation = type(node.op.scalar_op) if isinstance(node.op, Elemwise) else type(node.op)
-    if operation in (scalar.Mul, Dot):
-        return sum(moves) == 1
-    if operation in (scalar.TrueDiv, Subtensor):
-        return not any(moves[1:])
-    return operation in (scalar.Add, scalar.Sub, scalar.Neg, scalar.Cast, DimShuffle, Sum)
-
-
-# ---- text -----------------------------------------------------------------------------------------------------------
-
-OPERATIONS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: pt.add,
-    ast.Sub: pt.sub,
-    ast.Mult: pt.mul,
-    ast.Div: pt.true_div,
-    ast.Pow: pt.power,
-    ast.USub: pt.neg,
-    ast.UAdd: lambda x: x,
-}
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {"exp": pt.exp, "log": pt.log, "sqrt": pt.sqrt}
-COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "=", ast.LtE: "<=", ast.Lt: "<=", ast.GtE: ">=", ast.Gt: ">="}
-
-
-class _Reader:
-    """Arithmetic in text -> PyTensor, with a symbol for each name; nothing is ever executed."""
-
-    def __init__(self, text: str, known: Mapping[str, Variable] | None = None) -> None:
-        self.text, self.symbols = text.strip(), dict(known or {})
-
-    def value(self, node: ast.expr) -> Variable:
-        match node:
-            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return pt.constant(float(number), dtype="float64")
-            case ast.Name() | ast.Subscript(value=ast.Name()):
-                return self._symbol(node)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
-                return OPERATIONS[type(op)](self.value(left), self.value(right))
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATIONS:
-                return OPERATIONS[type(op)](self.value(operand))
-            case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
-                return FUNCTIONS[name](self.value(argument))
-        raise ModelError(
-            f"'{self.text}' holds '{ast.unparse(node)}', which is not understood. Use names of parameters, numbers, "
-            f"+ - * / **, parentheses, {', '.join(FUNCTIONS)}."
-        )
-
-    def relation(self, left: ast.expr, comparison: ast.cmpop, right: ast.expr) -> Relation:
-        if type(comparison) not in COMPARISONS:
-            raise ModelError(f"'{self.text}' is no relation. Write = , <= or >= between two sides.")
-        sense = COMPARISONS[type(comparison)]
-        text = f"{ast.unparse(left)} {sense} {ast.unparse(right)}"
-        return _linear(self.value(left), sense, self.value(right), text)
-
-    def _symbol(self, node: ast.expr) -> Variable:
-        label = ast.unparse(node)
-        if label not in self.symbols:
-            self.symbols[label] = pt.dscalar(label)
-            self.symbols[label].tag.label = label
-        return self.symbols[label]
-
-
 def _relations_in(text: str) -> list[Relation]:
     """Relations separated by commas; ``a = b = c`` are two."""
-    tree = _parsed(re.sub(r"(?<![<>=!])=(?!=)", "==", text))
-    reader, found = _Reader(text), []
+    tree = parsed(re.sub(r"(?<![<>=!])=(?!=)", "==", text))
+    reader, found = Reader(text), []
     for part in tree.elts if isinstance(tree, ast.Tuple) else [tree]:
-        if not isinstance(part, ast.Compare):
+        if not isinstance(part, ast.Compare) or any(type(op) not in COMPARISONS for op in part.ops):
             raise ModelError(f"'{ast.unparse(part)}' is no relation. Write = , <= or >= between two sides.")
-        sides = pairwise([part.left, *part.comparators])
-        found += [reader.relation(left, op, right) for (left, right), op in zip(sides, part.ops, strict=True)]
+        for (left, right), op in zip(pairwise([part.left, *part.comparators]), part.ops, strict=True):
+            sense = COMPARISONS[type(op)]
+            written = f"{ast.unparse(left)} {sense} {ast.unparse(right)}"
+            found.append(_linear(reader.value(left), sense, reader.value(right), written))
     return found
-
-
-def _parsed(text: str) -> ast.expr:
-    try:
-        return ast.parse(f"({text}\n)", mode="eval").body
-    except (SyntaxError, ValueError):
-        raise ModelError(
-            f"'{text.strip()}' cannot be read as arithmetic with names of parameters. Write for example "
-            "'b_time / b_cost'; a parameter whose name is no Python name is written as a symbol."
-        ) from None
