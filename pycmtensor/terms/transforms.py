@@ -25,7 +25,8 @@ def box_cox(x: Expression, lambda_: Expression) -> Variable:
         x^{(\lambda)} = \frac{x^\lambda - 1}{\lambda} = \log x \frac{e^u - 1}{u}, \quad u = \lambda \log x, \quad
         \frac{e^u - 1}{u} = 1 + \frac{u}{2} \Big(1 + \frac{u}{3} \Big(1 + \dots
 
-    The series, where u is small, makes value and derivatives exact at and around lambda 0.
+    The series, where u is small, makes value and derivatives exact at and around lambda 0; elsewhere the power itself
+    is taken, whose derivatives with x lose no digits.
 
     Args:
         x: Positive: a column, or an expression of columns. Where an alternative is unavailable and x is 0, write
@@ -45,14 +46,15 @@ def box_cox(x: Expression, lambda_: Expression) -> Variable:
     symbol = pt.as_tensor_variable(x)
     if isinstance(symbol, Constant) and not np.all(symbol.data > 0):
         raise ModelError(f"box_cox takes positive numbers, found {symbol.data}. Add a constant, or leave them out.")
+    symbol = pt.switch(symbol > 0, symbol, np.nan)  # the power alone is finite at 0, and at -1 with some powers
     log_x = pt.log(symbol)
     u = pt.as_tensor_variable(lambda_ * log_x)
     small = pt.abs(u) < SMALL
-    near, far = pt.switch(small, u, 0.0), pt.switch(small, 1.0, u)
+    near, far, power = pt.switch(small, u, 0.0), pt.switch(small, 2.0, symbol), pt.switch(small, 1.0, lambda_)
     series = 1.0
     for k in range(TERMS, 1, -1):
         series = 1.0 + near / k * series
-    return log_x * pt.switch(small, series, pt.expm1(far) / far)
+    return pt.switch(small, log_x * series, (far**power - 1.0) / power)
 
 
 def piecewise_linear(x: Expression, knots: Sequence[float], slopes: Sequence[Expression]) -> Variable:
