@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,32 +16,23 @@ from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.ascent import ascents
+from pycmtensor.engine.blocks import Blocks, aligned, fitting_block, numbers_of_a_row
 from pycmtensor.engine.compiled import compiled_for
 from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, Sample, SecondOrder, TrainingSettings
 from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.likelihood import unflattened
-from pycmtensor.engine.linear import LinearUtilities
-from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.parallel import at_the_same_time, usable_cores
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.quantity import Quantity
 from pycmtensor.engine.training import Training, TrainingSample
+from pycmtensor.exceptions import DatasetError
 from pycmtensor.models.base import Model
 from pycmtensor.terms.draws import words_of
 
 __all__ = ["LocalEvaluator"]
 
-#: Array elements of a block: a dozen temporary arrays of this size fill the 1 MB cache of a core.
-BLOCK = 8192
-
-#: Numbers in the derivatives of linear utilities of a block, (K, J, T, B), which are read several times.
-LINEAR_BLOCK = 2**14
-
 #: Array elements of data up to which many evaluations in one program are faster in one block.
 UNDIVIDED = 2**19
-
-#: Numbers in one array of a block of simulated likelihoods, situations times individuals times draws.
-SIMULATED_BLOCK = 8192
 
 #: Numbers of columns that are prepared at the same time.
 NUMBERS_AT_ONCE = 2**18
@@ -51,9 +42,6 @@ ROWS_AT_ONCE = 2**12
 
 #: Numbers in scores that are computed before they are put in order.
 SCORES_AT_ONCE = 2**19
-
-#: Bytes of a cache line.
-CACHE_LINE = 64
 
 #: Minimum array elements per core; below this another thread costs more than it saves.
 NUMBERS_PER_CORE = 2**17
@@ -85,8 +73,9 @@ class LocalEvaluator(Evaluator):
 
     def _place(self, data: Dataset, block: int | None, cores: int | None, weights: Array | None = None) -> None:
         self.dataset, self.n_individuals = data, data.n_individuals
-        worth = data.nobs * self._numbers_of_a_row() // NUMBERS_PER_CORE
-        self._shape = self._divided(block, cores or min(self.cores, worth))
+        worth = data.nobs * numbers_of_a_row(self.program) // NUMBERS_PER_CORE
+        most = block or fitting_block(self.program, data.n_situations)
+        self._blocks = Blocks.of(self.n_individuals, most, cores or min(self.cores, worth), exactly=block is not None)
         self._placed = self._compiled.placed.setdefault(data, {})
         self.weights = data.individual_weights if weights is None else weights
         self._are_own_weights = weights is None
@@ -112,13 +101,13 @@ class LocalEvaluator(Evaluator):
 
     def reweighted(self, factors: Array) -> LocalEvaluator:
         """The same with the weights of the individuals multiplied by factors (N,)."""
-        other, (parts, _, block) = copy(self), self._shape
-        other._place(self.dataset, block, parts, np.asarray(factors, dtype=float) * self.weights)
+        other, blocks = copy(self), self._blocks
+        other._place(self.dataset, blocks.size, blocks.parts, np.asarray(factors, dtype=float) * self.weights)
         return other
 
     def undivided(self) -> LocalEvaluator:
         """The same with its data in one block, if they are few: for many evaluations in one program."""
-        if self.dataset.nobs * self._numbers_of_a_row() > UNDIVIDED:
+        if self.dataset.nobs * numbers_of_a_row(self.program) > UNDIVIDED:
             return self
         other = copy(self)
         other._place(self.dataset, self.n_individuals, 1, None if self._are_own_weights else self.weights)
@@ -136,9 +125,8 @@ class LocalEvaluator(Evaluator):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy compiles anew and places its data anew; fixed parameters keep the values of this evaluator."""
-        parts, _, block = self._shape
-        weights = None if self._are_own_weights else self.weights
-        return _restored, (self.model, self.dataset, block, parts, self.fixed, weights)
+        blocks, weights = self._blocks, None if self._are_own_weights else self.weights
+        return _restored, (self.model, self.dataset, blocks.size, blocks.parts, self.fixed, weights)
 
     def value(self, theta: Array) -> float:
         """Log-likelihood."""
@@ -175,14 +163,20 @@ class LocalEvaluator(Evaluator):
         """The columns of other data that a quantity takes, in the order of the individuals here."""
         if quantity.beside is None:
             return []
-        columns, individuals = self._columns(quantity.beside.data), quantity.beside.individuals
+        data, individuals = quantity.beside.data, quantity.beside.individuals
+        if individuals is None and data.n_individuals != self.n_individuals:
+            raise DatasetError(
+                f"The data beside those of the model have {data.n_individuals} individuals, but the model's data have "
+                f"{self.n_individuals}. Give the same individuals, in the same order."
+            )
+        columns = self._columns(data)
         return columns if individuals is None else [column[..., individuals, :] for column in columns]
 
     def _with(self, columns: Sequence[Array], weights: Array | None = None) -> list[tuple[Any, list[Any]]]:
         """The parts with further columns, and with weights that are 0 where a part is filled up."""
-        further = [self._divide(column) for column in columns]
+        further = [self._blocks.placed(column) for column in columns]
         if weights is not None:
-            further.append(self._divide(weights, fill="constant"))
+            further.append(self._blocks.placed(weights, fill="constant"))
         return [(w, [*own, *(x[i] for x in further)]) for i, (w, own) in enumerate(self.parts)]
 
     def membership(self, theta: Array) -> tuple[Array, Array]:
@@ -250,7 +244,7 @@ class LocalEvaluator(Evaluator):
         """
         columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self._inputs(self.dataset)]
         shape = self.n_individuals, self.dataset.n_situations, sum(map(len, columns))
-        rows = _aligned(shape, np.result_type(*columns))
+        rows = aligned(shape, np.result_type(*columns))
         for first in range(0, self.n_individuals, ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             rows[some] = np.concatenate([column[..., some] for column in columns]).T
@@ -278,15 +272,15 @@ class LocalEvaluator(Evaluator):
     @property
     def block(self) -> int:
         """Individuals of a block."""
-        return self._shape[2]
+        return self._blocks.size
 
     @property
     def parts(self) -> list[tuple[Any, list[Any]]]:
         """Weights (blocks, B) and columns (blocks, [J,] T, B, 1) of each core, kept while model and data live."""
-        key = (self.program, self._shape)
+        key = (self.program, self._blocks)
         if key not in self._placed:
-            columns = zip(*(self._divide(column) for column in self._columns(self.dataset)), strict=True)
-            self._placed[key] = [(self._own_weights(part), list(own)) for part, own in enumerate(columns)]
+            columns = zip(*(self._blocks.placed(column) for column in self._columns(self.dataset)), strict=True)
+            self._placed[key] = [(self._weights(part), list(own)) for part, own in enumerate(columns)]
         return self._with_weights(self._placed[key])
 
     @property
@@ -294,9 +288,10 @@ class LocalEvaluator(Evaluator):
         """Weights (blocks, B) and data of the likelihood of each core, kept while model and data live."""
         if not self.program.likelihood.prepares:
             return self.parts
-        key = (self.program, self._shape, "prepared")
+        key = (self.program, self._blocks, "prepared")
         if key not in self._placed:
-            self._placed[key] = [(self._own_weights(p), self._prepared_part(p)) for p in range(self._shape[0])]
+            parts = range(self._blocks.parts)
+            self._placed[key] = [(self._weights(part), self._prepared_part(part)) for part in parts]
         return self._with_weights(self._placed[key])
 
     def _with_weights(self, placed: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
@@ -305,25 +300,22 @@ class LocalEvaluator(Evaluator):
             return placed
         return [(self._weights(part, self.weights), data) for part, (_, data) in enumerate(placed)]
 
-    def _own_weights(self, part: int) -> Any:
-        return self._weights(part, self.dataset.individual_weights)
-
-    def _weights(self, part: int, weights: Array) -> Any:
-        """Weights (blocks, B) of one core, 0 for the individuals that it is filled up with."""
-        _, blocks, _ = self._shape
-        divided = self._blocks(weights[None, :, None], part * blocks, blocks, "constant")
+    def _weights(self, part: int, weights: Array | None = None) -> Any:
+        """Weights (blocks, B) of one core, the data set's where none are given; 0 where it is filled up."""
+        blocks, weights = self._blocks.per_part, self.dataset.individual_weights if weights is None else weights
+        divided = self._blocks.cut(weights[None, :, None], part * blocks, blocks, "constant")
         return jax.device_put(divided[:, 0, :, 0])
 
     def _prepared_part(self, part: int) -> Any:
         """The data of the likelihood of one core, made of a few blocks at a time to save memory."""
-        columns, (_, blocks, B) = self._columns(self.dataset), self._shape
+        columns, blocks, B = self._columns(self.dataset), self._blocks.per_part, self._blocks.size
         first_block = [jax.ShapeDtypeStruct((*c.shape[:-2], B, 1), c.dtype) for c in columns]
         shapes = jax.eval_shape(self.program.likelihood.prepared, first_block)
         data = jax.tree.map(lambda x: jax.device_put(np.zeros((blocks, *x.shape), x.dtype)), shapes)
         at_once = min(blocks, max(1, NUMBERS_AT_ONCE // sum(math.prod(x.shape) for x in first_block)))
         for first in range(0, blocks, at_once):
             first = min(first, blocks - at_once)
-            some = [self._blocks(column, part * blocks + first, at_once) for column in columns]
+            some = [self._blocks.cut(column, part * blocks + first, at_once) for column in columns]
             data = jax.block_until_ready(self.program.prepare(data, first, some))
         return data
 
@@ -355,10 +347,9 @@ class LocalEvaluator(Evaluator):
 
     def individuals(self, theta: Array) -> tuple[Array, Array]:
         """Scores (N, K) and log-likelihoods (N,), of a few blocks at a time to save memory."""
-        theta, N = np.asarray(theta, self.dtype), self.n_individuals
-        parts, blocks, B = self._shape
+        theta, N, blocks = np.asarray(theta, self.dtype), self.n_individuals, self._blocks.per_part
         scores, logprob = np.empty((len(self.labels), N), self.dtype).T, np.empty(N, self.dtype)
-        at_once = min(blocks, max(1, SCORES_AT_ONCE // (B * len(self.labels))))
+        at_once = min(blocks, max(1, SCORES_AT_ONCE // (self._blocks.size * len(self.labels))))
 
         def put(part: int) -> None:
             for first in [*range(0, blocks - at_once, at_once), blocks - at_once]:
@@ -367,50 +358,12 @@ class LocalEvaluator(Evaluator):
         def put_some(part: int, numbers: Array) -> None:
             found = self.program.individuals(theta, self.fixed, numbers, self.prepared[part][1])
             for b, logprob_b, scores_b in zip(numbers.tolist(), *map(np.asarray, found), strict=True):
-                own = slice(*np.minimum([(part * blocks + b) * B, (part * blocks + b + 1) * B], N).tolist())
+                own = self._blocks.rows(part * blocks + b)
                 size = own.stop - own.start
                 scores[own], logprob[own] = scores_b.T[:size], logprob_b[:size]
 
-        at_the_same_time(put, range(parts))
+        at_the_same_time(put, range(self._blocks.parts))
         return scores, logprob
-
-    def _divided(self, block: int | None, cores: int) -> tuple[int, int, int]:
-        """Number of parts, blocks of a part, and individuals of a block; no block is much emptier than another."""
-        N = self.n_individuals
-        most = min(block or self._fitting_block(), N)
-        blocks = -(-N // (max(1, cores) * most))
-        B = most if block else -(-N // (max(1, cores) * blocks))
-        return -(-N // (blocks * B)), blocks, B
-
-    def _numbers_of_a_row(self) -> int:
-        """Approximate number of array elements of a choice situation."""
-        if isinstance(self.program.likelihood, LinearLogit):
-            return self.program.likelihood.numbers
-        draws = self.program.draws.number if self.program.draws else 1
-        return 32 * self.program.alternatives * draws
-
-    def _fitting_block(self) -> int:
-        """Number of individuals whose arrays in `Program.second_order` stay in the cache, but not too few."""
-        situations, K = self.dataset.n_situations * self.program.alternatives, len(self.labels)
-        if self.program.draws is not None:
-            return max(1, SIMULATED_BLOCK // (situations * self.program.draws.number))
-        if isinstance(self.program.likelihood, LinearLogit | LinearUtilities):  # products of (K, more than K) matrices
-            return max(64, max(LINEAR_BLOCK, K**2) // (self.program.likelihood.numbers * self.dataset.n_situations))
-        return max(64 // situations, BLOCK // max(situations, K**2 // 16), 1)
-
-    def _divide(self, array: Array, fill: Literal["edge", "constant"] = "edge") -> list[Any]:
-        """([J,] T, N, 1) -> for each part (blocks, [J,] T, B, 1) on the device; filled up with the last, or with 0."""
-        parts, blocks, _ = self._shape
-        return [jax.device_put(self._blocks(array, p * blocks, blocks, fill)) for p in range(parts)]
-
-    def _blocks(self, array: Array, first: int, number: int, fill: Literal["edge", "constant"] = "edge") -> Array:
-        """Blocks (number, [J,] T, B, 1) of an array ([J,] T, N, 1), filled up with the last individual, or with 0."""
-        *leading, _, _ = array.shape
-        B = self._shape[2]
-        own = array[..., min(first * B, array.shape[-2] - 1) : (first + number) * B, :]
-        missing = number * B - own.shape[-2]
-        own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
-        return np.moveaxis(own.reshape(*leading, number, B, 1), -3, 0)
 
 
 @dataclass(frozen=True)
@@ -428,14 +381,6 @@ class _AtTheta(Individuals):
         if self.evaluator.are_weights_one:
             power = 1
         return self.known if self.known is not None and power == 1 else self.evaluator.outer_product(self.theta, power)
-
-
-def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:
-    """An empty array that begins where a cache line does, which JAX takes as it is in place of a copy."""
-    size, item = math.prod(shape), np.dtype(dtype).itemsize
-    memory = np.empty(size + CACHE_LINE // item, dtype)
-    first = -memory.ctypes.data % CACHE_LINE // item
-    return memory[first : first + size].reshape(shape)
 
 
 def _restored(

@@ -12,8 +12,8 @@ import pytest
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
 from pycmtensor.engine import Array, Evaluator, FirstOrder, KnownIndividuals, Sample, SecondOrder, evaluator_of
-from pycmtensor.engine.quantity import Quantity
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.engine.quantity import Observed, ProbabilitiesGivenChoices, Quantity
+from pycmtensor.exceptions import DatasetError, OptimizerError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import Adam
 
@@ -216,3 +216,10 @@ def test_random_tastes_of_a_panel(trips: cmt.Dataset) -> None:
     close(sum_.params, one.params)
     close(sum_.conditional_estimates().table, one.conditional_estimates().table)
     close(sum_.predict(conditional=True).probabilities, one.predict(conditional=True).probabilities)
+
+
+def test_data_beside_are_of_the_same_individuals(trips: cmt.Dataset) -> None:
+    evaluator = evaluator_of(logit(trips))
+    beside = ProbabilitiesGivenChoices(beside=Observed(trips.take(np.arange(4))))
+    with pytest.raises(DatasetError, match="have 4 individuals, but the model's data have 80"):
+        evaluator.by_situation(beside, np.zeros(len(evaluator.labels)))
