@@ -60,15 +60,18 @@ class Constraints:
 
 
 def constraints_of(
-    statements: str | Sequence[Any] | Variable | Relation | None, labels: tuple[str, ...], fixed: Mapping[str, float]
+    statements: str | Sequence[Any] | Variable | Relation | None,
+    labels: tuple[str, ...],
+    fixed: Mapping[str, float],
+    own: Sequence[Variable] = (),
 ) -> Constraints | None:
-    """Relations as they are given to `pycmtensor.estimate`, or None when there are none.
+    """Relations as they are given to `pycmtensor.estimate`, and those of the model; None when there are none.
 
     Raises:
         ModelError: A statement is not linear, or names an unknown parameter.
     """
     nothing = statements is None or (isinstance(statements, (str, list, tuple)) and not statements)
-    relations = [] if nothing else relations_of(statements)
+    relations = relations_of([*own]) + ([] if nothing else relations_of(statements))
     if not relations:
         return None
     A, senses, r = matrix(relations, labels, fixed)

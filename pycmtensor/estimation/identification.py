@@ -1,9 +1,8 @@
-"""Whether the likelihood has one maximum: directions in which it does not bend are tried out."""
+"""Whether the likelihood has one maximum: what makes it flat where a method ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +11,24 @@ from pycmtensor.engine import Differentiable
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds
+from pycmtensor.estimation.separation import Separation, separation
 from pycmtensor.exceptions import IdentificationError
 
-__all__ = ["Verdict", "check_maximum", "combination", "flat_directions", "sparse", "verdict"]
+__all__ = ["check_maximum", "combination", "flat_directions", "sparse"]
 
 Array = NDArray[np.floating]
 
 #: A direction is a candidate when the likelihood bends less than this along it, relative to single parameters.
 FLAT = 1e-7
 
-#: A change of the log-likelihood that counts as none; the steps that are tried out would change it by 1.
+#: Square of the scores in a direction, relative to single parameters, that counts as 0.
+NO_SCORE = 1e-13
+
+#: Divisor in place of 0.
+TINY = np.finfo(float).tiny
+
+#: A change of the log-likelihood that counts as none.
 NOTHING = 1e-3
-
-
-class Verdict(Enum):
-    """What a step in a direction and a step back say of it."""
-
-    IDENTIFIED = "falls on both sides as the curvature says"
-    UNIDENTIFIED = "stays the same on both sides, or is flat at this point only"
-    SEPARATED = "falls on one side and rises without end on the other"
 
 
 def flat_directions(information: Array, scale: Array) -> Array:
@@ -48,33 +46,20 @@ def flat_directions(information: Array, scale: Array) -> Array:
     return directions / np.take_along_axis(directions, np.abs(directions).argmax(axis=1, keepdims=True), axis=1)
 
 
-def verdict(engine: Differentiable, best: Optimum, direction: Array, scale: Array) -> tuple[Verdict, float]:
-    """Try a direction out, and say to which side (1 or -1) the log-likelihood does not fall.
-
-    The step is as long as it takes to lose 1 of log-likelihood if the curvature holds; where rounding is all there is
-    of a curvature, it is ten million conditional standard errors long.
-    """
-    noise = 1e-14 * float(((scale * direction) ** 2).sum())
-    step = np.sqrt(2 / max(float(-direction @ best.at.hessian @ direction), noise)) * direction
-    ahead, back = (best.at.value - engine.value(best.theta + side * step) for side in (1, -1))
-    falls = [not change < NOTHING for change in (ahead, back)]  # what is not finite has fallen
-    if all(falls):
-        as_said = 0.05 < ahead < 20 and 0.05 < back < 20
-        return (Verdict.IDENTIFIED if as_said else Verdict.UNIDENTIFIED), 1.0
-    return (Verdict.SEPARATED if any(falls) else Verdict.UNIDENTIFIED), -1.0 if falls[0] else 1.0
-
-
 def check_maximum(
     best: Optimum,
-    engine: Differentiable,
+    objective: Differentiable,
     bounds: Bounds,
     where: Callable[[NDArray[np.bool_]], str] = lambda individuals: "",
 ) -> Outcome:
-    """The outcome of a method near a maximum, after a look at the directions in which the likelihood is flat.
+    """The outcome of a method, after a look at the directions in which the likelihood is flat where it ended.
+
+    The likelihood stays the same along such a direction from everywhere (non-identification), or its rise has faded
+    (separation), or it bends less than usual.
 
     Args:
         best: Where the method ended.
-        engine: The log-likelihood.
+        objective: The log-likelihood.
         bounds: Lower and upper bounds, each (K,).
         where: Says of some individuals (N,) who they are, to go on in the message about separation.
 
@@ -82,35 +67,90 @@ def check_maximum(
         IdentificationError: Some are flat because the data say nothing about them; names the parameters.
     """
     Z = _left(best)
-    if not Z.shape[1]:
+    scale, flat = _flat_at_the_end(best, objective, bounds, Z)
+    if not len(flat):
         return best.outcome
-    usual, labels = _usual_hessians(best, engine, bounds), engine.labels
+    tried = [(theta, objective.first_order(theta)) for theta in _points(best, bounds)]
+    points, firsts = zip(*((theta, first) for theta, first in tried if np.isfinite(first.value)), strict=True)
+    sizes = np.array([np.diag(first.outer_product) for first in firsts])
+    regular = int((sizes / np.maximum(sizes.max(axis=0), TINY)).sum(axis=1).argmax())  # not saturated
+    alike = _alike_everywhere(Z, [first.outer_product for first in firsts])
+    constant = [d for d in alike if _is_constant(objective, points[regular], d, scale)]
+    _raise_unidentified(constant, objective.labels, "stays the same")
+    binding = np.zeros((0, len(best.theta))) if best.binding is None else best.binding
+    found = separation(objective, firsts[regular], points[regular], bounds, binding)
+    if found is not None:
+        return _separated(found, objective.labels, where)
+    if best.outcome.near_maximum:
+        flatter = [d for d in flat if not _bends_as_said(objective, best, d, scale)]
+        _raise_unidentified(flatter, objective.labels, "hardly changes, as far as numbers of this precision can tell,")
+    return best.outcome
+
+
+def _flat_at_the_end(best: Optimum, objective: Differentiable, bounds: Bounds, Z: Array) -> tuple[Array, Array]:
+    """Usual bends of the parameters (K,), and directions (D, K) in which the likelihood hardly bends at the end."""
+    if not Z.shape[1] or not np.isfinite(best.at.hessian).all():
+        return np.ones(len(best.theta)), np.zeros((0, len(best.theta)))
+    usual = _usual_hessians(best, objective, bounds)
     scale, scale_Z = (np.max([bends(H) for H in Hs], axis=0) for Hs in (usual, [Z.T @ H @ Z for H in usual]))
-    unidentified, rising = [], []
-    for flat in flat_directions(-Z.T @ best.at.hessian @ Z, scale_Z):
-        direction = Z @ flat / np.abs(Z @ flat).max()
-        found, side = verdict(engine, best, direction, scale)
-        if found is Verdict.UNIDENTIFIED:
-            unidentified.append(combination(direction, labels))
-        if found is Verdict.SEPARATED:
-            rising.append(side * direction)
-    if unidentified:
+    flat = flat_directions(-Z.T @ best.at.hessian @ Z, scale_Z) @ Z.T
+    return scale, flat / np.abs(flat).max(axis=1, keepdims=True)
+
+
+def _points(best: Optimum, bounds: Bounds) -> list[Array]:
+    """Where first derivatives are compared: the start values, 0 or the bounds nearest to it, and the end."""
+    start = [] if best.start is None else [best.start]
+    return [*start, np.clip(np.zeros_like(best.theta), *bounds), best.theta]
+
+
+def _alike_everywhere(Z: Array, outer_products: list[Array]) -> Array:
+    """Directions (D, K) in which no score differs from 0 at any of several points; Rothenberg (1971), theorem 1."""
+    size = np.max([np.sqrt(np.diag(Z.T @ B @ Z)) for B in outer_products], axis=0)
+    size = np.where(size > 0, size, 1.0)
+    w, Q = np.linalg.eigh(sum(Z.T @ B @ Z for B in outer_products) / np.outer(size, size))
+    found = sparse(Q[:, w <= NO_SCORE * len(w)].T) / size @ Z.T
+    return found / np.abs(found).max(axis=1, keepdims=True)
+
+
+def _is_constant(objective: Differentiable, theta: Array, direction: Array, scale: Array) -> bool:
+    """Whether steps of ten million conditional standard errors to both sides do not change the log-likelihood."""
+    step = 1e7 / np.linalg.norm(scale * direction) * direction
+    here = objective.value(theta)
+    return all(abs(objective.value(theta + side * step) - here) < NOTHING for side in (1, -1))
+
+
+def _bends_as_said(objective: Differentiable, best: Optimum, direction: Array, scale: Array) -> bool:
+    """Whether the log-likelihood falls on both sides of a maximum about as the curvature says.
+
+    The step would lose 1 of log-likelihood; where rounding is all there is of a curvature, it is ten million
+    conditional standard errors long.
+    """
+    noise = 1e-14 * float(((scale * direction) ** 2).sum())
+    step = np.sqrt(2 / max(float(-direction @ best.at.hessian @ direction), noise)) * direction
+    return all(0.05 < best.at.value - objective.value(best.theta + side * step) < 20 for side in (1, -1))
+
+
+def _raise_unidentified(directions: Sequence[Array], labels: Sequence[str], changes: str) -> None:
+    if len(directions):
         raise IdentificationError(
-            "The data do not identify the model. The log-likelihood stays the same along:\n"
-            + "\n".join(f"  {combination}" for combination in unidentified)
+            f"The data do not identify the model. The log-likelihood {changes} along:\n"
+            + "\n".join(f"  {combination(direction, labels)}" for direction in directions)
             + "\nFix one parameter of each line at a value (status=1) or take it out, for example the constant of one "
             "alternative, or a variable that is the same in all utilities."
         )
-    if rising:
-        return Outcome(
-            Ending.SEPARATION,
-            f"there is no maximum: the log-likelihood rises without end along "
-            f"{'; '.join(combination(direction, labels) for direction in rising)}. Some choices are predicted "
-            f"perfectly (separation){where(_separated(engine, best, rising))}.",
-            "Take out the variable or constant that predicts them, merge alternatives, or set bounds.",
-            near_maximum=False,
-        )
-    return best.outcome
+
+
+def _separated(found: Separation, labels: Sequence[str], where: Callable[[NDArray[np.bool_]], str]) -> Outcome:
+    """The outcome where there is no maximum."""
+    along = "; ".join(combination(d / np.abs(d).max(), labels) for d in found.directions)
+    return Outcome(
+        Ending.SEPARATION,
+        f"there is no maximum: the log-likelihood rises without end along {along}. This decides the choices of "
+        f"{found.individuals.sum():,} of {len(found.individuals):,} individuals "
+        f"(separation){where(found.individuals)}.",
+        "Take out the variable or constant that predicts them, merge alternatives, or set bounds.",
+        near_maximum=False,
+    )
 
 
 def _left(best: Optimum) -> Array:
@@ -121,20 +161,13 @@ def _left(best: Optimum) -> Array:
     return left_free(np.concatenate([best.binding, unit[best.at_bound]]))
 
 
-def _usual_hessians(best: Optimum, engine: Differentiable, bounds: Bounds) -> list[Array]:
+def _usual_hessians(best: Optimum, objective: Differentiable, bounds: Bounds) -> list[Array]:
     """The Hessians at the start values and at 0, or at the bound nearest to it."""
     found = [best.start_hessian] if best.start_hessian is not None else []
     at_zero = np.clip(np.zeros_like(best.theta), *bounds)
     if not found or best.start is None or not np.array_equal(at_zero, best.start):
-        found.append(engine.second_order(at_zero).hessian)
+        found.append(objective.second_order(at_zero).hessian)
     return [H for H in found if np.isfinite(H).all()] or [best.at.hessian]
-
-
-def _separated(engine: Differentiable, best: Optimum, rising: list[Array]) -> NDArray[np.bool_]:
-    """Individuals (N,) whose choice becomes ever more likely along a direction, seen from the start."""
-    scores = engine.first_order(np.zeros_like(best.theta) if best.start is None else best.start).scores
-    gains = scores @ np.transpose(rising)
-    return np.any(gains > 1e-6 * np.abs(gains).max(), axis=1)
 
 
 def sparse(basis: Array) -> Array:

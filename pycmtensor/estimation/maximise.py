@@ -29,6 +29,7 @@ from pycmtensor.estimation.validation import set_aside
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import bounds_of, networks_in
 from pycmtensor.models import LatentClass, Model
+from pycmtensor.terms.relations import relations_of
 
 __all__ = ["maximise", "maximise_together"]
 
@@ -44,10 +45,8 @@ def maximise(
     began, options = perf_counter(), options or Options()
     check_arguments(model, data, method, options)
     problem, validation = _problem(model, data or model.dataset, method, options)
-    theta = start_values(model.free, {} if options.start is None else dict(options.start))
-    constraints = constraints_of(options.constraints, problem.evaluator.labels, fixed_values(model))
-    if constraints is not None and method != "trust-region":
-        raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
+    theta = start_values(model, {} if options.start is None else dict(options.start))
+    constraints = _constraints(problem, method, options)
     report = IterationLines(options.progress)
     search = Search(problem.evaluator, theta, bounds_of(model.free), options.max_iterations, report=report)
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
@@ -60,7 +59,7 @@ def maximise(
     else:
         name, best = _second_order(problem, search, method, constraints)
         name = f"expectation-maximisation and {name}" if by_em else name
-    checked = best.outcome.converged or (best.outcome.near_maximum and not isinstance(method, Stochastic))
+    checked = best.outcome.converged or not isinstance(method, Stochastic)
     fit = _fit(problem, replace(search, start=theta), name, best, checked)
     texts = constraints.texts if constraints else ()
     return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), problem
@@ -95,8 +94,21 @@ def _problem(
 ) -> tuple[Problem, Evaluator | None]:
     """The problem, and the log-likelihood of the individuals that are set aside for validation."""
     data, aside = set_aside(model, data, method)
+    if isinstance(method, Stochastic) and (own := model.constraints(data)):
+        raise OptimizerError(
+            f"Every maximum with these data has {', '.join(relation.text for relation in relations_of(own))}, to which "
+            "a Stochastic method cannot keep. Take the method 'trust-region'."
+        )
     make: MakesEvaluator = options.on or partial(evaluator_of, block=options.block)
     return Problem(model, data, make(model, data)), None if aside is None else make(model, aside)
+
+
+def _constraints(problem: Problem, method: str | Stochastic, options: Options) -> Constraints | None:
+    """The constraints of the user, for which there is one method, and those of the model with these data."""
+    model, labels, fixed = problem.model, problem.evaluator.labels, fixed_values(problem.model)
+    if method != "trust-region" and constraints_of(options.constraints, labels, fixed) is not None:
+        raise OptimizerError(f"Constraints need the method 'trust-region', found {method!r}.")
+    return constraints_of(options.constraints, labels, fixed, model.constraints(problem.data))
 
 
 def _from_highest(problem: Problem, search: Search, starts: Starts, by_em: bool) -> tuple[Search, dict[str, Array]]:

@@ -15,7 +15,7 @@ from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.exceptions import ModelError, OptimizerError, whole
-from pycmtensor.expressions import Parameter, bounds_of, networks_in
+from pycmtensor.expressions import bounds_of, networks_in
 from pycmtensor.models import Model
 from pycmtensor.terms.relations import Relation
 
@@ -70,13 +70,14 @@ def check_arguments(model: Model, data: Dataset | None, method: str | Stochastic
         raise ModelError("All parameters are fixed (status=1); free at least one to estimate.")
 
 
-def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
+def start_values(model: Model, start: Mapping[str, float]) -> Array:
     """Flat start values (K,): those in ``start`` by name, the parameters' own values otherwise.
 
     Raises:
-        ModelError: A name belongs to no free parameter, or a value lies outside its bounds.
+        ModelError: A name belongs to no free parameter, a value lies outside its bounds, or the likelihood has no value
+            there.
     """
-    labels = [label for parameter in free for label in parameter.labels()]
+    free, labels = model.free, model.labels
     unknown = [name for name in start if name not in labels]
     if unknown:
         raise ModelError(f"start names {', '.join(unknown)}; the free parameters are {', '.join(labels)}.")
@@ -91,6 +92,7 @@ def start_values(free: list[Parameter], start: Mapping[str, float]) -> Array:
     for k in np.flatnonzero((theta < lb) | (theta > ub)):
         bounds = f"[{lb[k]:g}, {ub[k]:g}]"
         raise ModelError(f"The start value {theta[k]:g} of '{labels[k]}' lies outside its bounds {bounds}.")
+    model.check_start(dict(zip(labels, theta.tolist(), strict=True)) | fixed_values(model))
     return theta
 
 

@@ -104,4 +104,4 @@ def _under_the_null(model: Model, fit: Fit) -> tuple[Array, list[str]]:
         reason = f"does not estimate {', '.join(missing)}" if missing else "adds no parameter to it"
         raise InferenceError(f"The full model does not contain the restricted one: it {reason}.")
     fixed = {label: value for label, value in fit.fixed.items() if label in added}
-    return start_values(model.free, {**estimates, **fixed}), added
+    return start_values(model, {**estimates, **fixed}), added

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ __all__ = ["LINKS", "log_normal_cdf", "ordered"]
 #: Standard deviations below which the normal tail is a series: Phi squared must not underflow in derivatives.
 FAR = {"float64": -20.0, "float32": -8.0}
 
+#: Fall of a threshold below the one before that counts as rounding.
+ROUNDING = 1e-10
+
 
 def ordered(V: Variable, thresholds: Sequence[Variable], chosen: Variable, link: str) -> Variable:
     r"""Log-probability of the observed category y of J.
@@ -25,7 +29,8 @@ def ordered(V: Variable, thresholds: Sequence[Variable], chosen: Variable, link:
 
     Args:
         V: Latent utility, broadcasting to (T, N, R).
-        thresholds: J - 1 scalars; where they do not rise, the log-probability is -inf or NaN.
+        thresholds: J - 1 scalars in order. A category between two equal ones has the probability 0; where one falls,
+            every log-probability is -inf.
         chosen: Position of the observed category, (T, N, 1).
         link: "logit" for the logistic distribution F, "probit" for the normal one.
 
@@ -45,8 +50,14 @@ def ordered(V: Variable, thresholds: Sequence[Variable], chosen: Variable, link:
     """
     F = LINKS[link]
     ends = [threshold - V for threshold in thresholds]
-    between = [F.log_between(low, high) for low, high in pairwise(ends)]
-    return picked([F.log_cdf(ends[0]), *between, F.log_cdf(-ends[-1])], chosen)
+    categories = [F.log_cdf(ends[0]), F.log_cdf(-ends[-1])]
+    for low, high in pairwise(ends):
+        rises = high - low > 4 * np.finfo(high.dtype).eps  # less makes derivatives infinite
+        between = F.log_between(low, pt.switch(rises, high, low + 1.0))
+        categories.insert(-1, pt.switch(rises, between, -np.inf))
+    falls = [pt.lt(next_tau, tau - ROUNDING) for tau, next_tau in pairwise(thresholds)]
+    logprob = picked(categories, chosen)
+    return pt.switch(reduce(pt.or_, falls), -np.inf, logprob) if falls else logprob
 
 
 def log_logistic_cdf(x: Variable) -> Variable:

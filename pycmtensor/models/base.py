@@ -123,6 +123,13 @@ class Model:
         """Facts about the likelihood, from which the engine chooses a fast program; None for no facts."""
         return None
 
+    def constraints(self, data: Dataset) -> list[Variable]:
+        """Linear relations between parameters that every maximum with ``data`` fulfils, ``pt.eq(a, b)``; none."""
+        return []
+
+    def check_start(self, theta: Mapping[str, float]) -> None:
+        """Raise a `ModelError` where the likelihood has no value at start values, by name of all parameters."""
+
     def on(self, data: Dataset) -> Model:
         """The model for other data: the model itself."""
         return self

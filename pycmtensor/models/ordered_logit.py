@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
@@ -13,11 +15,13 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import is_column
 from pycmtensor.exceptions import DatasetError, ModelError
-from pycmtensor.expressions import Beta, Parameter
+from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels import ordered
 from pycmtensor.kernels.ordered import LINKS
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.specified import Expression
+from pycmtensor.terms.linearity import nonlinear_term
+from pycmtensor.terms.relations import ParameterFunction
 
 __all__ = ["OrderedLogit"]
 
@@ -104,6 +108,17 @@ class OrderedLogit(ChoiceModel):
             "consumer surplus. Ask for shares, or for results.wtp of two columns."
         )
 
+    def constraints(self, data: Dataset) -> list[Variable]:
+        """Thresholds around a category that nobody is observed in are equal: its probability only takes from others."""
+        counts = self._counts(data)
+        around = [pair for count, pair in zip(counts[1:-1], pairwise(self.thresholds), strict=True) if not count]
+        return [pt.eq(low, high) for low, high in around if self._is_linear(high - low)]
+
+    def check_start(self, theta: Mapping[str, float]) -> None:
+        """Thresholds rise."""
+        functions = [ParameterFunction.of(threshold, list(theta), {}) for threshold in self.thresholds]
+        _check_order([function.at(np.array(list(theta.values()))) for function in functions])
+
     def without(self, alternative: str, data: Dataset | None = None) -> ChoiceModel:
         """There is no such model.
 
@@ -139,9 +154,7 @@ class OrderedLogit(ChoiceModel):
         """Parameters that start at the quantiles of the shares of the categories."""
         from scipy.special import logit, ndtri
 
-        weights = self.dataset.array(self.dataset.observed)[..., 0] * self.dataset.individual_weights
-        J = len(self.alternatives)
-        counts = np.bincount(self.dataset.chosen_alternatives.ravel(), weights.ravel(), minlength=J)
+        counts = self._counts(self.dataset)
         never = [name for name, count in zip(self.alternatives, counts, strict=True) if not count]
         if never:
             raise DatasetError(
@@ -151,6 +164,16 @@ class OrderedLogit(ChoiceModel):
         quantile = logit if self.link == "logit" else ndtri
         starts = quantile(np.cumsum(counts)[:-1] / counts.sum())
         return [Beta(f"threshold_{j}", float(start)) for j, start in enumerate(starts, start=1)]
+
+    def _is_linear(self, expression: Variable) -> bool:
+        """Whether an expression holds free parameters, and is linear in them."""
+        free = [p() for p in parameters_of([expression]) if p in self.free]
+        return bool(free) and nonlinear_term(expression, free) is None
+
+    def _counts(self, data: Dataset) -> NDArray[Any]:
+        """Sum of weights of the observations in each category, (J,)."""
+        weights = data.array(data.observed)[..., 0] * data.individual_weights
+        return np.bincount(data.chosen_alternatives.ravel(), weights.ravel(), minlength=len(self.alternatives))
 
     def _checked_thresholds(self, given: Sequence[Expression]) -> list[Variable]:
         needed = len(self.alternatives) - 1
@@ -167,13 +190,16 @@ class OrderedLogit(ChoiceModel):
                     f"A threshold must be one number, a parameter or an expression of parameters, found "
                     f"{data[0] if data else threshold.type}. Put columns into the utility."
                 )
-        values: NDArray[Any] = np.array([self.dataset.evaluate(threshold) for threshold in thresholds])
-        if not (np.diff(values) > 0).all():
-            raise ModelError(
-                f"Thresholds must rise, found the start values {', '.join(f'{value:g}' for value in values)}. Give "
-                "their parameters start values in the order of the categories."
-            )
+        _check_order([float(self.dataset.evaluate(threshold)) for threshold in thresholds])
         return thresholds
 
     def _as_given(self, dataset: Dataset, utilities: Any, availability: Any) -> tuple[Any, Any]:
         return utilities["latent"], None
+
+
+def _check_order(thresholds: Sequence[float]) -> None:
+    if not (np.diff(thresholds) > 0).all():
+        raise ModelError(
+            f"Thresholds must rise, found the start values {', '.join(f'{value:g}' for value in thresholds)}. Give "
+            "their parameters start values in the order of the categories."
+        )

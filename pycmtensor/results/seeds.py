@@ -107,7 +107,7 @@ def estimate_seeds(
     on_one_validation = method.validation is None or isinstance(method.validation, Dataset)
     together = on_one_validation and method.time_limit is None and all(_is_alike(first, other) for other in others)
     if together:
-        starts = {seed: start_values(model.free, start_of(model, start) or {}) for seed, model in models.items()}
+        starts = {seed: start_values(model, start_of(model, start) or {}) for seed, model in models.items()}
         fits, problem = maximise_together(first, starts, method, Options())
         results = {seed: Results(fit, *problem) for seed, fit in zip(numbers, fits, strict=True)}
     else:

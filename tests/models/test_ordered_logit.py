@@ -16,7 +16,7 @@ from scipy import stats
 
 import pycmtensor as cmt
 from pycmtensor.engine.local import LocalEvaluator
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, OptimizerError
 from pycmtensor.expressions import Beta
 from tests.engine.test_local import differences
 from tests.models.test_mnl import by_formula
@@ -145,6 +145,51 @@ def test_thresholds_that_cross_on_the_way_are_refused_by_the_search(ds: cmt.Data
     assert not LocalEvaluator(model).value(np.array([0.0, 0.0, 1.0, 0.0, 2.0])) > -np.inf
     for method in ("trust-region", "newton", "bfgs"):
         assert cmt.estimate(model, method=method).llf == pytest.approx(REFERENCE["logit"]["llf"], rel=1e-8)
+
+
+@pytest.fixture(scope="module")
+def gap(ds: cmt.Dataset) -> tuple[cmt.OrderedLogit, cmt.Results]:
+    """A model with a category "so-so" that nobody is observed in, and the estimates without it, its supremum."""
+    frame = pd.DataFrame(REFERENCE["data"])
+    frame["rating"] = frame.rating.replace({3: 4, 4: 5})
+    with_gap = cmt.Dataset(frame, "rating", {"poor": 1, "fair": 2, "so-so": 3, "good": 4, "best": 5})
+    thresholds = [Beta(f"t{j}", start) for j, start in enumerate((-3.0, -2.0, -1.0, 0.0), start=1)]
+    return rated(with_gap, thresholds=thresholds), cmt.estimate(rated(ds))
+
+
+@pytest.mark.parametrize("method", ["trust-region", "newton", "bfgs", "lbfgs", "bhhh"])
+def test_thresholds_around_an_unobserved_category_meet(gap: tuple[cmt.OrderedLogit, cmt.Results], method: str) -> None:
+    model, without = gap
+    results = cmt.estimate(model, method=method)
+    assert results.outcome.converged
+    assert "t2 = t3" in str(results.outcome)
+    assert results.llf == pytest.approx(without.llf, rel=1e-10)
+    np.testing.assert_allclose(results.params[["t1", "t2", "t4"]], without.params.iloc[2:], rtol=1e-6)
+    np.testing.assert_allclose(results.bse[["b_wait", "t1", "t2", "t4"]], without.bse.iloc[[0, 2, 3, 4]], rtol=1e-5)
+    P = results.predict().probabilities
+    np.testing.assert_array_equal(P["so-so"], 0)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_thresholds_stay_in_order_in_training_too(gap: tuple[cmt.OrderedLogit, cmt.Results]) -> None:
+    with pytest.raises(OptimizerError, match=r"t2 = t3, to which a Stochastic method cannot keep.*'trust-region'"):
+        cmt.estimate(gap[0], method=cmt.Stochastic(cmt.optimizers.Adam, epochs=1))
+
+
+def test_crossed_thresholds_have_no_likelihood(gap: tuple[cmt.OrderedLogit, cmt.Results]) -> None:
+    """Also where nobody is observed between them; equal ones have finite derivatives."""
+    evaluator = LocalEvaluator(gap[0])
+    assert evaluator.value(np.array([0.0, 0.0, -3.0, -1.0, -2.0, 0.0])) == -np.inf
+    equal = np.array([0.1, 0.2, -3.0, -1.0, -1.0, 0.0])
+    found = evaluator.second_order(equal)
+    assert np.isfinite(found.hessian).all()
+    apart = equal + np.array([0.0, 0.0, 0.0, -1e-6, 1e-6, 0.0])
+    np.testing.assert_allclose(found.gradient, evaluator.second_order(apart).gradient, rtol=1e-4)
+
+
+def test_start_values_that_cross_are_refused(ds: cmt.Dataset) -> None:
+    with pytest.raises(ModelError, match=r"Thresholds must rise, found the start values 2, -2, "):
+        cmt.estimate(rated(ds), start={"threshold_1": 2, "threshold_2": -2})
 
 
 def test_answers(estimated: tuple[cmt.Results, dict[str, Any]], ds: cmt.Dataset) -> None:
