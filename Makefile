@@ -12,8 +12,9 @@ demo: .venv/run.stamp
 test: lint
 	$(PYTEST)
 
+# Random properties have the same examples in every `make test`, and others in every `make test-all`.
 test-all: lint
-	$(PYTEST) -m ""
+	$(PYTEST) -m "" --hypothesis-profile=default
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
