@@ -176,8 +176,8 @@ class CrossValidation:
 
     @property
     def rho2(self) -> float:
-        """Out-of-sample rho-squared, 1 - LL / LL(0)."""
-        return float(1 - self.llf / self.table["llnull"].sum())
+        """Out-of-sample rho-squared, 1 - LL / LL(0); NaN for a model that is no choice among alternatives."""
+        return float(1 - self.llf / self.table["llnull"].sum(skipna=False))
 
     @property
     def _half(self) -> float:
@@ -186,10 +186,10 @@ class CrossValidation:
         return float(ndtri(1 - self.alpha / 2)) * self.std_err
 
     def __str__(self) -> str:
+        rho2 = "" if np.isnan(self.rho2) else f", rho-squared {self.rho2:.6f}"
         about = (
             f"Out of sample: log-likelihood {self.llf:.4f}, std err {self.std_err:.4f}, {1 - self.alpha:.4g} interval "
-            f"[{self.lower:.4f}, {self.upper:.4f}], per choice situation {self.llf / self.nobs:.6f}, rho-squared "
-            f"{self.rho2:.6f}"
+            f"[{self.lower:.4f}, {self.upper:.4f}], per choice situation {self.llf / self.nobs:.6f}{rho2}"
         )
         return f"{self.table.to_string()}\n{about}"
 

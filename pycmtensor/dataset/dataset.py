@@ -35,6 +35,7 @@ class Dataset(Columns):
         choice: The column that holds the code of the chosen alternative; None when the choices are not known, for data
             to predict with.
         alternatives: Name of every alternative -> its code in the choice column. The order is the order of tables.
+            None, together with ``choice``, for observations that are no choices; see `pycmtensor.LogLikelihood`.
         individual: The column that identifies the decision maker: rows with one value are the choice situations of
             one individual (a panel), in the order of the rows. None when every row is an individual of its own.
         weights: The column of sample weights; constant within an individual.
@@ -75,13 +76,14 @@ class Dataset(Columns):
     def __init__(
         self,
         frame: Any,
-        choice: str | None,
-        alternatives: Mapping[str, Hashable],
+        choice: str | None = None,
+        alternatives: Mapping[str, Hashable] | None = None,
         individual: str | None = None,
         weights: str | None = None,
     ) -> None:
         self._table = Table(frame)
-        self.alternatives = checked_alternatives(alternatives)
+        nothing_chosen = choice is None and alternatives is None
+        self.alternatives = {} if nothing_chosen else checked_alternatives(alternatives)
         self.n_alternatives = len(self.alternatives)
         self.choice, self.individual, self.weights = choice, individual, weights
         self._situation_of = self._situation_rows = np.arange(len(self._table))
@@ -299,9 +301,11 @@ class Dataset(Columns):
             >>> report.columns.note["income"], int(report.columns.missing["income"])
             ('', 1)
         """
-        self._need_choices("Shares of alternatives")
+        if self.alternatives:
+            self._need_choices("Shares of alternatives")
         known = self._available(availability or {})
-        alternatives = alternatives_table(list(self.alternatives), self._chosen, known)
+        chosen = self._chosen if self.alternatives else self._chosen[:0]
+        alternatives = alternatives_table(list(self.alternatives), chosen, known)
         roles = self._roles()
         columns = columns_table(self._table, roles, self._shared_columns())
         identifiers = [column for column, role in roles.items() if role == "situation"]
@@ -317,6 +321,8 @@ class Dataset(Columns):
             "Alternatives": len(self.alternatives),
             "Sum of weights": f"{self.individual_weights @ lengths:,.6g}",
         }
+        if not self.alternatives:
+            del facts["Choice situations"], facts["Alternatives"]
         texts = tuple((label, f"{value:,}" if isinstance(value, int) else value) for label, value in facts.items())
         return Description(texts, alternatives, columns, remarks(alternatives, again, alone))
 
@@ -325,6 +331,8 @@ class Dataset(Columns):
 
     def __repr__(self) -> str:
         names = list(self.alternatives)
+        if not names:
+            return f"{type(self).__name__}({self.nobs:,} rows of {self.n_individuals:,} individuals)"
         listed = ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:3])}, ... ({len(names):,})"
         return (
             f"{type(self).__name__}({self.nobs:,} choice situations of {self.n_individuals:,} individuals; "
@@ -359,7 +367,7 @@ class Dataset(Columns):
 
     def _of_frame(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable]) -> Dataset:
         """A data set of this kind and with these options of another frame."""
-        return Dataset(frame, choice, alternatives, self.individual, self.weights)
+        return Dataset(frame, choice, alternatives or None, self.individual, self.weights)
 
     def _rows_named(self, key: str | tuple[str, str]) -> NDArray[np.bool_]:
         """The rows that a change of a column is about, (rows,)."""

@@ -14,7 +14,7 @@ from pycmtensor.exceptions import DatasetError
 __all__ = ["cells", "checked_alternatives", "code_positions", "named_alternatives", "panel"]
 
 
-def checked_alternatives(alternatives: Mapping[str, Hashable]) -> dict[str, Hashable]:
+def checked_alternatives(alternatives: Mapping[str, Hashable] | None) -> dict[str, Hashable]:
     """Names and codes of at least two alternatives, each with a code of its own."""
     if not isinstance(alternatives, Mapping) or len(alternatives) < 2:
         raise DatasetError(

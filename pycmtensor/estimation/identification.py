@@ -79,7 +79,7 @@ def check_maximum(
     _raise_unidentified(constant, objective.labels, "stays the same")
     binding = np.zeros((0, len(best.theta))) if best.binding is None else best.binding
     found = separation(objective, firsts[regular], points[regular], bounds, binding)
-    if found is not None:
+    if found is not None and all(_rises_from(objective, best, d, scale) for d in found.directions):
         return _separated(found, objective.labels, where)
     if best.outcome.near_maximum:
         flatter = [d for d in flat if not _bends_as_said(objective, best, d, scale)]
@@ -120,14 +120,23 @@ def _is_constant(objective: Differentiable, theta: Array, direction: Array, scal
 
 
 def _bends_as_said(objective: Differentiable, best: Optimum, direction: Array, scale: Array) -> bool:
-    """Whether the log-likelihood falls on both sides of a maximum about as the curvature says.
+    """Whether the log-likelihood falls on both sides of a maximum about as the curvature says."""
+    step = _step(best, direction, scale)
+    return all(0.05 < best.at.value - objective.value(best.theta + side * step) < 20 for side in (1, -1))
 
-    The step would lose 1 of log-likelihood; where rounding is all there is of a curvature, it is ten million
-    conditional standard errors long.
+
+def _rises_from(objective: Differentiable, best: Optimum, direction: Array, scale: Array) -> bool:
+    """Whether the log-likelihood does not fall from the end along a direction."""
+    there = objective.value(best.theta + _step(best, direction, scale))
+    return there > best.at.value - NOTHING * (1 + abs(best.at.value))
+
+
+def _step(best: Optimum, direction: Array, scale: Array) -> Array:
+    """The step that would lose 1 of log-likelihood if the curvature holds; where rounding is all there is of it, one
+    of ten million conditional standard errors.
     """
     noise = 1e-14 * float(((scale * direction) ** 2).sum())
-    step = np.sqrt(2 / max(float(-direction @ best.at.hessian @ direction), noise)) * direction
-    return all(0.05 < best.at.value - objective.value(best.theta + side * step) < 20 for side in (1, -1))
+    return np.sqrt(2 / max(float(-direction @ best.at.hessian @ direction), noise)) * direction
 
 
 def _raise_unidentified(directions: Sequence[Array], labels: Sequence[str], changes: str) -> None:

@@ -32,7 +32,10 @@ def rows_not_finite(model: Model, data: Dataset) -> str:
 def rows_separated(data: Dataset, individuals: NDArray[np.bool_]) -> str:
     """The rows of individuals (N,) whose choices are separated, to go on in a sentence."""
     present = data.array(data.observed)[..., 0] != 0
+    rows = f", those in {rows_text(data.rows_of(present & individuals))}"
+    if not data.choices_known:
+        return rows
     chosen = set(data.chosen_alternatives[present].tolist())
     never = [name for j, name in enumerate(data.alternatives) if j not in chosen]
     nobody = f"; nobody chooses {', '.join(never)}" if never else ""
-    return f", those in {rows_text(data.rows_of(present & individuals))}{nobody}"
+    return rows + nobody

@@ -35,7 +35,7 @@ Array = NDArray[np.floating]
 #: Score along a direction, both of length 1, that counts as negative.
 NEGATIVE = 1e-8
 
-#: Size of an individual's score, relative to the largest, below which rounding may decide its sign.
+#: Size of a score, relative to the usual one of its parameter, below which rounding may decide its sign.
 ROUNDING = 1e-9
 
 #: Distances along a direction, in standard deviations of utility, where individuals are asked whether they object.
@@ -74,10 +74,10 @@ def separation(
     scale = np.sqrt((base.scores**2).mean(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     scores, decided = base.scores / scale, np.zeros(len(base.scores), bool)
-    cuts = _Cuts(objective, theta, scale, bounds)
+    cuts = _Cuts(objective, base, theta, scale, bounds)
     directions: list[Array] = []
     while not decided.all():
-        found = _cheapest(scores, scores[~decided].mean(axis=0), cuts, binding / scale)
+        found = _cheapest(scores[~decided].mean(axis=0), cuts, binding / scale)
         if found is None:
             break
         gains = scores @ found
@@ -86,11 +86,11 @@ def separation(
     return Separation(np.array(directions), decided) if directions else None
 
 
-def _cheapest(scores: Array, gains: Array, cuts: _Cuts, binding: Array) -> Array | None:
+def _cheapest(gains: Array, cuts: _Cuts, binding: Array) -> Array | None:
     """The direction with gains and the smallest sum of absolute elements; None where there is none."""
     for _ in range(ROUNDS):
         direction = _least(gains, cuts, binding) if np.any(gains) else None
-        if direction is None or not cuts.add(scores, direction):
+        if direction is None or not cuts.add(direction):
             return direction
     return None
 
@@ -98,38 +98,46 @@ def _cheapest(scores: Array, gains: Array, cuts: _Cuts, binding: Array) -> Array
 class _Cuts:
     """Scores (C, K) that a direction must not go against; lengths are in ``scale`` (K,), which makes scores about 1."""
 
-    def __init__(self, objective: Differentiable, theta: Array, scale: Array, bounds: Bounds) -> None:
-        self.objective, self.theta, self.scale, self.bounds = objective, theta, scale, bounds
+    def __init__(self, objective: Differentiable, base: FirstOrder, theta: Array, scale: Array, bounds: Bounds) -> None:
+        self.objective, self.base, self.theta, self.scale, self.bounds = objective, base, theta, scale, bounds
         self.rows = np.zeros((0, len(theta)))
 
-    def add(self, scores: Array, direction: Array) -> bool:
+    def add(self, direction: Array) -> bool:
         """Add the worst scores that a direction goes against, of the nearest place where there are any.
 
+        A direction that leads out of the domain of the log-likelihood is ruled out itself if nobody objects.
+
         Returns:
-            Whether there were any.
+            Whether there was something to add.
         """
         unit = direction / np.abs(direction).sum()
         for distance in (0.0, *DISTANCES):
-            reached, scores = (distance, scores) if not distance else self._scores_at(distance, unit)
-            length = np.linalg.norm(scores, axis=1)
-            telling = length > ROUNDING * length.max()
-            rows = scores[telling] / length[telling, None]
-            along = rows @ unit
-            worst = np.argsort(along)[:AT_A_TIME]
-            worst = worst[along[worst] < -NEGATIVE]
-            if len(worst) or reached < distance:  # the way is barred, though by nobody
-                self.rows = np.concatenate([self.rows, rows[worst] if len(worst) else -unit[None]])
+            reached, first = self._first_order(distance, unit)
+            objections = _against(unit, first.scores / self.scale)
+            if len(objections) or reached < distance:
+                self.rows = np.concatenate([self.rows, objections if len(objections) else -unit[None]])
                 return True
         return False
 
-    def _scores_at(self, distance: float, unit: Array) -> tuple[float, Array]:
-        """Scores (N, K) at a distance, or at the half, quarter, ... of it up to which there is a likelihood."""
-        while True:
+    def _first_order(self, distance: float, unit: Array) -> tuple[float, FirstOrder]:
+        """First derivatives at a distance, or at the half, quarter, ... of it up to which there is a likelihood."""
+        while distance:
             there = np.clip(self.theta + distance * unit / self.scale, *self.bounds)
             first = self.objective.first_order(there)
             if np.isfinite(first.value) and np.isfinite(first.gradient).all():
-                return distance, first.scores / self.scale
+                return distance, first
             distance /= 2
+        return 0.0, self.base
+
+
+def _against(unit: Array, scores: Array) -> Array:
+    """The scores (C, K) that a direction goes against most, each divided by its length."""
+    size = np.abs(scores).max(axis=1)
+    rows = scores[np.isfinite(size) & (size > ROUNDING)] / size[np.isfinite(size) & (size > ROUNDING), None]
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    along = rows @ unit
+    worst = np.argsort(along)[:AT_A_TIME]
+    return rows[worst[along[worst] < -NEGATIVE]]
 
 
 def _least(gains: Array, cuts: _Cuts, binding: Array) -> Array | None:

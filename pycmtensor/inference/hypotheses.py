@@ -65,12 +65,14 @@ def must_share_sample(a: Estimated, b: Estimated) -> None:
             raise InferenceError(f"The results are of different data: {one:,} and {other:,} {thing}.")
     if not np.array_equal(a.fit.weights, b.fit.weights):
         raise InferenceError("The results are of different data: the sample weights are not the same.")
-    if not np.isclose(a.fit.llnull, b.fit.llnull, rtol=1e-9):
+    if not np.isclose(a.fit.llnull, b.fit.llnull, rtol=1e-9, equal_nan=True):
         raise InferenceError(
             f"The results are of different choices: LL(0) is {a.fit.llnull:.6f} and {b.fit.llnull:.6f}. Give both "
             "models the same availability."
         )
-    if a.data and b.data and not np.array_equal(_choices(a.data), _choices(b.data)):
+    if a.data is None or b.data is None or not (a.data.choices_known and b.data.choices_known):
+        return
+    if not np.array_equal(_choices(a.data), _choices(b.data)):
         raise InferenceError("The results are of different data: the choices, or the order of the rows, differ.")
 
 

@@ -1,6 +1,10 @@
-"""Kernels: utilities in, log-probabilities out. Symbolic on both sides; no data, no compiling."""
+"""Kernels: utilities or quantities in, log-probabilities out. Symbolic on both sides; no data, no compiling.
+
+They are what `pycmtensor.LogLikelihood` is written with, and what models are made of.
+"""
 
 from pycmtensor.kernels.cross_nested import cross_nested_logit, generating_log_sum
+from pycmtensor.kernels.densities import lognormal, negative_binomial, normal, tobit
 from pycmtensor.kernels.heteroscedastic import heteroscedastic_logit
 from pycmtensor.kernels.logit import log_sum, logit
 from pycmtensor.kernels.nested import Node, inclusive_value, nested_logit
@@ -16,7 +20,11 @@ __all__ = [
     "later_ranks",
     "log_sum",
     "logit",
+    "lognormal",
+    "negative_binomial",
     "nested_logit",
+    "normal",
     "ordered",
+    "tobit",
     "worst",
 ]

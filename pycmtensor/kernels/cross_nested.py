@@ -8,11 +8,13 @@ from functools import reduce
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.kernels.applied import of_utilities
 from pycmtensor.kernels.logsum import log_sum_exp, picked
 
 __all__ = ["cross_nested_logit", "generating_log_sum"]
 
 
+@of_utilities
 def cross_nested_logit(
     V: Sequence[Variable],
     available: Sequence[Variable | None],

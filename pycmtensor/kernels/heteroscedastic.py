@@ -11,6 +11,7 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels.alternatives import largest
+from pycmtensor.kernels.applied import of_utilities
 from pycmtensor.kernels.logsum import picked
 from pycmtensor.kernels.mixture import log_mean_exp
 
@@ -20,6 +21,7 @@ __all__ = ["heteroscedastic_logit"]
 FIRST, LAST = -4.5, 3.7
 
 
+@of_utilities
 def heteroscedastic_logit(
     V: Sequence[Variable],
     available: Sequence[Variable | None],

@@ -10,6 +10,7 @@ from pytensor.gradient import disconnected_grad
 from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels.alternatives import each, largest, numbers, total
+from pycmtensor.kernels.applied import of_utilities
 
 __all__ = ["LARGEST_EXPONENT", "log_sum", "logit"]
 
@@ -17,6 +18,7 @@ __all__ = ["LARGEST_EXPONENT", "log_sum", "logit"]
 LARGEST_EXPONENT = 40.0
 
 
+@of_utilities
 def logit(
     V: Sequence[Variable] | Variable, available: Sequence[Variable | None] | Variable | None, chosen: Variable
 ) -> Variable:

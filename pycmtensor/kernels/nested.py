@@ -9,6 +9,7 @@ from functools import reduce
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.kernels.applied import of_utilities
 from pycmtensor.kernels.logsum import log_sum_exp, picked
 
 __all__ = ["Node", "inclusive_value", "nested_logit"]
@@ -22,6 +23,7 @@ class Node:
     scale: Variable
 
 
+@of_utilities
 def nested_logit(
     V: Sequence[Variable],
     available: Sequence[Variable | None],

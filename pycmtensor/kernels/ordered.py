@@ -11,6 +11,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.kernels.applied import of_utilities
 from pycmtensor.kernels.logsum import picked
 
 __all__ = ["LINKS", "log_normal_cdf", "ordered"]
@@ -22,6 +23,7 @@ FAR = {"float64": -20.0, "float32": -8.0}
 ROUNDING = 1e-10
 
 
+@of_utilities
 def ordered(V: Variable, thresholds: Sequence[Variable], chosen: Variable, link: str) -> Variable:
     r"""Log-probability of the observed category y of J.
 

@@ -7,6 +7,7 @@ from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
 from pycmtensor.models.latent_class import LatentClass
 from pycmtensor.models.lmnl import LMNL
+from pycmtensor.models.log_likelihood import LogLikelihood
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
@@ -24,6 +25,7 @@ __all__ = [
     "CrossNestedLogit",
     "HeteroscedasticLogit",
     "LatentClass",
+    "LogLikelihood",
     "MixedLogit",
     "Model",
     "Nest",

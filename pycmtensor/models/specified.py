@@ -63,6 +63,14 @@ class Specified(Model):
         self.structure()  # a fault in it is told before the likelihood is formed of it
         self._set_up(dataset, params)
 
+    def _check_dataset(self, dataset: Any) -> None:
+        super()._check_dataset(dataset)
+        if not dataset.alternatives:
+            raise ModelError(
+                f"{type(self).__name__} is a choice among alternatives, of which the data set has none. Make it with "
+                "Dataset(frame, choice=..., alternatives=...), or write a LogLikelihood of what it observes."
+            )
+
     def structure(self) -> list[Variable]:
         """Expressions of parameters beside the utilities, such as the scales of nests, after a check of them."""
         return []
