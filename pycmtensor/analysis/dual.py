@@ -80,7 +80,11 @@ def intervals(results: Estimated, of: Dual, index: Any, alpha: float, kind: Kind
         kind: Kind of the covariance.
 
     Returns:
-        Columns estimate, std_err, lower, upper; no error where a number depends on what has no variance.
+        Columns estimate, std_err, lower, upper; no error where a number depends on what has no variance. Estimates at a
+        bound that the likelihood pushes against are taken as known: in large samples they stay there.
+
+    References:
+        Andrews (1999), Estimation when a parameter is on a boundary, doi:10.1111/1468-0262.00082.
     """
     import pandas as pd
     from scipy.special import ndtri
@@ -88,7 +92,7 @@ def intervals(results: Estimated, of: Dual, index: Any, alpha: float, kind: Kind
     in_range("The interval", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     covariance = results.cov_params(kind).to_numpy()
     variance = np.einsum("mk,kl,ml->m", of.slope, np.nan_to_num(covariance), of.slope)
-    unknown = (of.slope[:, np.isnan(np.diag(covariance))] != 0).any(axis=1)
+    unknown = (of.slope[:, np.isnan(np.diag(covariance)) & ~results.fit.at_bound] != 0).any(axis=1)
     std_err = np.where(unknown, np.nan, np.sqrt(np.maximum(variance, 0)))
     half = ndtri(1 - alpha / 2) * std_err
     columns = {"estimate": of.value, "std_err": std_err, "lower": of.value - half, "upper": of.value + half}
@@ -96,11 +100,10 @@ def intervals(results: Estimated, of: Dual, index: Any, alpha: float, kind: Kind
 
 
 def note(results: Estimated, of: Dual, kind: Kind) -> str:
-    """Why some of the numbers have no standard error, in a sentence; empty when all have one."""
-    used = [
-        label
-        for label, slope in zip(results.fit.labels, of.slope.reshape(-1, of.slope.shape[-1]).T, strict=True)
-        if slope.any()
-    ]
-    reason = without_variance(results.fit, results.cov_params(kind).to_numpy(), used)
-    return f"No standard errors. {reason}" if reason else ""
+    """Why some of the numbers have no standard error, or what these take as known; empty when there is neither."""
+    fit, uses = results.fit, of.slope.reshape(-1, of.slope.shape[-1]).any(axis=0)
+    free, at_bound = ([fit.labels[k] for k in np.flatnonzero(uses & held)] for held in (~fit.at_bound, fit.at_bound))
+    reason = without_variance(fit, results.cov_params(kind).to_numpy(), free)
+    if reason:
+        return f"No standard errors. {reason}"
+    return f"Standard errors take {', '.join(at_bound)} as known, at a bound." if at_bound else ""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import Evaluator
-from pycmtensor.estimation.curvature import bends
+from pycmtensor.estimation.curvature import NEAR, bends, held_by_bounds, newton_distance
 from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.exceptions import OptimizerError, in_range, whole
 
@@ -93,7 +93,20 @@ def from_many(
             f"The log-likelihood is finite at none of the {starts.number} starts. Choose a smaller spread, or scale "
             "the columns."
         )
-    table = {"llf": llf, "converged": ends.converged}
+    converged = ends.converged
+    if curved is not None:  # these ascents end where little of the way is left, not only at a maximum
+        converged = converged & [_is_near_maximum(evaluator, theta, bounds) for theta in ends.theta]
+    table = {"llf": llf, "converged": converged}
     table |= {f"start {label}": column for label, column in zip(evaluator.labels, drawn.T, strict=True)}
     table |= dict(zip(evaluator.labels, ends.theta.T, strict=True))
     return ends.theta[np.argmax(llf)], table
+
+
+def _is_near_maximum(evaluator: Evaluator, theta: Array, bounds: Bounds) -> bool:
+    """Whether a maximum is less than a tenth of a standard error away, by the outer product of scores."""
+    if not np.isfinite(theta).all():
+        return False
+    at = evaluator.first_order(theta)
+    free = ~held_by_bounds(theta, at.gradient, *bounds)
+    finite = np.isfinite(at.gradient).all() and np.isfinite(at.outer_product).all()
+    return bool(finite and newton_distance(at.gradient[free], at.outer_product[np.ix_(free, free)]) <= NEAR)

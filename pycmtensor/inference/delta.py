@@ -205,5 +205,5 @@ def without_variance(fit: Fit, covariance: Array, labels: Sequence[str]) -> str:
         return f"It depends on the network {names}, whose weights have no variance."
     names = ", ".join(fit.labels[k] for k in missing)
     if fit.at_bound[missing].all():
-        return f"It depends on {names}, at a bound."
+        return f"It depends on {names}, at a bound. Fix it there (status=1) for errors given its value."
     return f"It depends on {names}, without a variance ({fit.outcome})."

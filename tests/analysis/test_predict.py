@@ -179,3 +179,25 @@ def test_what_needs_choices_says_so(trips: pd.DataFrame, ds: cmt.Dataset) -> Non
     ):
         with pytest.raises(DatasetError, match="cannot be told: the data set has no choice column"):
             ask()
+
+
+def test_errors_beside_an_estimate_at_a_bound_are_those_with_it_fixed_there(trips: pd.DataFrame) -> None:
+    """Shares, elasticities and scenarios with b at its bound 0.01, and with b fixed at 0.01."""
+    ds = cmt.Dataset(trips, "mode", MODES)
+
+    def estimated(b: cmt.Beta) -> cmt.Results:
+        return cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc") + b * ds["t_bus"], "bus": b * ds["t_car"]}))
+
+    bounded, fixed = estimated(cmt.Beta("b", -1.0, ub=-0.01)), estimated(cmt.Beta("b", -0.01, status=1))
+    assert bounded.outcome.ending == "maximum at a bound"
+    change = {"t_car": lambda time: 1.5 * time}
+    for answer in (
+        lambda r: r.predict(),
+        lambda r: r.elasticities("t_car"),
+        lambda r: cmt.scenario(r, None, change),
+    ):
+        found, truth = answer(bounded), answer(fixed)
+        tables = [a.shares if hasattr(a, "surplus") else a.table for a in (found, truth)]
+        np.testing.assert_allclose(tables[0].astype(float), tables[1].astype(float), rtol=1e-6, atol=1e-12)
+        assert tables[0]["std_err"].notna().all()
+        assert "Standard errors take b as known, at a bound." in str(found)

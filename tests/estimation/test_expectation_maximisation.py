@@ -80,6 +80,9 @@ def test_three_classes_are_found_again_from_nothing(found: tuple[cmt.Results, ND
     assert str(results.outcome.ending) == "maximum"
     assert results.fit.method == "expectation-maximisation and trust-region"
     assert len(results.starts) == 30
+    below = results.llf - results.starts.llf
+    assert results.starts.converged[below < 1e-6].all()
+    assert not results.starts.converged[(below > 0.05) & (below < 0.5)].any()  # on the way to the same maximum
     estimates = results.params.to_numpy()[:6].reshape(3, 2)
     errors = results.bse.to_numpy()[:6].reshape(3, 2)
     order = [int(np.abs(estimates - taste).sum(axis=1).argmin()) for taste in TASTES]

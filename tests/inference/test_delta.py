@@ -83,9 +83,9 @@ def test_what_depends_on_an_estimate_at_a_bound_has_no_standard_error(bounded: c
     assert both["odds"].std_err == pytest.approx(np.sqrt(1 / (6 * 0.25)))  # b = 0 leaves shares of 1/2
     assert np.isnan(both["product"].std_err)
     assert both["product"].estimate == 0
-    assert "product: No standard error. It depends on b, at a bound." in str(both)
+    assert "product: No standard error. It depends on b, at a bound. Fix it there (status=1)" in str(both)
     assert both.covariance.isna().to_numpy().tolist() == [[False, True], [True, True]]
-    assert str(bounded.delta("b")) == "b: 0. No standard error. It depends on b, at a bound."
+    assert str(bounded.delta("b")).startswith("b: 0. No standard error. It depends on b, at a bound. Fix it there")
     simulated = bounded.krinsky_robb("b - asc")
     assert np.isnan([simulated.lower, simulated.median, simulated.mean, simulated.upper]).all()
     assert "No interval. It depends on b, at a bound." in str(simulated)
