@@ -44,6 +44,7 @@ from pycmtensor.models import (
     RankedLogit,
     ResLogit,
     TasteNet,
+    joint,
 )
 from pycmtensor.results import Results, citation, compare, estimate, estimate_seeds
 from pycmtensor.terms.draws import Sampling
@@ -102,6 +103,7 @@ __all__ = [
     "exceptions",
     "hausman_mcfadden",
     "identification",
+    "joint",
     "lagrange_multiplier",
     "likelihood_ratio",
     "piecewise_linear",

@@ -5,6 +5,7 @@ from pycmtensor.models.base import Model
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
+from pycmtensor.models.joint import Joint, joint
 from pycmtensor.models.latent_class import LatentClass
 from pycmtensor.models.lmnl import LMNL
 from pycmtensor.models.log_likelihood import LogLikelihood
@@ -24,6 +25,7 @@ __all__ = [
     "CrossNest",
     "CrossNestedLogit",
     "HeteroscedasticLogit",
+    "Joint",
     "LatentClass",
     "LogLikelihood",
     "MixedLogit",
@@ -34,4 +36,5 @@ __all__ = [
     "RankedLogit",
     "ResLogit",
     "TasteNet",
+    "joint",
 ]

@@ -14,7 +14,7 @@ from pycmtensor.analysis import PostEstimation
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
-from pycmtensor.exceptions import NotConvergedWarning, PyCMTensorError
+from pycmtensor.exceptions import InferenceError, NotConvergedWarning, PyCMTensorError
 from pycmtensor.inference import (
     DerivedQuantities,
     DerivedQuantity,
@@ -31,7 +31,7 @@ from pycmtensor.inference import (
     wald,
 )
 from pycmtensor.inference.identification import of_fit
-from pycmtensor.models import Model
+from pycmtensor.models import Joint, Model
 from pycmtensor.results.presentation import Presentation
 from pycmtensor.terms.relations import Expression, Relation, text_of
 
@@ -147,6 +147,23 @@ class Results(PostEstimation, Presentation):
     def simulation_noise(self, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
         """Changes of the estimates with other draws; see `pycmtensor.inference.simulation_noise`."""
         return simulation_noise(self, draws, seed)
+
+    # ---- parts ------------------------------------------------------------------------------------------------
+
+    def part(self, name: str) -> Results:
+        """The results as those of one part of a joint model, for predictions and other answers.
+
+        Estimates, their covariance and fit stay those of the whole.
+
+        Raises:
+            InferenceError: The model has no such part.
+        """
+        model, data, evaluator = self._problem("parts")
+        parts = model.answering if isinstance(model, Joint) else {}
+        if name not in parts:
+            known = f"it has {', '.join(parts)}" if parts else "it is not made by joint(...)"
+            raise InferenceError(f"{model.name} has no part {name!r}; {known}.")
+        return Results(self.fit, parts[name], data, evaluator.of(parts[name]))
 
     # ---- classes ----------------------------------------------------------------------------------------------
 
