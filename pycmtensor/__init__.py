@@ -45,6 +45,7 @@ from pycmtensor.models import (
     ResLogit,
     TasteNet,
     joint,
+    pooled,
 )
 from pycmtensor.results import Results, citation, compare, estimate, estimate_seeds
 from pycmtensor.terms.draws import Sampling
@@ -107,6 +108,7 @@ __all__ = [
     "lagrange_multiplier",
     "likelihood_ratio",
     "piecewise_linear",
+    "pooled",
     "random_regret",
     "scaled",
     "scenario",

@@ -4,6 +4,7 @@
 """
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine.evaluator import (
     Array,
     Ascents,
@@ -20,6 +21,7 @@ from pycmtensor.engine.evaluator import (
 )
 from pycmtensor.engine.individuals import ByIndividual, Individuals, KnownIndividuals
 from pycmtensor.engine.local import LocalEvaluator
+from pycmtensor.engine.pooled import PooledEvaluator
 from pycmtensor.models.base import Model
 
 __all__ = [
@@ -57,4 +59,9 @@ def evaluator_of(model: Model, data: Dataset | None = None, block: int | None = 
         >>> round(evaluator.value([0.0]), 6)  # 3 log(1 / 2)
         -2.079442
     """
+    data = model.dataset if data is None else data
+    if isinstance(data, PooledDataset):
+        return PooledEvaluator(
+            {name: LocalEvaluator(m, data.parts[name], block) for name, m in model.summands.items()}, data
+        )
     return LocalEvaluator(model, data, block)

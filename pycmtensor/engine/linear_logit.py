@@ -62,7 +62,7 @@ class LinearLogit(Likelihood):
     def __init__(self, form: Logit, arguments: Arguments, terms: list[dict[int, Variable]]) -> None:
         self._K, self._J = len(arguments.free), arguments.model.dataset.n_alternatives
         self._places = [(k, j) for j, of_utility in enumerate(terms) for k in of_utility]
-        self._terms = 1 + max(k for k, _ in self._places)
+        self._terms = max(self._K, *(k + 1 for k, _ in self._places))  # the likelihood may not depend on some
         self._at_once = isinstance(form.utilities, Variable)
         self._panel, self._dtype = form.observed is not None, arguments.free[0]().dtype
         self._limited = [a is not None for a in form.choice_set]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset, rows_text
+from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.models import ChoiceModel, Model
 
 __all__ = ["rows_not_finite", "rows_separated"]
@@ -31,6 +32,10 @@ def rows_not_finite(model: Model, data: Dataset) -> str:
 
 def rows_separated(data: Dataset, individuals: NDArray[np.bool_]) -> str:
     """The rows of individuals (N,) whose choices are separated, to go on in a sentence."""
+    if isinstance(data, PooledDataset):
+        own = data.by_part(individuals)
+        texts = [f"{rows_separated(part, own[name])} of {name}" for name, part in data.parts.items() if own[name].any()]
+        return "".join(texts)
     present = data.array(data.observed)[..., 0] != 0
     rows = f", those in {rows_text(data.rows_of(present & individuals))}"
     if not data.choices_known:

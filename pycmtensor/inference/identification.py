@@ -10,6 +10,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import evaluator_of
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
@@ -125,6 +126,9 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
 
 def _sizes_of_columns(model: Model, data: Dataset) -> Array:
     """The norm of what multiplies each parameter in utilities and structure, (K,), as random signs see it."""
+    if isinstance(data, PooledDataset):
+        parts = [_sizes_of_columns(part, data.parts[name]) for name, part in model.summands.items()]
+        return np.sqrt(np.sum(np.square(parts), axis=0))
     shape, rng = data.array(data.chosen).shape, np.random.default_rng(0)
     of_all = isinstance(model, ChoiceModel) and model.utility is not None
     signs = rng.choice([-1.0, 1.0], (data.n_alternatives, *shape) if of_all else shape)

@@ -13,6 +13,7 @@ from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
 from pycmtensor.models.ordered_logit import OrderedLogit
+from pycmtensor.models.pooled import Pooled, pooled
 from pycmtensor.models.ranked_logit import RankedLogit
 from pycmtensor.models.res_logit import ResLogit
 from pycmtensor.models.taste_net import TasteNet
@@ -33,8 +34,10 @@ __all__ = [
     "Nest",
     "NestedLogit",
     "OrderedLogit",
+    "Pooled",
     "RankedLogit",
     "ResLogit",
     "TasteNet",
     "joint",
+    "pooled",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
@@ -74,6 +75,7 @@ class Model:
     name: str = "Model"
     sampling: Sampling | None = None  #: how draws are made, in models that have them
     held: frozenset[Parameter] = frozenset()  #: parameters that are not estimated though they are not fixed
+    summands: Mapping[str, Model] = MappingProxyType({})  #: of a sum of log-likelihoods of different people
     origins: frozenset[Origin] = frozenset()  #: of the data sets whose columns may stand in the specification
 
     part: ClassVar[str] = "part of the likelihood"  #: name of what holds parameters, for messages
@@ -212,6 +214,12 @@ class Model:
         other = copy(self)
         other.held = self.held | frozenset(parameters)
         return other
+
+    def as_part_of(self, whole: Model) -> Self:
+        """This model with the parameters of a larger one, so that it answers for estimates of all of them."""
+        part = copy(self)
+        part.params = whole.params
+        return part
 
     def with_draws(self, draws: int | Sampling) -> Self:
         """This model with other draws; parameters stay as they are.

@@ -275,6 +275,13 @@ class ChoiceModel(Specified):
         replaced = dict(zip(self.utilities, utilities, strict=True))
         return self._respecified(self.dataset, replaced, self._given_availability)
 
+    def with_scale(self, scale: Parameter) -> ChoiceModel:
+        """This model with all utilities multiplied by a scale, such as that of one of several pooled data sets."""
+        if self.utility is not None:
+            return self._respecified(self.dataset, scale * self.utility, self._given_availability)
+        scaled = {name: scale * utility for name, utility in self.utilities.items()}
+        return self._respecified(self.dataset, scaled, self._given_availability)
+
     def _respecified(
         self,
         dataset: Dataset,

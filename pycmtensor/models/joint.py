@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import reduce
 from operator import add
 
@@ -45,7 +44,7 @@ class Joint(Model):
             self.origins = self.origins | model.origins
             self.sampling = self.sampling or model.sampling
         super().__init__(first.dataset, params)
-        self.answering = {name: self._answering(model) for name, model in self.models.items()}
+        self.answering = {name: model.as_part_of(self) for name, model in self.models.items()}
 
     def log_likelihood(self) -> Variable:
         """Sum of the log-likelihoods of each individual at each draw, (N, R)."""
@@ -72,12 +71,6 @@ class Joint(Model):
     def llnull(self, data: Dataset | None = None) -> float:
         """Sum of the log-likelihoods without information; NaN where one of the models has none."""
         return sum(model.llnull(data) for model in self.models.values())
-
-    def _answering(self, model: Model) -> Model:
-        """A model that takes estimates of the whole, of which it may use some only."""
-        part = copy(model)
-        part.params = self.params
-        return part
 
     def _checked(self) -> Model:
         for name, model in self.models.items():

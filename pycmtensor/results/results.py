@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pycmtensor.analysis import PostEstimation
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
 from pycmtensor.exceptions import InferenceError, NotConvergedWarning, PyCMTensorError
@@ -151,7 +152,7 @@ class Results(PostEstimation, Presentation):
     # ---- parts ------------------------------------------------------------------------------------------------
 
     def part(self, name: str) -> Results:
-        """The results as those of one part of a joint model, for predictions and other answers.
+        """The results as those of one part of a joint or pooled model, for predictions and other answers.
 
         Estimates, their covariance and fit stay those of the whole.
 
@@ -159,11 +160,12 @@ class Results(PostEstimation, Presentation):
             InferenceError: The model has no such part.
         """
         model, data, evaluator = self._problem("parts")
-        parts = model.answering if isinstance(model, Joint) else {}
+        parts = model.summands or (model.answering if isinstance(model, Joint) else {})
         if name not in parts:
-            known = f"it has {', '.join(parts)}" if parts else "it is not made by joint(...)"
+            known = f"it has {', '.join(parts)}" if parts else "it is not made by joint(...) or pooled(...)"
             raise InferenceError(f"{model.name} has no part {name!r}; {known}.")
-        return Results(self.fit, parts[name], data, evaluator.of(parts[name]))
+        own = data.parts[name] if isinstance(data, PooledDataset) else data
+        return Results(self.fit, parts[name], own, evaluator.of(parts[name]).on(own))
 
     # ---- classes ----------------------------------------------------------------------------------------------
 
