@@ -17,6 +17,7 @@ from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.post_estimation import PostEstimation
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
+from pycmtensor.analysis.simulate import simulate
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 
@@ -43,6 +44,7 @@ __all__ = [
     "regularity",
     "scenario",
     "shares_by",
+    "simulate",
     "tastes",
     "wtp",
 ]

@@ -20,6 +20,7 @@ from pycmtensor.analysis.fit_measures import (
 from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.simulate import simulate
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.dataset import Dataset
@@ -250,6 +251,10 @@ class PostEstimation:
             layer: From 1 to the number of layers.
         """
         return cross_effects(self, layer)
+
+    def simulate(self, data: Any = None, seed: int = 1, n: int = 1, conditional: bool = False) -> pd.DataFrame:
+        """Choices drawn from the model, as a frame; see `pycmtensor.analysis.simulate`."""
+        return simulate(self, data, seed, n, conditional)
 
     @property
     def hit_rate(self) -> float:

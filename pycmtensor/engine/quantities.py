@@ -22,10 +22,12 @@ from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.quantity import (
     Averages,
     Expression,
+    LikelihoodsAtDraws,
     MarginalUtility,
     MeanRatios,
     Posterior,
     Probabilities,
+    ProbabilitiesAtDraws,
     ProbabilitiesGivenChoices,
     Quantity,
     Ratio,
@@ -65,6 +67,26 @@ class Quantities:
     @of.register
     def _(self, quantity: Probabilities) -> OfBlock:
         return lambda *block: self._at_draws(*block).mean(axis=-1)
+
+    @of.register
+    def _(self, quantity: ProbabilitiesAtDraws) -> OfBlock:
+        model = self._arguments.choice_model
+        choices = [self._arguments.lowered([logP]) for _, logP in model.mixture(model.V)]
+
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
+            return jnp.concatenate([self._at_draws(theta, fixed, columns, logP) for logP in choices])
+
+        return of
+
+    @of.register
+    def _(self, quantity: LikelihoodsAtDraws) -> OfBlock:
+        likelihoods = self._arguments.lowered(self._arguments.model.class_likelihoods())
+
+        def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
+            found = likelihoods(*unflattened(theta, self._arguments.free), *fixed, *columns)
+            return jnp.stack(jnp.broadcast_arrays(*found))[:, None]
+
+        return of
 
     @of.register
     def _(self, quantity: ProbabilitiesGivenChoices) -> OfBlock:

@@ -19,11 +19,13 @@ from pycmtensor.dataset import Dataset
 __all__ = [
     "Averages",
     "Expression",
+    "LikelihoodsAtDraws",
     "MarginalUtility",
     "MeanRatios",
     "Observed",
     "Posterior",
     "Probabilities",
+    "ProbabilitiesAtDraws",
     "ProbabilitiesGivenChoices",
     "Quantity",
     "Ratio",
@@ -116,6 +118,16 @@ class Quantity:
 @dataclass(frozen=True)
 class Probabilities(Quantity):
     """Choice probabilities P_j, averages over draws; 0 where an alternative is unavailable, (J, T, N)."""
+
+
+@dataclass(frozen=True)
+class ProbabilitiesAtDraws(Quantity):
+    """Choice probabilities at every draw in every latent class, (C J, T, N, R)."""
+
+
+@dataclass(frozen=True)
+class LikelihoodsAtDraws(Quantity):
+    """Log of the probability of each latent class times its likelihood at every draw, (C, 1, N, R)."""
 
 
 @dataclass(frozen=True)
