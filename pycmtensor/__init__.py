@@ -53,6 +53,7 @@ from pycmtensor.terms.networks import Embedding, Network
 from pycmtensor.terms.regret import random_regret
 from pycmtensor.terms.relations import constraint
 from pycmtensor.terms.segments import by_segment, scaled
+from pycmtensor.terms.sizes import size
 from pycmtensor.terms.transforms import box_cox, piecewise_linear
 
 __version__ = "0.1.0"
@@ -112,6 +113,7 @@ __all__ = [
     "random_regret",
     "scaled",
     "scenario",
+    "size",
     "vuong",
 ]
 

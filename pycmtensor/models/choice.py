@@ -25,6 +25,7 @@ from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
 from pycmtensor.models.forms import Form, KernelOfUtilities
 from pycmtensor.models.specified import Expression, Specified
 from pycmtensor.terms.draws import Sampling
+from pycmtensor.terms.sizes import check_sizes
 
 __all__ = ["ChoiceModel", "choice_of"]
 
@@ -185,6 +186,8 @@ class ChoiceModel(Specified):
         rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
         if len(rows):
             raise DatasetError(f"No alternative is available in {rows_text(rows)}. Correct the availability.")
+        if len(self.named_utilities) in (1, len(self.alternatives)):  # of alternatives, not of classes
+            check_sizes(self.named_utilities, self.available(data), data)
 
     def on(self, data: Dataset) -> ChoiceModel:
         """The model for other data: this one, or that of all alternatives where it was made with samples of them.
