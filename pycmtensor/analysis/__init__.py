@@ -1,5 +1,6 @@
 """PostEstimation after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
 
+from pycmtensor.analysis.calibrate import calibrated
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.cross_effects import cross_effects
@@ -29,6 +30,7 @@ __all__ = [
     "Responses",
     "Scenarios",
     "WillingnessToPay",
+    "calibrated",
     "calibration",
     "compare_held_out",
     "conditional_estimates",

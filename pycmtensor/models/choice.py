@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import graph_replace
@@ -277,6 +278,18 @@ class ChoiceModel(Specified):
         utilities = graph_replace(list(self.utilities.values()), fixed, strict=False)
         replaced = dict(zip(self.utilities, utilities, strict=True))
         return self._respecified(self.dataset, replaced, self._given_availability)
+
+    def with_terms(self, terms: Mapping[str, Variable]) -> ChoiceModel:
+        """This model with something added to the utilities of some alternatives, by name."""
+        if self.utility is None:
+            added = {n: V + terms[n] if n in terms else V for n, V in self.utilities.items()}
+            return self._respecified(self.dataset, added, self._given_availability)
+        assert isinstance(self.dataset, LongDataset)
+        nothing = pt.zeros((1, 1, 1), self.utility.dtype)
+        T_N = [terms.get(name, nothing)[None] for name in self.alternatives]
+        shape = pt.broadcast_shape(*T_N)
+        every = pt.concatenate([pt.broadcast_to(term, shape) for term in T_N])
+        return self._respecified(self.dataset, self.utility + every, self._given_availability)
 
     def with_scale(self, scale: Parameter) -> ChoiceModel:
         """This model with all utilities multiplied by a scale, such as that of one of several pooled data sets."""

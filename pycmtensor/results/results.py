@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from pycmtensor.analysis import PostEstimation
+from pycmtensor.analysis import PostEstimation, calibrated
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
@@ -148,6 +148,24 @@ class Results(PostEstimation, Presentation):
     def simulation_noise(self, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
         """Changes of the estimates with other draws; see `pycmtensor.inference.simulation_noise`."""
         return simulation_noise(self, draws, seed)
+
+    # ---- other constants ----------------------------------------------------------------------------------------
+
+    def calibrated(self, shares: Mapping[Any, Any], data: Any = None, by: str | None = None) -> Results:
+        """The results with constants that reproduce market shares; see `pycmtensor.analysis.calibrated`.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+            >>> forecast = results.calibrated({"car": 0.6, "bus": 0.4})
+            >>> forecast.predict().shares.round(10).to_dict()
+            {'car': 0.6, 'bus': 0.4}
+            >>> round(forecast.fit.fixed["calibration_bus"], 6)  # log(3) - log(1.5)
+            0.693147
+        """
+        fit, problem = calibrated(self, shares, data, by)
+        return Results(fit, *problem)
 
     # ---- parts ------------------------------------------------------------------------------------------------
 
