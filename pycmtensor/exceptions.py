@@ -44,6 +44,10 @@ class NotConvergedWarning(UserWarning):
     """An estimation ended before it reached a maximum; the estimates are not maximum likelihood."""
 
 
+class FileError(PyCMTensorError):
+    """A file cannot be written or read; what stood there before is unchanged."""
+
+
 class CheckpointError(PyCMTensorError):
     """A checkpoint is damaged, or belongs to another run or version."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.files import check_place, make_folder, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +49,15 @@ def estimate(model: Path, data: Path, out: Path) -> None:
     import pycmtensor as cmt
     from pycmtensor.command.specification import Specification
 
+    make_folder(out)
     specification = Specification(model)
     model_of_file = specification.model(specification.dataset(data))
     with specification.located():
         results = cmt.estimate(model_of_file, **specification.estimation)
     click.echo(str(results.summary()))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "summary.txt").write_text(f"{results.summary()}\n", encoding="utf-8")
-    (out / "summary.md").write_text(results.to_markdown(), encoding="utf-8")
-    (out / "summary.tex").write_text(results.to_latex(), encoding="utf-8")
+    write(out / "summary.txt", f"{results.summary()}\n")
+    write(out / "summary.md", results.to_markdown())
+    write(out / "summary.tex", results.to_latex())
     results.to_html(out / "report.html")
     results.save(out / "results.cmt")
     click.echo(f"\nWritten to {out}: report.html, summary.txt, summary.md, summary.tex, results.cmt")
@@ -74,11 +75,12 @@ def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> Non
     import pycmtensor as cmt
     from pycmtensor.command.specification import Specification
 
+    check_place(out)
     specification = Specification(model)
     loaded = cmt.Results.load(results, specification.model(specification.dataset(data)))
     frame, left_out = specification.to_predict(new)
     prediction = loaded.predict(frame)
-    prediction.probabilities.to_csv(out)
+    write(out, prediction.probabilities.to_csv())
     click.echo("\n".join(filter(None, [str(prediction), left_out, f"\nWritten: {out}"])))
 
 
@@ -118,5 +120,5 @@ def datasets(name: str | None, out: Path | None) -> None:
     for column, unit in frame.attrs["units"].items():
         click.echo(f"  {column:<14} {unit}")
     if out is not None:
-        frame.to_csv(out, index=False)
+        write(out, frame.to_csv(index=False))
         click.echo(f"Written: {out}")

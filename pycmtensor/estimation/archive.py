@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.exceptions import FileError
 
 __all__ = ["ArchiveError", "packed", "unpacked"]
 
 FACTS = "facts"
 
 
-class ArchiveError(PyCMTensorError):
+class ArchiveError(FileError):
     """A file is not what it should be: foreign, of another version, truncated or changed."""
 
 

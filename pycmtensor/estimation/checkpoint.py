@@ -5,7 +5,6 @@ The checkpoint before the newest is kept beside it, with the ending ``.previous`
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
+from pycmtensor.files import write
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
@@ -28,16 +28,11 @@ def save_checkpoint(path: Path, run: Mapping[str, str], arrays: Mapping[str, NDA
         path: The file.
         run: What makes the run what it is; a later run must have the same.
         arrays: Numbers by name.
+
+    Raises:
+        FileError: The file cannot be written; the earlier checkpoint is unchanged.
     """
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        file.write(packed(KIND, VERSION, run, arrays))
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        os.replace(path, _previous(path))
-    os.replace(new, path)
-    _sync_folder(path.parent)
+    write(path, packed(KIND, VERSION, run, arrays), earlier=_previous(path))
 
 
 def load_checkpoint(path: Path, run: Mapping[str, str]) -> dict[str, NDArray[Any]] | None:
@@ -82,15 +77,3 @@ def _check_run(file: Path, found: Mapping[str, str], expected: Mapping[str, str]
 
 def _previous(path: Path) -> Path:
     return path.with_name(f"{path.name}.previous")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder last, on systems where a folder can be opened."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

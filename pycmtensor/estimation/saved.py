@@ -7,9 +7,9 @@ Facts: ``provenance`` (text by name), and of the Fit what is no array: ``model``
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pycmtensor.engine import KnownIndividuals
 from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.estimation.fit import Ending, Fit, Outcome
+from pycmtensor.files import write
 
 __all__ = ["load_fit", "save_fit"]
 
@@ -40,22 +41,18 @@ AXES = {
 FACTS = ("model", "method", "labels", "fixed", "llf", "llnull", "nobs", "constraints", "seconds")
 
 
-def save_fit(path: Path, fit: Fit, provenance: Mapping[str, str]) -> None:
+def save_fit(path: str | PathLike[str], fit: Fit, provenance: Mapping[str, str]) -> Path:
     """Write a file; one that stood there before is replaced when the new one is whole.
 
     Raises:
-        ArchiveError: The file cannot be written.
+        FileError: The file cannot be written.
     """
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ArchiveError(f"{path} cannot be written: name a file in a folder that exists.")
     facts = {name: getattr(fit, name) for name in FACTS}
     facts |= {"outcome": asdict(fit.outcome), "provenance": dict(provenance)}
     arrays = {name: np.asarray(getattr(fit, name)) for name in AXES}
     for table in ("history", "starts"):
         arrays |= {f"{table}.{column}": values for column, values in getattr(fit, table).items()}
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(packed(KIND, VERSION, facts, arrays))
-    os.replace(new, path)
+    return write(path, packed(KIND, VERSION, facts, arrays))
 
 
 def load_fit(path: Path) -> tuple[Fit, dict[str, str]]:

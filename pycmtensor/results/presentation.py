@@ -14,6 +14,7 @@ import numpy as np
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import networks_in
+from pycmtensor.files import write
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
@@ -116,6 +117,9 @@ class Presentation(Estimates):
 
         Returns:
             The path of the file.
+
+        Raises:
+            FileError: The file cannot be written; one that stood there before is unchanged.
         """
         from pycmtensor.report import html
         from pycmtensor.report.mathml import equation
@@ -144,9 +148,7 @@ class Presentation(Estimates):
             "Estimates with their intervals": _png(lambda ax: self.plot_coefficients(ax=ax), 1.1 + 0.32 * len(shown)),
             "Convergence": _png(lambda ax: self.plot_convergence(ax), 3.6),
         }
-        target = Path(path)
-        target.write_text(html.page(self.summary(), sections, pictures), encoding="utf-8")
-        return target
+        return write(path, html.page(self.summary(), sections, pictures))
 
     def to_latex(self) -> str:
         """The summary as a table with the rules of the LaTeX package booktabs."""
@@ -169,6 +171,7 @@ class Presentation(Estimates):
 
         Raises:
             PyCMTensorError: The package openpyxl is missing.
+            FileError: The file cannot be written; one that stood there before is unchanged.
         """
         import pandas as pd
 
@@ -184,8 +187,7 @@ class Presentation(Estimates):
         sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
         sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
         sheets |= {"correlations": self.correlation(), "history": self.history}
-        to_excel(Path(path), sheets)
-        return Path(path)
+        return write(path, to_excel(sheets))
 
     def to_alogit(self, path: str | PathLike[str], kind: Kind = "classical") -> Path:
         """Write estimates, standard errors and correlations in ALOGIT's F12 format; names are cut to ten characters.
@@ -196,6 +198,9 @@ class Presentation(Estimates):
 
         Returns:
             The path of the file.
+
+        Raises:
+            FileError: The file cannot be written; one that stood there before is unchanged.
         """
         from pycmtensor.report.alogit import to_f12
 
@@ -207,8 +212,7 @@ class Presentation(Estimates):
         K, correlations = len(fit.theta), np.zeros((len(coefficients), len(coefficients)))
         correlations[:K, :K] = self.correlation(kind).to_numpy()
         text = to_f12(fit.model, coefficients, (np.nan, self.llnull, self.llf), self.nobs, correlations)
-        Path(path).write_text(text, encoding="utf-8")
-        return Path(path)
+        return write(path, text)
 
 
 def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: Kind = "classical") -> Summary:

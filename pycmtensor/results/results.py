@@ -282,9 +282,11 @@ class Results(PostEstimation, Presentation):
 
         Returns:
             The path of the file.
+
+        Raises:
+            FileError: The file cannot be written; one that stood there before is unchanged.
         """
-        save_fit(Path(path), self.fit, self.provenance)
-        return Path(path)
+        return save_fit(path, self.fit, self.provenance)
 
     @classmethod
     def load(cls, path: str | PathLike[str], model: Model | None = None, data: Dataset | None = None) -> Results:

@@ -1,0 +1,120 @@
+"""Files are written beside their place and take it when they are whole: what stood there before is kept until then."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+from contextlib import suppress
+from os import PathLike
+from pathlib import Path
+
+from pycmtensor.exceptions import FileError
+
+__all__ = ["check_place", "make_folder", "write"]
+
+#: Letters of a name that are kept in that of the temporary file; most systems allow names of 255 bytes.
+LETTERS = 40
+
+
+def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None = None) -> Path:
+    """Write a file; one that stood there before is replaced when the new one is whole and on the disk.
+
+    A link is followed: the file that it leads to is replaced.
+
+    Args:
+        path: The file; its folder must exist.
+        content: Text becomes UTF-8.
+        earlier: Where the file that stood there goes. Only for a file that nobody else writes: its temporary file has
+            a fixed name, so that a process that is killed leaves at most one behind.
+
+    Returns:
+        The path as it was given.
+
+    Raises:
+        FileError: It is no regular file, the folder is missing, or the disk is full. What stood there is unchanged.
+    """
+    target = check_place(path)
+    ending = secrets.token_hex(4) if earlier is None else "only"
+    new = target.with_name(f"{target.name[:LETTERS]}.{ending}.new")
+    try:
+        _write_whole(new, content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+        if target.exists():
+            shutil.copymode(target, new)
+            if earlier is not None:
+                os.replace(target, earlier)
+        os.replace(new, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _cannot_write(path, f"{error.strerror}. What stood there before is unchanged") from None
+    finally:
+        with suppress(OSError):
+            new.unlink()
+    return Path(path)
+
+
+def check_place(path: str | PathLike[str]) -> Path:
+    """The file that a path leads to, if a regular file may be written there.
+
+    Raises:
+        FileError: It may not; the message says why.
+    """
+    if not isinstance(path, (str, PathLike)) or "\0" in str(path) or not str(path):
+        raise FileError(f"The name of a file must be text without zero bytes, or a path, found {path!r}.")
+    try:
+        target = Path(os.path.realpath(path, strict=False))
+        found = target.stat() if os.path.lexists(target) else None
+    except OSError as error:
+        raise _cannot_write(path, f"{error.strerror}. Name another file") from None
+    if found is not None and stat.S_ISDIR(found.st_mode):
+        raise _cannot_write(path, "it is a folder. Name a file in a folder that exists")
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        raise _cannot_write(path, "it is a pipe, a device or a socket, no regular file. Name another file")
+    if found is not None and not os.access(target, os.W_OK):
+        raise _cannot_write(path, "the file there is read-only. Name another file, or allow writing")
+    if not target.parent.is_dir():
+        raise _cannot_write(path, f"there is no folder {target.parent}. Name a file in a folder that exists")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise _cannot_write(path, f"the folder {target.parent} is not writable. Name a file in another, or allow it")
+    return target
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and those above it, unless they are there.
+
+    Raises:
+        FileError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"The folder {path} cannot be made: {error.strerror}. Name another.") from None
+    return path
+
+
+def _write_whole(new: Path, content: bytes) -> None:
+    with suppress(FileNotFoundError):
+        new.unlink()  # of a process that was killed
+    with new.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in a folder last, on systems where a folder can be opened."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:  # file systems that cannot
+        pass
+    finally:
+        os.close(handle)
+
+
+def _cannot_write(path: str | PathLike[str], why: str) -> FileError:
+    return FileError(f"{path} cannot be written: {why}.")
