@@ -7,8 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from pycmtensor.escaping import printed
 
-class PyCMTensorError(Exception):
+
+class _Printed(Exception):
+    """What names of users in a message would do to a terminal is shown in place of done."""
+
+    @printed
+    def __str__(self) -> str:
+        return super().__str__()
+
+
+class PyCMTensorError(_Printed):
     """Base class of every error that the library raises on purpose."""
 
 
@@ -36,11 +46,11 @@ class NonFiniteError(PyCMTensorError, ArithmeticError):
     """A cost or a gradient was not finite; the message names the parameters and the step."""
 
 
-class UnusedParameterWarning(UserWarning):
+class UnusedParameterWarning(_Printed, UserWarning):
     """The cost does not depend on a parameter, which is therefore left unchanged."""
 
 
-class NotConvergedWarning(UserWarning):
+class NotConvergedWarning(_Printed, UserWarning):
     """An estimation ended before it reached a maximum; the estimates are not maximum likelihood."""
 
 
@@ -52,11 +62,11 @@ class CheckpointError(PyCMTensorError):
     """A checkpoint is damaged, or belongs to another run or version."""
 
 
-class CheckpointWarning(UserWarning):
+class CheckpointWarning(_Printed, UserWarning):
     """The newest checkpoint was damaged; an earlier one is used."""
 
 
-class ResamplingWarning(UserWarning):
+class ResamplingWarning(_Printed, UserWarning):
     """Some samples of a bootstrap or jackknife have no maximum of the likelihood; the rest is reported."""
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import ModelError
 from pycmtensor.terms.arithmetic import Arithmetic
 from pycmtensor.terms.draws import Draws
@@ -149,6 +150,7 @@ class Parameter(Arithmetic):
             )
         return array
 
+    @printed
     def __repr__(self) -> str:
         bounds = "".join(f", {k}={v:g}" for k, v in (("lb", self.lb), ("ub", self.ub)) if v is not None)
         value = f"{self.get_value():g}" if self.shape == () else f"shape={self.shape}"

@@ -13,6 +13,7 @@ from pytensor.graph.replace import graph_replace
 
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
 from pycmtensor.engine.quantity import Posterior
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import LatentClass
@@ -46,6 +47,7 @@ class ConditionalEstimates:
         """Conditional means, one row per individual, one column per coefficient."""
         return self.table.loc[:, (slice(None), "mean")].droplevel(1, axis=1)
 
+    @printed
     def __str__(self) -> str:
         about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
         return "\n".join([self.summary.to_string(), about])

@@ -16,6 +16,7 @@ from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity, Slopes
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -73,6 +74,7 @@ class Responses:
     def _heading(self) -> str:
         return f"{self.title}, per {self.unit}" if self.unit else self.title
 
+    @printed
     def __str__(self) -> str:
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
         return "\n".join([self._heading, self.table.to_string(), about, *filter(None, [self.note])])

@@ -12,6 +12,7 @@ from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import segments
 from pycmtensor.engine.quantity import Probabilities
+from pycmtensor.escaping import printed
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
@@ -185,6 +186,7 @@ class CrossValidation:
 
         return float(ndtri(1 - self.alpha / 2)) * self.std_err
 
+    @printed
     def __str__(self) -> str:
         rho2 = "" if np.isnan(self.rho2) else f", rho-squared {self.rho2:.6f}"
         about = (

@@ -13,6 +13,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.sampling import SampledDataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Observed, Probabilities, ProbabilitiesGivenChoices, Quantity
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import DatasetError, InferenceError
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
@@ -57,6 +58,7 @@ class Prediction:
         """Predicted share of each alternative."""
         return self.table["estimate"].rename("share")
 
+    @printed
     def __str__(self) -> str:
         known = [] if self.llf is None else [f"Log-likelihood {self.llf:.6f}"]
         about = f"{len(self.probabilities):,} choice situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"

@@ -16,6 +16,7 @@ from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -86,6 +87,7 @@ class Scenarios:
     def _money(self) -> str:
         return self.unit or "in the unit that cost has in the utilities"
 
+    @printed
     def __str__(self) -> str:
         tables = {"Market shares": self.shares, "Changes": self.changes, "Diversion": self.diversion}
         if self.surplus is not None:

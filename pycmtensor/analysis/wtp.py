@@ -18,6 +18,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import MeanRatios, Ratio, Ratios, RatiosGivenChoices
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.delta import delta
 from pycmtensor.inference.krinsky_robb import krinsky_robb
@@ -99,6 +100,7 @@ class WillingnessToPay:
             raise InferenceError(f"what is 'interval' or 'individuals', found {what!r}.")
         return distribution(self.by_individual["mean"].dropna().to_numpy(), f"{label}, mean of each individual", ax)
 
+    @printed
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         about = f"{1 - self.alpha:.4g} interval, {self.kind} covariance"

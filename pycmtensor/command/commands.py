@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycmtensor.escaping import printable
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.files import check_place, make_folder, write
 
@@ -74,13 +75,14 @@ def predict(model: Path, results: Path, data: Path, new: Path, out: Path) -> Non
     """Write the choice probabilities of every row of a file."""
     import pycmtensor as cmt
     from pycmtensor.command.specification import Specification
+    from pycmtensor.report.csv import csv_table
 
     check_place(out)
     specification = Specification(model)
     loaded = cmt.Results.load(results, specification.model(specification.dataset(data)))
     frame, left_out = specification.to_predict(new)
     prediction = loaded.predict(frame)
-    write(out, prediction.probabilities.to_csv())
+    write(out, csv_table(prediction.probabilities))
     click.echo("\n".join(filter(None, [str(prediction), left_out, f"\nWritten: {out}"])))
 
 
@@ -95,7 +97,7 @@ def describe(data: Path, model: Path | None) -> None:
 
     if model is None:
         frame = Table(data).frame.to_pandas()
-        click.echo(f"{len(frame):,} rows\n{frame.describe(include='all').T.to_string()}")
+        click.echo(printable(f"{len(frame):,} rows\n{frame.describe(include='all').T.to_string()}"))
     else:
         specification = Specification(model)
         dataset = specification.dataset(data)

@@ -17,6 +17,7 @@ from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.dataset.symbols import check_origin
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import DatasetError
 
 __all__ = ["Dataset"]
@@ -329,6 +330,7 @@ class Dataset(Columns):
     def __len__(self) -> int:
         return self.nobs
 
+    @printed
     def __repr__(self) -> str:
         names = list(self.alternatives)
         if not names:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import ByIndividual, SecondOrder
+from pycmtensor.escaping import printed
 
 __all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
 
@@ -52,6 +53,7 @@ class Outcome:
         """Whether the estimates are a maximum of the likelihood."""
         return self.ending in (Ending.MAXIMUM, Ending.AT_BOUND)
 
+    @printed
     def __str__(self) -> str:
         word = "converged" if self.converged else "NOT CONVERGED"
         return f"{word}: {self.reason}" + (f" {self.remedy}" if self.remedy else "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.escaping import printed
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.expressions import networks_in
@@ -72,6 +73,7 @@ class DerivedQuantity:
 
         return float(ndtri(1 - self.alpha / 2)) * self.std_err
 
+    @printed
     def __str__(self) -> str:
         if self.note:
             return f"{self.name}: {self.estimate:.6g}. {self.note}"
@@ -115,6 +117,7 @@ class DerivedQuantities:
         rows = [[getattr(self[name], column) for column in columns] for name in self.estimates]
         return pd.DataFrame(rows, index=list(self.estimates), columns=list(columns))
 
+    @printed
     def __str__(self) -> str:
         notes = [f"{name}: {note}" for name, note in self.notes.items()]
         return "\n".join([self.table.to_string(), f"{self.kind} covariance", *notes])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.protocol import Estimated
 
@@ -36,6 +37,7 @@ class HypothesisTest:
     distribution: str
     note: str = ""
 
+    @printed
     def __str__(self) -> str:
         df = "" if self.df is None else f"({self.df})"
         result = f"statistic {self.statistic:.4f}, {self.distribution}{df}, p = {self.pvalue:.4g}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import evaluator_of
+from pycmtensor.escaping import printed
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
@@ -62,6 +63,7 @@ class Identification:
         powers = {label: -round(float(np.log10(size))) for label, size in self.sizes.items() if np.isfinite(size)}
         return {label: 10.0**power for label, power in powers.items() if abs(power) >= POWERS}
 
+    @printed
     def __str__(self) -> str:
         lines = [f"Rank {self.rank} of {len(self.labels)} parameters"]
         if self.flat:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError, in_range, whole
 from pycmtensor.inference.delta import at_estimates, without_variance
 from pycmtensor.inference.protocol import Estimated
@@ -61,6 +62,7 @@ class SimulatedQuantity:
     def _quantile(self, share: float) -> float:
         return float(np.quantile(self.draws, share)) if len(self.draws) else np.nan
 
+    @printed
     def __str__(self) -> str:
         if self.note:
             return f"{self.name}: {self.estimate:.6g}. {self.note}"

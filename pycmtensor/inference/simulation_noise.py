@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.escaping import printed
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.inference.hypotheses import must_be_maximum
@@ -70,6 +71,7 @@ class SimulationNoise:
             columns |= {_named(sampling): theta, f"shift, {_named(sampling)}": shift}
         return pd.DataFrame(columns, index=list(self.labels))
 
+    @printed
     def __str__(self) -> str:
         changes = [
             f"{_named(sampling)}: log-likelihood {llf:.4f}, {llf - self.llf:+.4f}"

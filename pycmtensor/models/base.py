@@ -19,6 +19,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike
 from pycmtensor.dataset.symbols import Origin, check_origin, columns_in, is_column, name_of
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.kernels.mixture import log_mean_exp
@@ -330,5 +331,6 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _llnull=WeakKeyDictionary())
 
+    @printed
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(p.name for p in self.params)})"

@@ -12,6 +12,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, is_column
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.models.base import Model
@@ -96,6 +97,7 @@ class Specified(Model):
             return self.available_where
         return [self.availability.get(name) for name in self.alternatives]
 
+    @printed
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
 

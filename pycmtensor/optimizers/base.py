@@ -15,6 +15,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning, in_range, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.optimizers.options import (
@@ -387,6 +388,7 @@ class Optimizer:
             )
         return [self._slots[shared] for shared in free if shared is not None]
 
+    @printed
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(slot.name for slot in self._slots.values())})"
 

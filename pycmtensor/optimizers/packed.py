@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Parameter, bounds_of
 
@@ -102,6 +103,7 @@ class Packed:
     def _collected(self) -> NDArray[np.floating]:
         return np.concatenate([param.get_value().ravel() for param, _ in self.parts])
 
+    @printed
     def __repr__(self) -> str:
         return f"Packed({self.name}: {', '.join(param.name for param, _ in self.parts)})"
 

@@ -8,6 +8,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.escaping import one_line
+
 __all__ = ["to_f12"]
 
 Array = NDArray[np.floating]
@@ -30,9 +32,9 @@ def to_f12(
         correlations: Of the estimates (K, K); what is not known becomes 0.
     """
     now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-    lines = [f"{title[:79]:>79}", f"{'From PyCMTensor':<56}{now:<21}", "END"]
+    lines = [f"{one_line(title)[:79]:>79}", f"{'From PyCMTensor':<56}{now:<21}", "END"]
     for name, value, std_err, held in coefficients:
-        lines.append(f"   0 {name[:10]:>10} {'FT'[held]}  {value:>+19.12e} {_known(std_err):>+19.12e}")
+        lines.append(f"   0 {one_line(name)[:10]:>10} {'FT'[held]}  {value:>+19.12e} {_known(std_err):>+19.12e}")
     lines.append("  -1")
     constants, equal, model = map(_known, likelihoods)
     lines.append(f"{observations:>8} {constants:>+18.11e} {equal:>+19.12e} {model:>+19.12e}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from pycmtensor.escaping import html
 from pycmtensor.report.contents import Contents
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ STYLE = """
 
 def to_html(summary: Contents) -> str:
     """An HTML fragment with its own style."""
-    notes = "".join(f"<p>{escape(note)}</p>" for note in summary.notes)
+    notes = "".join(f"<p>{html(note)}</p>" for note in summary.notes)
     return (
-        f"<div class='cmt'><style>{STYLE}</style><h2>{escape(summary.title)}</h2>"
+        f"<div class='cmt'><style>{STYLE}</style><h2>{html(summary.title)}</h2>"
         f"<dl>{_facts(summary.sample + summary.fit)}</dl>{_table(summary.columns, summary.rows)}{notes}</div>"
     )
 
@@ -54,15 +54,15 @@ def page(summary: Contents, sections: Mapping[str, str], pictures: Mapping[str, 
         pictures: Caption -> PNG.
     """
     figures = "".join(
-        f"<figure><img alt='{escape(caption)}' src='data:image/png;base64,{b64encode(png).decode()}'>"
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f"<figure><img alt='{html(caption)}' src='data:image/png;base64,{b64encode(png).decode()}'>"
+        f"<figcaption>{html(caption)}</figcaption></figure>"
         for caption, png in pictures.items()
     )
-    parts = "".join(f"<h3>{escape(title)}</h3>{content}" for title, content in sections.items())
+    parts = "".join(f"<h3>{html(title)}</h3>{content}" for title, content in sections.items())
     return (
         "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(summary.title)}</title></head>"
+        f"<title>{html(summary.title)}</title></head>"
         "<body style='margin:0 auto;padding:1.5em 1.2em;max-width:62em;background:#fff'>"
         f"{to_html(summary)}<div class='cmt'>{figures}{parts}</div></body></html>\n"
     )
@@ -82,16 +82,16 @@ def facts(pairs: Mapping[str, str]) -> str:
 
 def text(lines: str) -> str:
     """Lines as a terminal shows them."""
-    return f"<div class='wide'><pre>{escape(lines)}</pre></div>"
+    return f"<div class='wide'><pre>{html(lines)}</pre></div>"
 
 
 def _facts(pairs: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in pairs)
+    return "".join(f"<div><dt>{html(label)}</dt><dd>{html(value)}</dd></div>" for label, value in pairs)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th scope='col'>{html(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{html(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from html import escape
+
+from pycmtensor.escaping import html
 
 __all__ = ["equation"]
 
@@ -27,8 +28,8 @@ def equation(left: str, formula: str) -> str:
     try:
         right = _set(ast.parse(formula, mode="eval").body)[0]
     except (SyntaxError, ValueError):
-        return f"<pre>{escape(left)} = {escape(formula)}</pre>"
-    subject = f"<msub><mi>V</mi><mtext>{escape(left)}</mtext></msub>"
+        return f"<pre>{html(left)} = {html(formula)}</pre>"
+    subject = f"<msub><mi>V</mi><mtext>{html(left)}</mtext></msub>"
     return f"<div class='wide'><math displaystyle='true'>{subject}<mo>=</mo>{right}</math></div>"
 
 
@@ -51,11 +52,11 @@ def _set(node: ast.expr) -> tuple[str, int]:
             return _set(number)
         case ast.Call(func=function, args=arguments):
             inner = "<mo>,</mo>".join(_set(argument)[0] for argument in arguments)
-            name = f"<mi>{escape(ast.unparse(function).lower())}</mi>"
+            name = f"<mi>{html(ast.unparse(function).lower())}</mi>"
             return f"{name}<mo stretchy='true'>(</mo>{inner}<mo stretchy='true'>)</mo>", FUNCTION
         case ast.Constant(value=number):
-            return f"<mn>{escape(str(number))}</mn>", FUNCTION
-    return f"<mtext>{escape(ast.unparse(node))}</mtext>", FUNCTION
+            return f"<mn>{html(str(number))}</mn>", FUNCTION
+    return f"<mtext>{html(ast.unparse(node))}</mtext>", FUNCTION
 
 
 def _within(node: ast.expr, least: int) -> str:

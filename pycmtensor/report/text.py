@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from pycmtensor.escaping import one_line, printable
 from pycmtensor.report.contents import Contents
 
 __all__ = ["to_text"]
@@ -22,15 +23,17 @@ def to_text(summary: Contents) -> str:
         facts.add_column(justify="left", no_wrap=True)
         facts.add_column(justify="right", no_wrap=True)
     for left, right in zip_longest(summary.sample, summary.fit, fillvalue=("", "")):
-        facts.add_row(*left, *right)
+        facts.add_row(*map(one_line, (*left, *right)))
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(summary.columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+        table.add_column(one_line(column), justify="left" if i == 0 else "right", no_wrap=True)
     for row in summary.rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
 
-    console = Console(file=io.StringIO(), width=400, color_system=None, force_terminal=False)
-    console.print(Group(Text(summary.title, style="bold"), facts, table, *map(Text, summary.notes)))
+    console = Console(file=io.StringIO(), width=400, color_system=None, force_terminal=False, markup=False, emoji=False)
+    console.print(
+        Group(Text(one_line(summary.title), style="bold"), facts, table, *(Text(printable(n)) for n in summary.notes))
+    )
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())

@@ -171,7 +171,8 @@ class Presentation(Estimates):
 
         Raises:
             PyCMTensorError: The package openpyxl is missing.
-            FileError: The file cannot be written; one that stood there before is unchanged.
+            FileError: The file cannot be written, or a name has control characters, which no workbook can hold. A file
+                that stood there before is unchanged.
         """
         import pandas as pd
 

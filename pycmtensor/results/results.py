@@ -14,6 +14,7 @@ from pycmtensor.analysis import PostEstimation, calibrated
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
+from pycmtensor.escaping import printed
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
 from pycmtensor.exceptions import InferenceError, NotConvergedWarning, PyCMTensorError
 from pycmtensor.inference import (
@@ -328,6 +329,7 @@ class Results(PostEstimation, Presentation):
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
+    @printed
     def __repr__(self) -> str:
         return f"Results({self.fit.model}, LL {self.llf:.3f}, {self.fit.outcome})"
 

@@ -10,6 +10,7 @@ from pytensor.graph.basic import Variable, equal_computations
 
 from pycmtensor.analysis import compare_held_out
 from pycmtensor.dataset import Dataset
+from pycmtensor.escaping import printed
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError, whole
 from pycmtensor.kernels.layers import dropped_in
@@ -57,6 +58,7 @@ class SeedRuns:
         named = {seed: n if isinstance(n, (Mapping, pd.Series)) else {"figure": n} for seed, n in found.items()}
         return pd.DataFrame(named).T.agg(["mean", "std"]).T
 
+    @printed
     def __str__(self) -> str:
         return f"{self.table.to_string()}\n{self.spread.to_string()}"
 

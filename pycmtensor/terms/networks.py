@@ -14,6 +14,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of, columns_in, name_of
+from pycmtensor.escaping import printed
 from pycmtensor.exceptions import DatasetError, ModelError, in_range, whole
 from pycmtensor.expressions import Bias, Parameter, Weight
 from pycmtensor.kernels import layers
@@ -237,6 +238,7 @@ class Network:
         if outputs != 1 and not distinct:
             raise ModelError(f"{what}: outputs is 1 or a list of different names, found {outputs!r}.")
 
+    @printed
     def __repr__(self) -> str:
         hidden = " ".join(map(str, self.hidden)) or "none"
         names = ", ".join(self.outputs)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import DARK, MIDDLE, axes
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def calibration(table: pd.DataFrame, label: str = "all", ax: Axes | None = None)
     areas = 20 + 180 * table["weight"] / table["weight"].max()
     ax.scatter(table["predicted"], table["observed"], areas, "white", edgecolors=DARK, zorder=3, label="bin")
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    ax.set_xlabel(f"predicted probability ({label})")
+    ax.set_xlabel(f"predicted probability ({picture(label)})")
     ax.set_ylabel("observed frequency")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax

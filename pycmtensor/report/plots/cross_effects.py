@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,9 +34,9 @@ def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for (i, j), weight in np.ndenumerate(table.to_numpy() if len(table) <= READABLE else np.empty((0, 0))):
         ink = "white" if abs(weight) > 0.6 * largest else "black"
         ax.text(j, i, f"{weight:.2g}", ha="center", va="center", color=ink)
-    ax.set_xticks(places, [str(name) for name in table.columns], rotation=45, ha="right")
-    ax.set_yticks(places, [str(name) for name in table.index])
-    ax.set_xlabel(str(table.columns.name))
-    ax.set_ylabel(str(table.index.name))
+    ax.set_xticks(places, [picture(str(name)) for name in table.columns], rotation=45, ha="right")
+    ax.set_yticks(places, [picture(str(name)) for name in table.index])
+    ax.set_xlabel(picture(str(table.columns.name)))
+    ax.set_ylabel(picture(str(table.index.name)))
     ax.figure.colorbar(image, ax=ax, label="residual weight")
     return ax

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import DARK
 
 __all__ = ["cross_nests"]
@@ -44,4 +45,4 @@ def cross_nests(nests: Mapping[str, Mapping[str, str]], alternatives: Sequence[s
 
 def _box(ax: Axes, x: float, y: float, label: str, edge: str) -> None:
     box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": edge}
-    ax.text(x, y, label, ha="center", va="center", bbox=box, zorder=2)
+    ax.text(x, y, picture(label), ha="center", va="center", bbox=box, zorder=2)

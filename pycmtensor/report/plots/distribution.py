@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import DARK, LIGHT, MIDDLE, axes
 
 __all__ = ["distribution"]
@@ -29,7 +30,7 @@ def distribution(values: NDArray[np.floating], label: str, ax: Axes | None = Non
     positive = (values > 0).mean()
     if 0 < positive < 1:
         ax.axvline(0.0, color=DARK, label=f"{1 - positive:.1%} below 0, {positive:.1%} above")
-    ax.set_xlabel(label)
+    ax.set_xlabel(picture(label))
     ax.set_ylabel("density")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax

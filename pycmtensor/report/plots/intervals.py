@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import DARK, LIGHT, axes
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ def intervals(table: pd.DataFrame, label: str = "estimate", ax: Axes | None = No
     ax.axvline(0.0, color=LIGHT, zorder=0)
     ax.hlines(places, table["lower"], table["upper"], color=DARK, lw=2)
     ax.plot(table["estimate"], places, "o", color=DARK, markerfacecolor="white", ms=6)
-    ax.set_yticks(places, [_name(name) for name in table.index])
+    ax.set_yticks(places, [picture(_name(name)) for name in table.index])
     ax.invert_yaxis()
     ax.margins(y=0.5 / max(len(table), 1))
-    ax.set_xlabel(label)
+    ax.set_xlabel(picture(label))
     ax.locator_params(axis="x", nbins=7)
-    ax.set_title(", ".join(str(name) for name in table.index.names if name is not None), loc="left", fontsize="medium")
+    ax.set_title(
+        picture(", ".join(str(name) for name in table.index.names if name is not None)), loc="left", fontsize="medium"
+    )
     return ax
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import DARK
 
 __all__ = ["Branch", "nests"]
@@ -47,5 +48,5 @@ def _drawn(ax: Axes, branch: Branch, level: int, first: int) -> tuple[float, int
     for place, below in places:
         ax.plot([own, place], [level, below], color=DARK, lw=1.2, zorder=1)
     box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": DARK if children else "none"}
-    ax.text(own, level, label, ha="center", va="center", bbox=box, zorder=2)
+    ax.text(own, level, picture(label), ha="center", va="center", bbox=box, zorder=2)
     return own, after if children else first + 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import LINES, axes
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = axes(ax)
     for k, (alternative, own) in enumerate(table.groupby(level=1, sort=False)):
         x, style = own.index.get_level_values(0), LINES[k % len(LINES)]
-        (line,) = ax.plot(x, own["estimate"], ms=4, label=str(alternative), **style)
+        label = picture(str(alternative))
+        label = f" {label}" if label.startswith("_") else label  # which legends leave out
+        (line,) = ax.plot(x, own["estimate"], ms=4, label=label, **style)
         ax.fill_between(x, own["lower"], own["upper"], color=line.get_color(), alpha=0.15, lw=0)
-    ax.set_xlabel(str(table.index.names[0]))
+    ax.set_xlabel(picture(str(table.index.names[0])))
     ax.set_ylabel("average probability")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return ax

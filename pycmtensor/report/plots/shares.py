@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from pycmtensor.escaping import picture
 from pycmtensor.report.plots.style import DARK, LIGHT, axes
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ def shares(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.bar(places, table["observed"], color=LIGHT, edgecolor=DARK, label="observed")
     ax.vlines(places, table["lower"], table["upper"], color=DARK, lw=2)
     ax.plot(places, table["estimate"], "o", color=DARK, markerfacecolor="white", ms=6, label="predicted")
-    names = ["\n".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in table.index]
+    names = [
+        "\n".join(picture(str(part)) for part in (name if isinstance(name, tuple) else (name,))) for name in table.index
+    ]
     ax.set_xticks(places, names)
-    ax.set_xlabel(", ".join(str(name) for name in table.index.names if name is not None))
+    ax.set_xlabel(picture(", ".join(str(name) for name in table.index.names if name is not None)))
     ax.set_ylabel("share")
     ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return ax
