@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pycmtensor.exceptions import FileError
 
-__all__ = ["check_place", "make_folder", "write"]
+__all__ = ["check_place", "make_folder", "read", "write"]
 
 #: Letters of a name that are kept in that of the temporary file; most systems allow names of 255 bytes.
 LETTERS = 40
@@ -54,14 +54,31 @@ def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None 
     return Path(path)
 
 
+def read(path: str | PathLike[str], beginning: bytes = b"") -> bytes:
+    """The bytes of a regular file, or of one that does not begin as it should no more than that many.
+
+    Raises:
+        FileError: It is no regular file, or cannot be read.
+    """
+    _check_name(path)
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise FileError(f"{path} cannot be read: it is no regular file. Name another.")
+        with open(path, "rb") as file:
+            first = file.read(len(beginning))
+            return first + file.read() if first == beginning else first
+    except (OSError, MemoryError) as error:
+        why = "it is larger than the memory" if isinstance(error, MemoryError) else error.strerror
+        raise FileError(f"{path} cannot be read: {why}.") from None
+
+
 def check_place(path: str | PathLike[str]) -> Path:
     """The file that a path leads to, if a regular file may be written there.
 
     Raises:
         FileError: It may not; the message says why.
     """
-    if not isinstance(path, (str, PathLike)) or "\0" in str(path) or not str(path):
-        raise FileError(f"The name of a file must be text without zero bytes, or a path, found {path!r}.")
+    _check_name(path)
     try:
         target = Path(os.path.realpath(path, strict=False))
         found = target.stat() if os.path.lexists(target) else None
@@ -91,6 +108,11 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise FileError(f"The folder {path} cannot be made: {error.strerror}. Name another.") from None
     return path
+
+
+def _check_name(path: object) -> None:
+    if not isinstance(path, (str, PathLike)) or "\0" in str(path) or not str(path):
+        raise FileError(f"The name of a file must be text without zero bytes, or a path, found {path!r}.")
 
 
 def _write_whole(new: Path, content: bytes) -> None:

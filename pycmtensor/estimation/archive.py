@@ -2,6 +2,8 @@
 
 A file is a line with name and version, a line with the SHA-256 of the rest, and the rest: an uncompressed NumPy archive
 without pickled objects, in which "facts" is text in JSON and every other entry an array.
+
+A file may come from anywhere: what is read takes no more memory than some times the size of the file.
 """
 
 from __future__ import annotations
@@ -9,19 +11,27 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import re
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.exceptions import FileError
+from pycmtensor.files import read
 
 __all__ = ["ArchiveError", "packed", "unpacked"]
 
 FACTS = "facts"
+
+#: The only header of an array that this library writes: what a number is, the order of numbers, the shape.
+HEADER = re.compile(
+    r"\{'descr': '([<>|][biufU]\d{1,9})', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \} *\n"
+)
 
 
 class ArchiveError(FileError):
@@ -43,33 +53,62 @@ def packed(kind: str, version: int, facts: Mapping[str, Any], arrays: Mapping[st
     return _head(kind) + b"%d\n%s\n" % (version, hashlib.sha256(body).hexdigest().encode()) + body
 
 
-def unpacked(file: Path, kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def unpacked(file: str | PathLike[str], kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """The facts and arrays of a file.
 
     Raises:
         ArchiveError: The file is foreign, of another version, truncated or changed.
     """
     try:
-        head, _, rest = file.read_bytes().partition(b"\n")
-    except OSError as error:
-        raise ArchiveError(f"{file} cannot be read: {error.strerror}.") from None
+        head, _, rest = read(file, beginning=_head(kind)).partition(b"\n")
+    except FileError as error:
+        raise ArchiveError(str(error)) from None
     if not head.startswith(_head(kind)):
         raise ArchiveError(f"{file} is not a {kind} of PyCMTensor.")
-    found = head.removeprefix(_head(kind)).decode(errors="replace")
+    found = head.removeprefix(_head(kind))[:20].decode(errors="replace")
     if found != str(version):
         raise ArchiveError(f"{file} is a {kind} of version {found}, this library reads version {version}.")
     digest, _, body = rest.partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise ArchiveError(f"{file} is truncated or damaged: its checksum does not fit.")
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as entries:  # compressed, a small file could fill the memory
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.infolist()):
-                raise ArchiveError(f"{file} holds compressed entries, which this library does not write.")
-        with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-            arrays = dict(archive)
-        return json.loads(str(arrays.pop(FACTS))), arrays
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ArchiveError(f"{file} is not as this library writes a {kind}: {error}.") from None
+        arrays = _arrays(body)
+        facts = json.loads(str(arrays.pop(FACTS)))
+        if not isinstance(facts, dict):
+            raise ValueError("its facts have no names")
+        return facts, arrays
+    except Exception as error:  # of bytes from anywhere, parsers end with many kinds, RecursionError among them
+        why = str(error) if isinstance(error, ValueError) else repr(error)
+        raise ArchiveError(f"{file} is not as this library writes a {kind}: {why[:300]}.") from None
+
+
+def _arrays(body: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an archive, by name."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        entries = archive.infolist()
+        if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
+            raise ValueError("it holds compressed entries, which this library does not write")
+        if sum(entry.file_size for entry in entries) > len(body):
+            raise ValueError("its entries overlap")
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise ValueError("two entries have one name")
+        return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """The array of an entry, whose header is made of numbers and read as nothing else."""
+    stream = io.BytesIO(content)
+    major, _ = np.lib.format.read_magic(stream)
+    size = int.from_bytes(stream.read(2 if major == 1 else 4), "little")
+    found = HEADER.fullmatch(stream.read(size).decode("latin-1"))
+    if found is None:
+        raise ValueError("an entry is no array of numbers or text; objects are never loaded (allow_pickle=False)")
+    dtype, shape = np.dtype(found[1]), tuple(int(n) for n in found[3].replace(" ", "").split(",") if n)
+    rest = content[stream.tell() :]
+    if not dtype.itemsize or math.prod(shape) * dtype.itemsize != len(rest):
+        raise ValueError(f"an array has {len(rest)} bytes, its shape {shape} of {dtype} is another size")
+    array = np.frombuffer(rest, dtype).reshape(shape, order="F" if found[2] == "True" else "C")
+    return array.astype(dtype.newbyteorder("="))  # of this machine
 
 
 def _head(kind: str) -> bytes:

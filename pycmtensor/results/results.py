@@ -309,7 +309,7 @@ class Results(PostEstimation, Presentation):
             >>> cmt.Results.load(path).llf == results.llf
             True
         """
-        fit, provenance = load_fit(Path(path))
+        fit, provenance = load_fit(path)
         if model is None:
             return cls(fit, provenance=provenance)
         data = model.dataset if data is None else data
