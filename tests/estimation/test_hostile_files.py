@@ -57,7 +57,7 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-def facts_changed() -> Iterator[tuple[str, Callable[[Contents], Contents]]]:
+def facts_changed() -> Iterator[tuple[str, Change]]:
     """A fact is missing, or something else."""
     for owner, names in (("", (*FACTS, "outcome", "provenance")), ("outcome", tuple(OUTCOME))):
         for name in names:
@@ -82,7 +82,7 @@ def _facts(contents: Contents, owner: str, name: str, value: Any = None, drop: b
     return facts, arrays
 
 
-def arrays_changed() -> Iterator[tuple[str, Callable[[Contents], Contents]]]:
+def arrays_changed() -> Iterator[tuple[str, Change]]:
     """An array is missing, of another kind, of another shape, or holds what it must not."""
     open_to_nan = {"bounds", "hessian", "scores", "logprob", "at_bound"}
     changes: dict[str, Callable[[Any], Any]] = {
