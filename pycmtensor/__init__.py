@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from pycmtensor import libraries as libraries  # isort: skip  # before all that import them
 from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.analysis import compare_held_out, scenario
 from pycmtensor.dataset import Dataset, LongDataset

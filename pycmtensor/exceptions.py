@@ -66,6 +66,14 @@ class CheckpointWarning(_Printed, UserWarning):
     """The newest checkpoint was damaged; an earlier one is used."""
 
 
+class ForkError(PyCMTensorError):
+    """A process was forked after JAX had started, which cannot compute in it."""
+
+
+class CacheWarning(_Printed, UserWarning):
+    """Compiled programs cannot be kept, or one that was kept is of no use; results are the same."""
+
+
 class ResamplingWarning(_Printed, UserWarning):
     """Some samples of a bootstrap or jackknife have no maximum of the likelihood; the rest is reported."""
 

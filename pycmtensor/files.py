@@ -18,7 +18,7 @@ __all__ = ["check_place", "make_folder", "read", "write"]
 LETTERS = 40
 
 
-def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None = None) -> Path:
+def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None = None, lasting: bool = True) -> Path:
     """Write a file; one that stood there before is replaced when the new one is whole and on the disk.
 
     A link is followed: the file that it leads to is replaced.
@@ -28,6 +28,8 @@ def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None 
         content: Text becomes UTF-8.
         earlier: Where the file that stood there goes. Only for a file that nobody else writes: its temporary file has
             a fixed name, so that a process that is killed leaves at most one behind.
+
+        lasting: Wait until the file is on the disk, so that it lasts if the machine stops.
 
     Returns:
         The path as it was given.
@@ -39,13 +41,14 @@ def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None 
     ending = secrets.token_hex(4) if earlier is None else "only"
     new = target.with_name(f"{target.name[:LETTERS]}.{ending}.new")
     try:
-        _write_whole(new, content.encode(errors="backslashreplace") if isinstance(content, str) else content)
+        _write_whole(new, content.encode(errors="backslashreplace") if isinstance(content, str) else content, lasting)
         if target.exists():
             shutil.copymode(target, new)
             if earlier is not None:
                 os.replace(target, earlier)
         os.replace(new, target)
-        _sync_folder(target.parent)
+        if lasting:
+            _sync_folder(target.parent)
     except OSError as error:
         raise _cannot_write(path, f"{error.strerror}. What stood there before is unchanged") from None
     finally:
@@ -115,13 +118,14 @@ def _check_name(path: object) -> None:
         raise FileError(f"The name of a file must be text without zero bytes, or a path, found {path!r}.")
 
 
-def _write_whole(new: Path, content: bytes) -> None:
+def _write_whole(new: Path, content: bytes, lasting: bool) -> None:
     with suppress(FileNotFoundError):
         new.unlink()  # of a process that was killed
     with new.open("xb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,3 +125,26 @@ def datasets(name: str | None, out: Path | None) -> None:
     if out is not None:
         write(out, frame.to_csv(index=False))
         click.echo(f"Written: {out}")
+
+
+@main.command()
+@click.option("--clear", is_flag=True, help="Remove all programs; they are compiled anew when they are needed.")
+@said
+def cache(clear: bool) -> None:
+    """Tell of the compiled programs that are kept for the next process, or remove them."""
+    from pycmtensor.engine.store import AGE, SIZE, Store, folder_of_programs
+
+    folder = folder_of_programs()
+    if folder is None:
+        click.echo("PYCMTENSOR_CACHE is off: no programs are kept.")
+        return
+    store = Store(folder)
+    if clear:
+        click.echo(f"{store.clear():,} programs removed")
+        return
+    programs = store.entries()
+    size = sum(kept.size for kept in programs)
+    click.echo(f"{folder}: {len(programs):,} programs, {size / 2**20:.1f} MB of at most {SIZE // 2**20}")
+    if programs:
+        days = (time.time() - programs[0].used) / (24 * 3600)
+        click.echo(f"unused for {days:.1f} days at most; after {AGE // (24 * 3600)} days a program goes")

@@ -13,6 +13,7 @@ from pycmtensor.engine.evaluator import Array
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.program import Program
+from pycmtensor.engine.xla import in_64_bits
 
 __all__ = ["Blocks", "Fill", "aligned", "fitting_block", "numbers_of_a_row"]
 
@@ -69,6 +70,7 @@ class Blocks:
         size = most if exactly else -(-individuals // (parts * per_part))
         return cls(individuals, -(-individuals // (per_part * size)), per_part, size)
 
+    @in_64_bits
     def placed(self, array: Array, fill: Fill = "edge") -> list[Any]:
         """The blocks of each part, (per_part, [J,] T, B, 1), of an array ([J,] T, N, 1), on the device."""
         firsts = range(0, self.parts * self.per_part, self.per_part)

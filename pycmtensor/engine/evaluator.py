@@ -19,6 +19,7 @@ from pycmtensor.engine.climb import climb, while_true
 from pycmtensor.engine.individuals import ByIndividual, Individuals
 from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.engine.types import Theta
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.models.base import Model
 
@@ -195,11 +196,11 @@ class Evaluator(Differentiable, Protocol):
             factors: Of the weights of the individuals in every ascent, (A, N); None for 1.
             known: Log-likelihood (A,), gradient (A, K), and a matrix like the information (A, K, K) at ``theta``.
         """
-        ends = []
+        ends, climbed = [], in_64_bits(climb)
         for a, start in enumerate(theta):
             own = self if factors is None else self.reweighted(factors[a])
             at_start = None if known is None else tuple(part[a] for part in known)
-            ends.append(climb(_derivatives(own), start, bounds, at_start, while_true))
+            ends.append(climbed(_derivatives(own), start, bounds, at_start, while_true))
         return Ascents(*(np.array(part) for part in zip(*ends, strict=True)))
 
     def training(self, settings: TrainingSettings) -> Trainer:

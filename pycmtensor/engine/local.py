@@ -22,9 +22,11 @@ from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, S
 from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.parallel import at_the_same_time, usable_cores
+from pycmtensor.engine.process import check_process
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.quantity import Quantity
 from pycmtensor.engine.training import Training, TrainingSample
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import DatasetError
 from pycmtensor.models.base import Model
 from pycmtensor.terms.draws import words_of
@@ -63,6 +65,7 @@ class LocalEvaluator(Evaluator):
     def __init__(
         self, model: Model, data: Dataset | None = None, block: int | None = None, cores: int | None = None
     ) -> None:
+        check_process()
         self._compiled, self.model = compiled_for(model), model
         self.program: Program = self._compiled.program(model)
         self.labels = tuple(label for p in self.program.free for label in p.labels())
@@ -237,6 +240,7 @@ class LocalEvaluator(Evaluator):
         (_, _, found), _ = self._summed(self.program.first_order, theta, parts)
         return found
 
+    @in_64_bits
     def by_individual(self) -> tuple[Any, Any]:
         """Weights (N,), and what training takes rows of: all columns in one array (N, T, columns), words (N, 2, L).
 
@@ -300,12 +304,14 @@ class LocalEvaluator(Evaluator):
             return placed
         return [(self._weights(part, self.weights), data) for part, (_, data) in enumerate(placed)]
 
+    @in_64_bits
     def _weights(self, part: int, weights: Array | None = None) -> Any:
         """Weights (blocks, B) of one core, the data set's where none are given; 0 where it is filled up."""
         blocks, weights = self._blocks.per_part, self.dataset.individual_weights if weights is None else weights
         divided = self._blocks.cut(weights[None, :, None], part * blocks, blocks, "constant")
         return jax.device_put(divided[:, 0, :, 0])
 
+    @in_64_bits
     def _prepared_part(self, part: int) -> Any:
         """The data of the likelihood of one core, made of a few blocks at a time to save memory."""
         columns, blocks, B = self._columns(self.dataset), self._blocks.per_part, self._blocks.size

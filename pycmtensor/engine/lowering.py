@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
 from pytensor.compile.mode import optdb
-from pytensor.configdefaults import config
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.link.jax.dispatch import jax_funcify, jax_typify
 from pytensor.link.utils import fgraph_to_python
 
 from pycmtensor.engine.types import BlockData
-from pycmtensor.engine.xla import jax_setting
-from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.models.operations import REWRITES, no_form, without_jax
 
 __all__ = ["lower"]
@@ -30,6 +26,7 @@ def _constant(data: BlockData, **kwargs: Any) -> Any:
     return jax_typify(data, **kwargs)
 
 
+@in_64_bits
 def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[..., tuple[Any, ...]]:
     """The outputs as a function of the inputs, made of JAX operations.
 
@@ -40,28 +37,13 @@ def lower(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Callable[.
     Raises:
         ModelError: JAX has no form of an operation.
     """
-    if config.floatX == "float64" and not jax_setting("jax_enable_x64"):
-        raise PyCMTensorError(
-            "JAX was told to compute in 32 bits while the model is in 64. Set jax_enable_x64 to True, or make the "
-            "model with pytensor.config.floatX = 'float32'."
-        )
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     optdb.query(REWRITES).rewrite(graph)
     try:
-        lowered = fgraph_to_python(graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered")
+        lowered: Callable[..., tuple[Any, ...]] = fgraph_to_python(
+            graph, jax_funcify, type_conversion_fn=_constant, fgraph_name="lowered"
+        )
     except (NotImplementedError, AttributeError) as error:
         unknown = without_jax(graph.toposort())
         raise (no_form("An expression", unknown) if unknown else error) from error
-    return lowered if jax_setting("jax_enable_x64") else _in_32_bits(lowered)
-
-
-def _in_32_bits(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function without JAX's warnings, for every sum, that PyTensor asks for accumulators of 64 bits."""
-
-    @wraps(function)
-    def quiet(*args: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Explicitly requested dtype float64", UserWarning)
-            return function(*args)
-
-    return quiet
+    return lowered

@@ -13,6 +13,8 @@ from typing import Any
 import jax
 from threadpoolctl import ThreadpoolController
 
+from pycmtensor.engine.process import check_process
+
 __all__ = ["at_the_same_time", "one_blas_thread", "usable_cores"]
 
 
@@ -25,6 +27,7 @@ def at_the_same_time(function: Callable[[Any], Any], parts: Sequence[Any]) -> li
         >>> at_the_same_time(lambda x: x + 1, [1, 2])
         [2, 3]
     """
+    check_process()
     first, *others = parts
     running = [_threads().submit(_awaited, function, part) for part in others]
     return [function(first), *(task.result() for task in running)]

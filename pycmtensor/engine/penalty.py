@@ -10,6 +10,7 @@ import numpy as np
 
 from pycmtensor.engine.evaluator import Array
 from pycmtensor.engine.types import Theta
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.expressions import Bias, Parameter, Weight
 
 __all__ = ["Penalty"]
@@ -42,6 +43,7 @@ class Penalty:
         w = theta * self.counts
         return float(self.l1 * np.abs(w).sum() + self.l2 / 2 * (w**2).sum())
 
+    @in_64_bits
     def gradient(self, theta: Theta) -> Any:
         """Its derivatives (K,), 0 for |w| at 0."""
         return self.l1 * jnp.sign(theta) * self.counts + self.l2 * theta * self.counts

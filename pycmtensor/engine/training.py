@@ -15,6 +15,7 @@ from pycmtensor.engine.epochs import Epochs, Rule, Sizes, epochs_of
 from pycmtensor.engine.evaluator import Array, TrainingSettings
 from pycmtensor.engine.penalty import Penalty
 from pycmtensor.engine.program import Program
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import Optimizer, Packed
 
@@ -66,6 +67,7 @@ class Training:
         OptimizerError: A batch is larger than the data, or there is no weight to penalise.
     """
 
+    @in_64_bits
     def __init__(
         self, program: Program, kept: list[Epochs], sample: TrainingSample, settings: TrainingSettings
     ) -> None:
@@ -127,12 +129,14 @@ class Training:
         """The parameters in a state (K,), averaged when the optimizer averages them."""
         return np.array(state[self._reported], dtype=float)
 
+    @in_64_bits
     def run(self, state: tuple[Any, ...], first: int, count: int, rate: float) -> tuple[Any, ...]:
         """The state after ``count`` epochs, the first of which has the number ``first`` (from 0)."""
         parts = self._sample.parts() if self._data is None else None
         new = self._epochs.run(self._key, state, rate, first, count, self._sample.fixed, parts, self._data)
         return tuple(np.asarray(part) for part in jax.block_until_ready(new))
 
+    @in_64_bits
     def run_together(
         self, states: Sequence[tuple[Any, ...]], seeds: Sequence[int], first: int, count: int, rates: Sequence[float]
     ) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ import pycmtensor as cmt
 from pycmtensor.engine import TrainingSettings
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.shuffling import shuffled
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.optimizers import SGD, Adam
 
 N, P = 30, 0.4
@@ -54,6 +55,7 @@ def point() -> NDArray[Any]:
     return np.random.default_rng(3).normal(size=34) / 2
 
 
+@in_64_bits
 def test_a_step_goes_along_the_gradient_with_masks(data: cmt.Dataset) -> None:
     """SGD with all individuals in one batch, against central differences of the likelihood by hand."""
     theta, seed, lr = point(), 5, 0.1
@@ -71,6 +73,7 @@ def test_a_step_goes_along_the_gradient_with_masks(data: cmt.Dataset) -> None:
     np.testing.assert_allclose(moved, lr * slope / N, rtol=1e-6, atol=1e-9)
 
 
+@in_64_bits
 def test_masks_keep_what_a_layer_passes_on_the_same_on_average(data: cmt.Dataset) -> None:
     """An output is linear in the mask of the last hidden layer."""
     one = network(data, P)
@@ -115,6 +118,7 @@ def test_a_seed_repeats_a_run_and_a_checkpoint_continues_it(data: cmt.Dataset, t
         trained(6, tmp_path / "run", model(data, 0.1))
 
 
+@in_64_bits
 def test_draws_and_panels_have_masks_too() -> None:
     """The likelihood of a panel with random coefficients, all masks of one situation after the other by hand."""
     rng = np.random.default_rng(4)

@@ -16,9 +16,11 @@ from pycmtensor import schedules
 from pycmtensor.engine import TrainingSettings
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.shuffling import shuffled
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.optimizers import SGD, Adam
 
 
+@in_64_bits
 def order(seed: int, epoch: int, n: int) -> np.ndarray:
     return np.asarray(shuffled(jax.random.fold_in(jax.random.key(seed), epoch), n))
 
@@ -39,6 +41,7 @@ def test_every_order_is_equally_likely(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [100, 1000, 6768])
+@in_64_bits
 def test_numbers_go_everywhere_and_neighbours_part(n: int) -> None:
     """Where a number goes, and how far from its neighbour, is spread evenly over many seeds."""
     draw = jax.jit(lambda key: shuffled(key, n))
@@ -48,6 +51,7 @@ def test_numbers_go_everywhere_and_neighbours_part(n: int) -> None:
         assert chi_squared(np.histogram(values, bins=20, range=(0, n))[0]) < 5
 
 
+@in_64_bits
 def test_large_orders_are_complete() -> None:
     assert (np.sort(np.asarray(shuffled(jax.random.key(2), 1_000_003))) == np.arange(1_000_003)).all()
 

@@ -13,6 +13,7 @@ import os
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.estimation.saved import AXES, FACTS, OUTCOME
 
 Contents = tuple[dict[str, Any], dict[str, Any]]
+Change = Callable[[Contents], Contents]
 
 #: Values that are right for no fact at all.
 NEVER: dict[str, Any] = {"null": None, "nested": {"a": [[[{}]]]}, "number in lists": [[1.5]]}
@@ -61,10 +63,10 @@ def facts_changed() -> Iterator[tuple[str, Change]]:
     """A fact is missing, or something else."""
     for owner, names in (("", (*FACTS, "outcome", "provenance")), ("outcome", tuple(OUTCOME))):
         for name in names:
-            yield f"without {name}", lambda c, o=owner, n=name: _facts(c, o, n, drop=True)
+            yield f"without {name}", partial(_facts, owner=owner, name=name, drop=True)
             further = {f"{value!r:.20}": value for value in WRONG.get(name, ["text", [], 3])}
             for words, value in (NEVER | further).items():
-                yield f"{name} is {words}", lambda c, o=owner, n=name, v=value: _facts(c, o, n, v)
+                yield f"{name} is {words}", partial(_facts, owner=owner, name=name, value=value)
     yield "another fact", lambda c: _facts(c, "", "extra", 1)
     yield "another fact of the outcome", lambda c: _facts(c, "outcome", "extra", 1)
     yield "provenance is empty", lambda c: _facts(c, "", "provenance", {})
@@ -82,6 +84,15 @@ def _facts(contents: Contents, owner: str, name: str, value: Any = None, drop: b
     return facts, arrays
 
 
+def _array(contents: Contents, name: str, change: Callable[[Any], Any] | None) -> Contents:
+    facts, arrays = contents
+    if change is None:
+        del arrays[name]
+    else:
+        arrays[name] = change(arrays[name])
+    return facts, arrays
+
+
 def arrays_changed() -> Iterator[tuple[str, Change]]:
     """An array is missing, of another kind, of another shape, or holds what it must not."""
     open_to_nan = {"bounds", "hessian", "scores", "logprob", "at_bound"}
@@ -95,11 +106,11 @@ def arrays_changed() -> Iterator[tuple[str, Change]]:
         "deeper": lambda x: x[None],
     }
     for name in AXES:
-        yield f"without {name}", lambda c, n=name: (c[0], {k: v for k, v in c[1].items() if k != n})
+        yield f"without {name}", partial(_array, name=name, change=None)
         for words, change in changes.items():
-            yield f"{name} {words}", lambda c, n=name, f=change: (c[0], c[1] | {n: f(c[1][n])})
+            yield f"{name} {words}", partial(_array, name=name, change=change)
         for value in (np.nan, np.inf) if name not in open_to_nan and name != "binding" else ():
-            yield f"{name} with {value}", lambda c, n=name, v=value: (c[0], c[1] | {n: np.full_like(c[1][n], v)})
+            yield f"{name} with {value}", partial(_array, name=name, change=partial(np.full_like, fill_value=value))
     yield "bounds that cross", lambda c: (c[0], c[1] | {"bounds": c[1]["bounds"][::-1]})
     yield "bounds of NaN", lambda c: (c[0], c[1] | {"bounds": c[1]["bounds"] * np.nan})
     yield "negative weights", lambda c: (c[0], c[1] | {"weights": -c[1]["weights"]})
