@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -12,10 +13,10 @@ from pathlib import Path
 
 from pycmtensor.exceptions import FileError
 
-__all__ = ["check_place", "make_folder", "read", "write"]
+__all__ = ["beside", "check_place", "make_folder", "read", "write"]
 
-#: Letters of a name that are kept in that of the temporary file; most systems allow names of 255 bytes.
-LETTERS = 40
+#: Bytes of a name that another file may be named after; most systems allow names of 255 bytes.
+LONGEST = 200
 
 
 def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None = None, lasting: bool = True) -> Path:
@@ -39,7 +40,7 @@ def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None 
     """
     target = check_place(path)
     ending = secrets.token_hex(4) if earlier is None else "only"
-    new = target.with_name(f"{target.name[:LETTERS]}.{ending}.new")
+    new = beside(target, f"{ending}.new")
     try:
         _write_whole(new, content.encode(errors="backslashreplace") if isinstance(content, str) else content, lasting)
         if target.exists():
@@ -98,6 +99,14 @@ def check_place(path: str | PathLike[str]) -> Path:
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise _cannot_write(path, f"the folder {target.parent} is not writable. Name a file in another, or allow it")
     return target
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A file in the folder of another that is named after it, also where the name is as long as may be."""
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST:
+        name = f"{name[:40]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    return path.with_name(f"{name}.{ending}")
 
 
 def make_folder(path: Path) -> Path:

@@ -9,6 +9,7 @@ from pycmtensor.estimation.conditional import given_networks
 from pycmtensor.estimation.curvature import NEAR, newton_distance
 from pycmtensor.estimation.fit import Ending, Optimum, Outcome
 from pycmtensor.estimation.iterations import Search
+from pycmtensor.estimation.lock import only_user
 from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, relative_gradient
 from pycmtensor.estimation.stochastic import Stochastic
@@ -33,19 +34,21 @@ def train(
     Raises:
         OptimizerError: The batch is larger than the data, there is nothing to penalise, or the log-likelihood is not
             finite at the start.
-        CheckpointError: The checkpoint is damaged or belongs to another run.
+        CheckpointError: The checkpoint is damaged, belongs to another run, or another run uses it now.
+        FileError: It cannot be written, which is found before the first epoch.
     """
     ending = Ending.STOPPED
-    run = Run(evaluator, search, method, validation)
-    check_start(run)
-    with EpochBar(method.epochs, progress) as bar:
-        try:
-            while not run.why_stop():
-                run.advance()
-                bar.show(run.epoch, run.path[-1])
-            why = run.why_stop()
-        except KeyboardInterrupt:
-            why, ending = f"interrupted after epoch {run.epoch}.", Ending.INTERRUPTED
+    with only_user(method.checkpoint):
+        run = Run(evaluator, search, method, validation)
+        check_start(run)
+        with EpochBar(method.epochs, progress) as bar:
+            try:
+                while not run.why_stop():
+                    run.advance()
+                    bar.show(run.epoch, run.path[-1])
+                why = run.why_stop()
+            except KeyboardInterrupt:
+                why, ending = f"interrupted after epoch {run.epoch}.", Ending.INTERRUPTED
     if run.path[-1].epoch != run.epoch:
         run.evaluate()
     run.training.release()  # its copy of the data makes room for the derivatives
