@@ -4,9 +4,8 @@ PyTensor's translation to JAX turns JAX's 64 bits on, scipy and PyTensor add fil
 set environment variables, PyTensor replaces `sys.excepthook`, rich draws a random number. What the host program set
 before stays as it was.
 
-PyTensor also raises Python's limit of recursion to 3000 where it is lower, which stays: its graphs are walked so.
-PyTensor's own mode "JAX" needs what is undone here: who uses it beside this library sets
-``jax.config.update("jax_enable_x64", True)``, as PyTensor did for them.
+PyTensor also raises Python's limit of recursion to 3000 where it is lower, which stays: its graphs are walked so. Its
+own mode "JAX" turns JAX's 64 bits on when the host program first compiles in it, as it does without this library.
 """
 
 from __future__ import annotations
@@ -15,13 +14,16 @@ import os
 import random
 import sys
 import warnings
+from typing import Any
 
 _environment, _random, _excepthook = dict(os.environ), random.getstate(), sys.excepthook
 with warnings.catch_warnings():  # which gives the filters back
     import jax
 
     _wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]
-    import pytensor.link.jax.dispatch  # noqa: F401
+    _pytensor_was_there = "pytensor.link.jax.dispatch" in sys.modules
+    import pytensor
+    import pytensor.link.jax.dispatch as dispatch
     import rich.style  # noqa: F401
     import scipy.special  # noqa: F401
     import threadpoolctl  # noqa: F401
@@ -31,3 +33,17 @@ random.setstate(_random)
 sys.excepthook = _excepthook
 for _name in os.environ.keys() - _environment.keys():
     del os.environ[_name]
+
+
+def _for_the_mode_of_pytensor(name: str) -> Any:
+    """``jax_funcify``, which PyTensor imports from there each time that it compiles in its mode "JAX"."""
+    if name != "jax_funcify":
+        raise AttributeError(f"module {dispatch.__name__!r} has no attribute {name!r}")
+    dispatch.jax_funcify = dispatch.basic.jax_funcify
+    jax.config.update("jax_enable_x64", pytensor.config.floatX == "float64")
+    return dispatch.jax_funcify
+
+
+if not _pytensor_was_there:
+    del dispatch.jax_funcify
+    dispatch.__getattr__ = _for_the_mode_of_pytensor

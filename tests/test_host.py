@@ -117,6 +117,20 @@ def test_a_host_program_in_64_bits_stays_so() -> None:
     assert not changed(own, "import pycmtensor as cmt", USE, "say(before, snapshot())")
 
 
+def test_the_mode_of_pytensor_turns_64_bits_on_as_by_itself() -> None:
+    """Not before the host program compiles in it: 0.1 has 64 bits there."""
+    mode = """
+import numpy as np, jax, pytensor, pytensor.tensor as pt
+x = pt.vector("x", dtype="float64")
+assert not jax.config.jax_enable_x64
+assert pytensor.function([x], x * 1.0, mode="JAX")(np.array([0.1]))[0] == 0.1
+assert jax.config.jax_enable_x64
+before = {}
+"""
+    for own in ("", "import pycmtensor as cmt", "import pycmtensor as cmt" + USE):
+        assert not changed(own, mode, "say(before, {})")
+
+
 PROCESSES = """
 import sys, warnings
 import multiprocessing as mp

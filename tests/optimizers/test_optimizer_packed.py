@@ -10,8 +10,9 @@ import pytest
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.replace import graph_replace
-from pytensor.link.jax.dispatch import jax_funcify
+from pytensor.link.jax.dispatch.basic import jax_funcify
 
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Beta, Parameter, Weight
 from pycmtensor.optimizers import SGD, Packed
@@ -123,6 +124,7 @@ def in_pytensor(updates: Updates, g: Variable, packed: Packed) -> None:
         step(2 * packed.get_value())
 
 
+@in_64_bits
 def in_one_jax_program(updates: Updates, g: Variable, packed: Packed) -> None:
     """The updates lowered to JAX, as the body of lax.scan, with the gradient by jax.grad."""
     shared = [old for old, _ in updates]
