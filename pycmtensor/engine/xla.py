@@ -12,12 +12,14 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import jax
 import jaxlib
+from jax._src import util
 from jax.experimental import serialize_executable
 
 from pycmtensor.engine.process import check_process
@@ -37,6 +39,9 @@ CPU_OPTIONS: dict[str, Option] = {
 
 #: Seconds of compilation from which a program is kept.
 WORTH_KEEPING = 0.05
+
+#: Programs after which JAX forgets how it made them; those of some models with one method.
+REMEMBERED = 24
 
 #: Loops over exponentials gain from the widest registers of a processor.
 WIDE: dict[str, Option] = {"xla_cpu_prefer_vector_width": 512}
@@ -159,9 +164,24 @@ def _made(jitted: Any, args: tuple[Any, ...], compiler: dict[str, Option]) -> Ca
         return kept
     began = time.perf_counter()
     compiled: Callable[..., Any] = lowered.compile()
+    _forget_traces()
     if store is not None and time.perf_counter() - began >= WORTH_KEEPING:
         _keep(store, key, compiled)
     return compiled
+
+
+_made_since = count(1)
+
+
+def _forget_traces() -> None:
+    """Let JAX forget now and then how programs were traced, which it keeps for ever, a megabyte for each model.
+
+    Compiled functions of the host program stay compiled; `jax.clear_caches` would take them away too.
+    """
+    if next(_made_since) % REMEMBERED == 0:
+        forget = getattr(util, "clear_all_caches", None)  # no public name spares what is compiled
+        if forget is not None:
+            forget()
 
 
 def _store() -> Store | None:
