@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from pycmtensor import libraries as libraries  # isort: skip  # before all that import them
+from pycmtensor.host import libraries as libraries  # isort: skip  # before all that import them
 from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.analysis import compare_held_out, scenario
 from pycmtensor.dataset import Dataset, LongDataset
@@ -132,6 +132,7 @@ _MOVED = {
     "plots": "report.plots",
     "regret": "terms.regret",
     "relations": "terms.relations",
+    "schedules": "optimizers.schedules",
     "seeds": "results.seeds",
     "specification": "command.specification",
     "state": "optimizers.state",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycmtensor.escaping import printed
+from pycmtensor.host.escaping import printed
 
 
 class _Printed(Exception):

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import ModelError
+from pycmtensor.host.escaping import printed
 from pycmtensor.terms.arithmetic import Arithmetic
 from pycmtensor.terms.draws import Draws
 

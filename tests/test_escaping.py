@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import pycmtensor as cmt
-from pycmtensor import escaping
 from pycmtensor.exceptions import FileError, NotConvergedWarning
+from pycmtensor.host import escaping
 from pycmtensor.report import Summary
 from pycmtensor.report.csv import csv_table
 from pycmtensor.report.excel import to_excel

@@ -17,7 +17,7 @@ import pycmtensor as cmt
 from pycmtensor.command import main
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.exceptions import FileError
-from pycmtensor.files import write
+from pycmtensor.host.files import write
 
 resource = pytest.importorskip("resource", reason="limits of the system that only Unix has")
 

@@ -18,7 +18,7 @@ from pytensor.compile.mode import Mode
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Beta
 from pycmtensor.optimizers import SGD, Adam
-from pycmtensor.schedules import (
+from pycmtensor.optimizers.schedules import (
     Constant,
     Cosine,
     Cyclic,

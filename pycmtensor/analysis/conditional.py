@@ -13,8 +13,8 @@ from pytensor.graph.replace import graph_replace
 
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
 from pycmtensor.engine.quantity import Posterior
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError, in_range
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import LatentClass
 from pycmtensor.terms.draws import Sampling, values_of

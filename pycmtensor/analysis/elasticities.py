@@ -16,8 +16,8 @@ from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity, Slopes
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError, in_range
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import Model

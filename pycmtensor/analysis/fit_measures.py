@@ -12,9 +12,9 @@ from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import segments
 from pycmtensor.engine.quantity import Probabilities
-from pycmtensor.escaping import printed
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError, in_range
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import RankedLogit

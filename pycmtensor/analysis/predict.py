@@ -13,8 +13,8 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.sampling import SampledDataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Observed, Probabilities, ProbabilitiesGivenChoices, Quantity
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import DatasetError, InferenceError
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models.choice import choice_of

@@ -16,8 +16,8 @@ from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
 

@@ -18,8 +18,8 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import MeanRatios, Ratio, Ratios, RatiosGivenChoices
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.delta import delta
 from pycmtensor.inference.krinsky_robb import krinsky_robb
 from pycmtensor.inference.protocol import Estimated, problem_of

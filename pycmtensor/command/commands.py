@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pycmtensor.escaping import printable
 from pycmtensor.exceptions import PyCMTensorError
-from pycmtensor.files import check_place, make_folder, write
+from pycmtensor.host.escaping import printable
+from pycmtensor.host.files import check_place, make_folder, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.dataset.symbols import check_origin
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import DatasetError
+from pycmtensor.host.escaping import printed
 
 __all__ = ["Dataset"]
 

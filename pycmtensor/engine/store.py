@@ -21,7 +21,7 @@ from typing import NamedTuple
 from platformdirs import user_cache_path
 
 from pycmtensor.exceptions import CacheWarning, FileError
-from pycmtensor.files import write
+from pycmtensor.host.files import write
 
 __all__ = ["Store", "folder_of_programs", "store_of_programs"]
 

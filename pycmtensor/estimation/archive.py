@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.exceptions import FileError
-from pycmtensor.files import read
+from pycmtensor.host.files import read
 
 __all__ = ["ArchiveError", "packed", "unpacked"]
 

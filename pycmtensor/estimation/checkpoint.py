@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
-from pycmtensor.files import write
+from pycmtensor.host.files import write
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import ByIndividual, SecondOrder
-from pycmtensor.escaping import printed
+from pycmtensor.host.escaping import printed
 
 __all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
 

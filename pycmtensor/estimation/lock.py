@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pycmtensor.exceptions import CheckpointError, FileError
-from pycmtensor.files import beside, check_place
+from pycmtensor.host.files import beside, check_place
 
 __all__ = ["only_user"]
 

@@ -17,7 +17,7 @@ from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Epoch
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.stochastic import Stochastic
-from pycmtensor.schedules import ReduceOnPlateau
+from pycmtensor.optimizers.schedules import ReduceOnPlateau
 
 __all__ = ["Run", "relative_gradient", "training_of"]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pycmtensor.engine import KnownIndividuals
 from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.estimation.fit import Ending, Fit, Outcome
-from pycmtensor.files import write
+from pycmtensor.host.files import write
 
 __all__ = ["load_fit", "save_fit"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.escaping import printed
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.expressions import networks_in
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind

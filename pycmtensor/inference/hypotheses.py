@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 
 __all__ = ["HypothesisTest", "chi_squared", "must_be_maximum", "must_share_sample"]

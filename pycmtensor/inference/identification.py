@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import evaluator_of
-from pycmtensor.escaping import printed
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
 from pycmtensor.expressions import bounds_of
+from pycmtensor.host.escaping import printed
 from pycmtensor.models import ChoiceModel, Model
 
 __all__ = ["Identification", "identification", "of_fit"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import InferenceError, in_range, whole
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.delta import at_estimates, without_variance
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.escaping import printed
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.exceptions import InferenceError
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference.hypotheses import must_be_maximum
 from pycmtensor.inference.kinds import covariance
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of

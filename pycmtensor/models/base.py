@@ -19,9 +19,9 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike
 from pycmtensor.dataset.symbols import Origin, check_origin, columns_in, is_column, name_of
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
+from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.forms import Form
 from pycmtensor.models.operations import check_operations

@@ -12,9 +12,9 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, is_column
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
+from pycmtensor.host.escaping import printed
 from pycmtensor.models.base import Model
 
 __all__ = ["Expression", "Specified"]

@@ -15,9 +15,9 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning, in_range, whole
 from pycmtensor.expressions import Parameter
+from pycmtensor.host.escaping import printed
 from pycmtensor.optimizers.options import (
     OPTIONS,
     Accumulator,

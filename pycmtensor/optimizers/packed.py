@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import Parameter, bounds_of
+from pycmtensor.host.escaping import printed
 
 __all__ = ["Packed", "Param"]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.escaping import one_line
+from pycmtensor.host.escaping import one_line
 
 __all__ = ["to_f12"]
 

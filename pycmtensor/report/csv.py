@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pycmtensor.escaping import csv_cell
+from pycmtensor.host.escaping import csv_cell
 
 __all__ = ["csv_table"]
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
-from pycmtensor.escaping import xlsx_cell
 from pycmtensor.exceptions import FileError, PyCMTensorError
+from pycmtensor.host.escaping import xlsx_cell
 
 if TYPE_CHECKING:
     import pandas as pd

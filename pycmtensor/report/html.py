@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pycmtensor.escaping import html
+from pycmtensor.host.escaping import html
 from pycmtensor.report.contents import Contents
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pycmtensor.escaping import latex, latex_row, markdown
+from pycmtensor.host.escaping import latex, latex_row, markdown
 from pycmtensor.report.contents import Contents
 
 __all__ = ["to_latex", "to_markdown"]

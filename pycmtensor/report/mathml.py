@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from pycmtensor.escaping import html
+from pycmtensor.host.escaping import html
 
 __all__ = ["equation"]
 

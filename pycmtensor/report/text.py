@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from pycmtensor.escaping import one_line, printable
+from pycmtensor.host.escaping import one_line, printable
 from pycmtensor.report.contents import Contents
 
 __all__ = ["to_text"]

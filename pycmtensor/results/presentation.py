@@ -14,7 +14,7 @@ import numpy as np
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import networks_in
-from pycmtensor.files import write
+from pycmtensor.host.files import write
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind

@@ -14,9 +14,9 @@ from pycmtensor.analysis import PostEstimation, calibrated
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
-from pycmtensor.escaping import printed
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
 from pycmtensor.exceptions import InferenceError, NotConvergedWarning, PyCMTensorError
+from pycmtensor.host.escaping import printed
 from pycmtensor.inference import (
     DerivedQuantities,
     DerivedQuantity,

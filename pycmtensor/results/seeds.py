@@ -10,9 +10,9 @@ from pytensor.graph.basic import Variable, equal_computations
 
 from pycmtensor.analysis import compare_held_out
 from pycmtensor.dataset import Dataset
-from pycmtensor.escaping import printed
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError, whole
+from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.results.results import Results, estimate, start_of

@@ -14,9 +14,9 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of, columns_in, name_of
-from pycmtensor.escaping import printed
 from pycmtensor.exceptions import DatasetError, ModelError, in_range, whole
 from pycmtensor.expressions import Bias, Parameter, Weight
+from pycmtensor.host.escaping import printed
 from pycmtensor.kernels import layers
 from pycmtensor.kernels.layers import ACTIVATIONS, SIGNS, dense
 

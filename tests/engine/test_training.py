@@ -12,12 +12,11 @@ import pandas as pd
 import pytest
 
 import pycmtensor as cmt
-from pycmtensor import schedules
 from pycmtensor.engine import TrainingSettings
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.engine.xla import in_64_bits
-from pycmtensor.optimizers import SGD, Adam
+from pycmtensor.optimizers import SGD, Adam, schedules
 
 
 @in_64_bits

@@ -19,7 +19,7 @@ from pycmtensor.engine.training import Training
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 from pycmtensor.optimizers import SGD, Adam
-from pycmtensor.schedules import ReduceOnPlateau
+from pycmtensor.optimizers.schedules import ReduceOnPlateau
 from tests.estimation import train_in_pieces
 
 RUN = {"seed": "1"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,17 +74,18 @@ def test_threads_of_one_process_lock_each_other_out(tmp_path: Path) -> None:
 
 def test_a_second_run_is_refused_and_the_first_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second begins in the middle of the first, which ends with the same bits as one by itself."""
-    model, run, refused = train_in_pieces.model(), Training.run, []
+    model, run = train_in_pieces.model(), Training.run
+    refused: list[str] = []
     whole = cmt.estimate(model, method=train_in_pieces.method(None, 10))
     method = train_in_pieces.method(str(tmp_path / "run.ckpt"), 10)
 
-    def meanwhile(self: Training, *args: object) -> object:
+    def meanwhile(self: Training, *args: Any) -> Any:
         if not refused:
             refused.append("")
             with pytest.raises(CheckpointError, match="in use by another run") as error:
                 cmt.estimate(model, method=method)
             refused[0] = str(error.value)
-        return run(self, *args)  # type: ignore[arg-type]
+        return run(self, *args)
 
     monkeypatch.setattr(Training, "run", meanwhile)
     first = cmt.estimate(model, method=method)

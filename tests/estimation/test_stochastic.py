@@ -14,7 +14,7 @@ import pycmtensor as cmt
 from pycmtensor.engine.training import Training
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.optimizers import SGD, Adam
-from pycmtensor.schedules import Exponential, ReduceOnPlateau
+from pycmtensor.optimizers.schedules import Exponential, ReduceOnPlateau
 from tests.conftest import MODES
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from pycmtensor.escaping import picture
+from pycmtensor.host.escaping import picture
 from pycmtensor.report.plots.style import DARK, MIDDLE, axes
 
 if TYPE_CHECKING:

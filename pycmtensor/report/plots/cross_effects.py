@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from pycmtensor.escaping import picture
+from pycmtensor.host.escaping import picture
 
 if TYPE_CHECKING:
     import pandas as pd

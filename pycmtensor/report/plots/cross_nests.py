@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from pycmtensor.escaping import picture
+from pycmtensor.host.escaping import picture
 from pycmtensor.report.plots.style import DARK
 
 __all__ = ["cross_nests"]

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from pycmtensor.escaping import picture
+from pycmtensor.host.escaping import picture
 from pycmtensor.report.plots.style import DARK, LIGHT, MIDDLE, axes
 
 __all__ = ["distribution"]

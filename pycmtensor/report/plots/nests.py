@@ -8,7 +8,7 @@ from typing import TypeAlias
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from pycmtensor.escaping import picture
+from pycmtensor.host.escaping import picture
 from pycmtensor.report.plots.style import DARK
 
 __all__ = ["Branch", "nests"]

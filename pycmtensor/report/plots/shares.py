@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from pycmtensor.escaping import picture
+from pycmtensor.host.escaping import picture
 from pycmtensor.report.plots.style import DARK, LIGHT, axes
 
 if TYPE_CHECKING:
