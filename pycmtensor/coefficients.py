@@ -7,10 +7,11 @@ from typing import TypeAlias
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Beta, Parameter
+from pycmtensor.terms.domains import Domain, with_domains
 from pycmtensor.terms.draws import Draws
 
 __all__ = [
@@ -36,10 +37,13 @@ def normal(name: str, mean: Expression, sd: Expression, within: bool = False) ->
     Args:
         name: Of the draws.
         mean: A parameter, an expression, or a number.
-        sd: Standard deviation, likewise.
+        sd: Standard deviation, likewise. An estimated one may pass 0; a number or a fixed parameter is 0 or more.
         within: Whether it is drawn anew in every choice situation.
+
+    Raises:
+        ModelError: The standard deviation is a negative number.
     """
-    return _named(name, mean + sd * Draws(name, within=within)())
+    return _named(name, mean + _size("normal", name, "sd", sd) * Draws(name, within=within)())
 
 
 def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within: bool = False) -> Variable:
@@ -64,15 +68,17 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
 
 
 def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
-    """Uniform between centre - spread and centre + spread."""
-    return _named(name, centre + spread * (2.0 * Draws(name, "uniform", within)() - 1.0))
+    """Uniform between centre - spread and centre + spread; the sign of spread means nothing."""
+    return _named(
+        name, centre + _size("uniform", name, "spread", spread) * (2.0 * Draws(name, "uniform", within)() - 1.0)
+    )
 
 
 def triangular(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
-    """Symmetric triangular between centre - spread and centre + spread."""
+    """Symmetric triangular between centre - spread and centre + spread; the sign of spread means nothing."""
     u = Draws(name, "uniform", within)()
     t = pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u)))
-    return _named(name, centre + spread * t)
+    return _named(name, centre + _size("triangular", name, "spread", spread) * t)
 
 
 def truncated_normal(
@@ -81,14 +87,15 @@ def truncated_normal(
     """Normal with this mean and standard deviation before everything outside [lower, upper] is cut off.
 
     Raises:
-        ModelError: ``lower`` is not below ``upper``.
+        ModelError: ``lower`` is not below ``upper``, or the standard deviation is not positive.
     """
     if not lower < upper:
         raise ModelError(f"truncated_normal '{name}': lower must be below upper, found {lower} and {upper}.")
     low = _share_below((lower - mean) / sd) if np.isfinite(lower) else 0.0
     high = _share_below((upper - mean) / sd) if np.isfinite(upper) else 1.0
     u = low + (high - low) * Draws(name, "uniform", within)()
-    return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0))
+    positive = Domain(f"truncated_normal '{name}': sd", sd, "(0, inf)", "Start at the size that you expect.")
+    return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0), positive)
 
 
 def johnson_sb(
@@ -96,8 +103,13 @@ def johnson_sb(
 ) -> Variable:
     """lower + (upper - lower) / (1 + exp(-(mean + sd z))): bounded, with one peak or two (Johnson 1949,
     doi:10.1093/biomet/36.1-2.149).
+
+    Raises:
+        ModelError: ``lower`` is not below ``upper``.
     """
-    return _named(name, lower + (upper - lower) * pt.sigmoid(normal(name, mean, sd, within)))
+    width = upper - lower
+    rising = Domain(f"johnson_sb '{name}': upper - lower", width, "(0, inf)", "Choose a lower below the upper.")
+    return _named(name, lower + width * pt.sigmoid(normal(name, mean, sd, within)), rising)
 
 
 def student_t(name: str, centre: Expression, scale: Expression, df: float, within: bool = False) -> Variable:
@@ -112,6 +124,7 @@ def student_t(name: str, centre: Expression, scale: Expression, df: float, withi
     if not df > 0:
         raise ModelError(f"student_t '{name}': df must be positive, found {df!r}.")
     u, v = Draws(f"{name}.radius", "uniform", within)(), Draws(f"{name}.angle", "uniform", within)()
+    scale = _size("student_t", name, "scale", scale)
     return _named(name, centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v))
 
 
@@ -172,7 +185,17 @@ def _share_below(x: Variable) -> Variable:
     return 0.5 * pt.erfc(-x / np.sqrt(2.0))
 
 
-def _named(name: str, coefficient: Variable) -> Variable:
-    """The coefficient, which knows its name, for tables of individuals' tastes."""
+def _size(kind: str, name: str, what: str, given: Expression) -> Expression:
+    """A deviation whose size alone means something. An estimated one passes 0 on its way; others are not negative."""
+    if not isinstance(given, Parameter) or given.status:
+        own = pt.as_tensor_variable(given)
+        if isinstance(given, Parameter) or isinstance(own, Constant):
+            advice = "Its sign means nothing: write its size."
+            Domain(f"{kind} '{name}': {what}", given, "[0, inf)", advice).check()
+    return given
+
+
+def _named(name: str, coefficient: Variable, *domains: Domain) -> Variable:
+    """The coefficient, which knows its name, for tables of individuals' tastes, and domains of what it is made of."""
     coefficient.tag.coefficient = name
-    return coefficient
+    return with_domains(coefficient, domains)

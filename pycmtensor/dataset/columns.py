@@ -9,12 +9,11 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import panel
-from pycmtensor.dataset.symbols import Key, Origin, Special, column_of, columns_in, mark
+from pycmtensor.dataset.symbols import Key, Origin, Special, column_of, columns_in, interpreted, mark
 from pycmtensor.exceptions import DatasetError
 
 if TYPE_CHECKING:
@@ -135,9 +134,7 @@ class Columns:
             Array that broadcasts to the axes of the columns.
         """
         expression = pt.as_tensor_variable(expression)
-        inputs = columns_in([expression])
-        interpreted = Mode(linker="py", optimizer=None)  # nothing is compiled for a single evaluation
-        return np.asarray(expression.eval({v: self.array(v) for v in inputs}, mode=interpreted))
+        return interpreted(expression, {symbol: self.array(symbol) for symbol in columns_in([expression])})
 
     @property
     def individual_weights(self) -> NDArray[Any]:

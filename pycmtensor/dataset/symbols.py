@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+import numpy as np
+from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
@@ -20,6 +23,7 @@ __all__ = [
     "check_origin",
     "column_of",
     "columns_in",
+    "interpreted",
     "is_column",
     "mark",
     "name_of",
@@ -88,6 +92,11 @@ def is_column(symbol: Any) -> bool:
 def columns_in(expressions: Iterable[Variable]) -> list[Variable]:
     """The symbols of columns that expressions depend on, each once."""
     return list(dict.fromkeys(symbol for symbol in graph_inputs(list(expressions)) if is_column(symbol)))
+
+
+def interpreted(expression: Variable, inputs: Mapping[Variable, Any]) -> NDArray[Any]:
+    """The numbers of an expression, given those of its inputs; nothing is compiled for a single evaluation."""
+    return np.asarray(expression.eval(dict(inputs), mode=Mode(linker="py", optimizer=None)))
 
 
 def strangers_in(expressions: Iterable[Variable], origins: Collection[Origin]) -> list[Variable]:

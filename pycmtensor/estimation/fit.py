@@ -133,6 +133,7 @@ class Fit(ByIndividual):
         history: Column -> one number per iteration or epoch.
         starts: Column -> one number per start, when several were asked for.
         constraints: The linear constraints in words.
+        neutral: Label of a parameter -> the value at which it changes nothing, where that is not 0: 1 of a scale.
         seconds: Wall time.
     """
 
@@ -155,6 +156,7 @@ class Fit(ByIndividual):
     history: dict[str, Array] = field(default_factory=dict)
     starts: dict[str, Array] = field(default_factory=dict)
     constraints: tuple[str, ...] = ()
+    neutral: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property

@@ -14,11 +14,11 @@ from pycmtensor.engine import Array, Evaluator, MakesEvaluator, Problem, evaluat
 from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.constrained import Constraints, constraints_of, trust_constr
 from pycmtensor.estimation.expectation_maximisation import are_alike, expectation_maximisation
-from pycmtensor.estimation.fit import Fit, Optimum
+from pycmtensor.estimation.fit import Ending, Fit, Optimum, Outcome
 from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
-from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values
+from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values, values_by_name
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.rows import rows_not_finite, rows_separated
 from pycmtensor.estimation.starts import Starts, from_many
@@ -26,8 +26,8 @@ from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.estimation.together import train_together
 from pycmtensor.estimation.train import train
 from pycmtensor.estimation.validation import set_aside
-from pycmtensor.exceptions import OptimizerError
-from pycmtensor.expressions import bounds_of, networks_in
+from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.expressions import networks_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.terms.relations import relations_of
 
@@ -48,7 +48,7 @@ def maximise(
     theta = start_values(model, {} if options.start is None else dict(options.start))
     constraints = _constraints(problem, method, options)
     report = IterationLines(options.progress)
-    search = Search(problem.evaluator, theta, bounds_of(model.free), options.max_iterations, report=report)
+    search = Search(problem.evaluator, theta, model.bounds(), options.max_iterations, report=report)
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
     in_classes = isinstance(model, LatentClass) and len(model.classes) > 1
     by_em = in_classes and constraints is None and not isinstance(method, Stochastic)
@@ -79,7 +79,7 @@ def maximise_together(
     began = perf_counter()
     check_arguments(model, None, method, options)
     problem, validation = _problem(model, model.dataset, method, options)
-    bounds = bounds_of(model.free)
+    bounds = model.bounds()
     searches = {seed: Search(problem.evaluator, start, bounds) for seed, start in starts.items()}
     found = train_together(problem.evaluator, searches, method, validation, options.progress)
     fits = []
@@ -152,7 +152,7 @@ def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool
     (model, data, evaluator), bounds = problem, search.bounds
     if check:
         best = replace(best, outcome=check_maximum(best, evaluator, bounds, partial(rows_separated, data)))
-    sample = evaluator.describe()
+    best, sample = replace(best, outcome=_within_domains(problem, best)), evaluator.describe()
     return Fit(
         individuals=best.at.individuals,
         model=model.name,
@@ -164,6 +164,7 @@ def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool
         at_bound=best.at_bound,
         binding=np.zeros((0, len(best.theta))) if best.binding is None else best.binding,
         fixed=fixed_values(model),
+        neutral=model.neutral_values(),
         llf=best.at.value,
         llnull=sample.llnull,
         gradient=best.at.gradient,
@@ -173,6 +174,16 @@ def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool
         outcome=best.outcome,
         history=_columns([vars(iterate) for iterate in best.path]),
     )
+
+
+def _within_domains(problem: Problem, best: Optimum) -> Outcome:
+    """The outcome; what ends where a number of the model means nothing is no maximum."""
+    try:
+        problem.model.check_domains(values_by_name(problem.model.free, best.theta), problem.data)
+    except ModelError as error:
+        remedy = "Bound the parameters that it depends on, or estimate a simpler model."
+        return Outcome(Ending.STALLED, f"the search left the domain of a number. {error}", remedy, near_maximum=False)
+    return best.outcome
 
 
 def _columns(rows: list[dict[str, float]]) -> dict[str, Array]:

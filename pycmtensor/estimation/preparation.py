@@ -22,7 +22,7 @@ from pycmtensor.terms.relations import Relation
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Options", "check_arguments", "fixed_values", "start_values"]
+__all__ = ["Options", "check_arguments", "fixed_values", "start_values", "values_by_name"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def start_values(model: Model, start: Mapping[str, float]) -> Array:
     """Flat start values (K,): those in ``start`` by name, the parameters' own values otherwise.
 
     Raises:
-        ModelError: A name belongs to no free parameter, a value lies outside its bounds, or the likelihood has no value
-            there.
+        ModelError: A name belongs to no free parameter, a value lies outside its bounds or its domain, or the likelihood
+            has no value there.
     """
     free, labels = model.free, model.labels
     unknown = [name for name in start if name not in labels]
@@ -93,7 +93,14 @@ def start_values(model: Model, start: Mapping[str, float]) -> Array:
         bounds = f"[{lb[k]:g}, {ub[k]:g}]"
         raise ModelError(f"The start value {theta[k]:g} of '{labels[k]}' lies outside its bounds {bounds}.")
     model.check_start(dict(zip(labels, theta.tolist(), strict=True)) | fixed_values(model))
-    return theta
+    model.check_domains(values_by_name(free, theta))
+    return np.clip(theta, *model.bounds())
+
+
+def values_by_name(free: Sequence[Parameter], theta: Array) -> dict[str, Array]:
+    """Name of a parameter -> its value, of the numbers (K,) of all of them."""
+    ends = np.cumsum([parameter.size for parameter in free])[:-1]
+    return {p.name: own.reshape(p.shape) for p, own in zip(free, np.split(theta, ends), strict=True)}
 
 
 def fixed_values(model: Model) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """A Fit as a file, by `pycmtensor.estimation.archive`: numbers and text that any version can check before it uses them.
 
 Facts: ``provenance`` (text by name), and of the Fit what is no array: ``model``, ``method``, ``labels``, ``fixed``,
-``llf``, ``llnull``, ``nobs``, ``outcome``, ``constraints``, ``seconds``. Arrays: those of the Fit by name, with
-``bounds`` as one (2, K), and the columns of its history and starts as ``history.<column>`` and ``starts.<column>``.
+``llf``, ``llnull``, ``nobs``, ``outcome``, ``constraints``, ``seconds``, and ``neutral``, which older files lack.
+Arrays: those of the Fit by name, with ``bounds`` as one (2, K), and the columns of its history and starts as
+``history.<column>`` and ``starts.<column>``.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "llnull": ("a number", lambda value: _is_number(value)),
     "nobs": ("a whole number of at least 1", lambda value: _is_number(value) and isinstance(value, int) and value > 0),
     "constraints": ("a list of texts", lambda value: _are_texts(value)),
+    "neutral": ("finite numbers by name", lambda value: isinstance(value, dict) and all(map(_is_finite, value.values()))),
     "seconds": ("a finite number of at least 0", lambda value: _is_finite(value) and value >= 0),
 }
 
@@ -69,6 +71,9 @@ OUTCOME: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 #: The fact that tells which data the estimates are of.
 HASH = "data (SHA-256)"
+
+#: Facts that older files lack, and what stands for them.
+LATER: dict[str, Any] = {"neutral": {}}
 
 
 def save_fit(path: str | PathLike[str], fit: Fit, provenance: Mapping[str, str]) -> Path:
@@ -92,6 +97,7 @@ def load_fit(path: str | PathLike[str]) -> tuple[Fit, dict[str, str]]:
         ArchiveError: The file is foreign, of another version, damaged, or contradicts itself.
     """
     facts, arrays = unpacked(path, KIND, VERSION)
+    facts = LATER | facts
     try:
         provenance = facts.pop("provenance", None)
         if not isinstance(provenance, dict) or not _are_texts([*provenance, *provenance.values()]):

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.forms import Form
 from pycmtensor.models.operations import check_operations
+from pycmtensor.terms.domains import Domain, Values, bounds_within, domains_in, neutral_values
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.terms.segments import check_segments
 
@@ -106,6 +108,30 @@ class Model:
     def expressions(self) -> list[Variable]:
         """Expressions that hold all parameters and draws of the likelihood."""
         return [self.logprob]
+
+    def domains(self) -> list[Domain]:
+        """The intervals in which numbers of the likelihood mean something; a subclass adds its own to these."""
+        return domains_in(self.expressions())
+
+    def check_domains(self, values: Values | None = None, data: Dataset | None = None) -> None:
+        """Raise a `ModelError` when a number lies outside its domain.
+
+        Args:
+            values: Name of a parameter -> its value; others have their own.
+            data: The data; None for the model's own.
+        """
+        own = {parameter.name: parameter.get_value() for parameter in self.params}
+        for domain in self.domains():
+            domain.check(own | dict(values or {}), data or self.dataset)
+
+    def bounds(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Bounds of theta, each (K,): those of the free parameters, within their domains."""
+        return bounds_within(self.domains(), self.free)
+
+    def neutral_values(self) -> dict[str, float]:
+        """Label of a free parameter -> the value at which it changes nothing, where that is not 0, such as a scale."""
+        found = neutral_values(self.domains(), self.dataset)
+        return {label: found[label] for label in self.labels if label in found}
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when this model cannot be estimated with ``data``."""
@@ -270,6 +296,7 @@ class Model:
         check_origin(f"The {type(self).__name__}", self.inputs, self.origins, dataset)
         self._llnull: WeakKeyDictionary[Dataset, float] = WeakKeyDictionary()
         self.check(dataset)
+        self.check_domains()
 
     def _parameters(self, listed: Sequence[Parameter] | None) -> list[Parameter]:
         """Parameters of the likelihood, which must be the listed ones, if any are listed."""

@@ -15,8 +15,9 @@ from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit, generating_log_sum
 from pycmtensor.models.choice import ChoiceModel
-from pycmtensor.models.nested_logit import check_scale
+from pycmtensor.models.nested_logit import scale_domain
 from pycmtensor.models.specified import Expression
+from pycmtensor.terms.domains import Domain
 from pycmtensor.terms.draws import Sampling, sampling_of
 from pycmtensor.terms.relations import text_of
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["CrossNest", "CrossNestedLogit"]
+
+ALLOCATIONS = "The parts of an alternative lie in [0, 1] and add up to 1; give them values that do."
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class CrossNest:
             raise ModelError(
                 f"CrossNest '{self.name}': allocations maps names of alternatives to parts, found {self.allocations!r}."
             )
-        check_scale(f"CrossNest '{self.name}'", self.scale)
+        _ = self.domain
         for alternative, part in self.allocations.items():
             if isinstance(part, Parameter):
                 lb, ub = (-np.inf if part.lb is None else part.lb), (np.inf if part.ub is None else part.ub)
@@ -70,6 +73,11 @@ class CrossNest:
                     f"CrossNest '{self.name}': the allocation of '{alternative}' must lie in [0, 1], found {found}. "
                     "Write for example Beta('alpha', 0.5, lb=0, ub=1)."
                 )
+
+    @property
+    def domain(self) -> Domain:
+        """What the scale must be."""
+        return scale_domain(f"CrossNest '{self.name}'", self.scale)
 
 
 class CrossNestedLogit(ChoiceModel):
@@ -126,6 +134,15 @@ class CrossNestedLogit(ChoiceModel):
         """The scales and allocations of the nests."""
         scales = [self.number(nest.scale) for nest in self.nests]
         return scales + [part for parts in self._parts() for part in parts.values()]
+
+    def domains(self) -> list[Domain]:
+        """Those of the utilities, of the scales, and of the allocations."""
+        allocations = [
+            Domain(f"CrossNest '{nest.name}': the allocation of '{name}'", part, "[0, 1]", ALLOCATIONS)
+            for nest, parts in zip(self.nests, self._parts(), strict=True)
+            for name, part in parts.items()
+        ]
+        return super().domains() + [nest.domain for nest in self.nests] + allocations
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The nests with their scales and allocations; see `pycmtensor.report.plots.cross_nests`."""

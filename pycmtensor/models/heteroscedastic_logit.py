@@ -12,8 +12,9 @@ from pycmtensor.exceptions import ModelError, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import heteroscedastic_logit
 from pycmtensor.models.choice import ChoiceModel
-from pycmtensor.models.nested_logit import check_scale
+from pycmtensor.models.nested_logit import scale_domain
 from pycmtensor.models.specified import Expression
+from pycmtensor.terms.domains import Domain
 
 __all__ = ["HeteroscedasticLogit"]
 
@@ -71,7 +72,7 @@ class HeteroscedasticLogit(ChoiceModel):
         if not isinstance(scales, Mapping):
             raise ModelError(f"scales maps names of alternatives to scales, found {scales!r}.")
         for name, scale in scales.items():
-            check_scale(f"scales of '{name}'", scale)
+            scale_domain(f"scales of '{name}'", scale)
         self.scales = dict(scales)
         self.nodes = whole("HeteroscedasticLogit", "nodes", nodes, least=16, error=ModelError)
         super().__init__(dataset, utilities, availability, params)
@@ -84,6 +85,10 @@ class HeteroscedasticLogit(ChoiceModel):
                 f"scales names {', '.join(strangers)}; the alternatives are {', '.join(self.alternatives)}."
             )
         return [self.number(self.scales.get(name, 1.0)) for name in self.alternatives]
+
+    def domains(self) -> list[Domain]:
+        """Those of the utilities, and of the scales."""
+        return super().domains() + [scale_domain(f"scales of '{name}'", scale) for name, scale in self.scales.items()]
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The heteroscedastic kernel of the utilities."""

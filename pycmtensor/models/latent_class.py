@@ -19,6 +19,7 @@ from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.forms import Form, MixtureOfClasses
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.specified import Expression
+from pycmtensor.terms.domains import Domain, domains_in
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of
 
 __all__ = ["LatentClass"]
@@ -104,6 +105,11 @@ class LatentClass(ChoiceModel):
     def structure(self) -> list[Variable]:
         """The utilities of membership, and the structure of the classes."""
         return [*self._membership(), *(part for model in self.classes.values() for part in model.structure())]
+
+    def domains(self) -> list[Domain]:
+        """Those of the utilities of membership, and of each class."""
+        own = domains_in(self._membership())
+        return own + [domain for model in self.classes.values() for domain in model.domains()]
 
     @property
     def choice_set(self) -> list[Variable | None] | Variable | None:

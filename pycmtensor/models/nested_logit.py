@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytensor.tensor as pt
-from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import ModelError
@@ -15,6 +15,7 @@ from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.specified import Expression
+from pycmtensor.terms.domains import Domain
 from pycmtensor.terms.draws import Sampling, sampling_of
 from pycmtensor.terms.relations import text_of
 
@@ -23,16 +24,26 @@ if TYPE_CHECKING:
 
     from pycmtensor.report.plots.nests import Branch
 
-__all__ = ["Nest", "NestedLogit", "check_scale"]
+__all__ = ["Nest", "NestedLogit", "scale_domain"]
+
+ADVICE = "Start at 1, where it changes nothing: Beta('mu', 1)."
 
 
-def check_scale(nest: str, given: Expression) -> None:
-    """Raise a `ModelError` when the scale of a nest is not one number, or a number that is not positive."""
-    scale = pt.as_tensor_variable(given)
+def scale_domain(of: str, given: Expression, what: str = "the scale") -> Domain:
+    """The domain of a scale, which must be one number.
+
+    Raises:
+        ModelError: It is an array, or not positive.
+    """
+    try:
+        scale = pt.as_tensor_variable(given)
+    except (TypeError, NotImplementedError):
+        raise ModelError(f"{of}: {what} must be a number or an expression of parameters, found {given!r}.") from None
     if scale.ndim:
-        raise ModelError(f"{nest}: the scale must be one number, found {scale.type}.")
-    if isinstance(scale, Constant) and not scale.data > 0:
-        raise ModelError(f"{nest}: the scale must be positive, found {scale.data}.")
+        raise ModelError(f"{of}: {what} must be one number, found {scale.type}.")
+    domain = Domain(f"{of}: {what}", given, "(0, inf)", ADVICE, neutral=1.0)
+    domain.check()
+    return domain
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,12 @@ class Nest:
             raise ModelError(
                 f"Nest '{self.name}': members is a list of at least one name or nest, found {self.members!r}."
             )
-        check_scale(f"Nest '{self.name}'", self.scale)
+        _ = self.domain
+
+    @property
+    def domain(self) -> Domain:
+        """What the scale must be."""
+        return scale_domain(f"Nest '{self.name}'", self.scale)
 
     def walk(self) -> Iterator[Nest]:
         """The nest itself and the nests within it."""
@@ -163,6 +179,10 @@ class NestedLogit(ChoiceModel):
                 f"nests=[..., {missing[0]!r}]."
             )
         return [self.number(nest.scale) for nest in self.root.walk()]
+
+    def domains(self) -> list[Domain]:
+        """Those of the utilities, and of the scales."""
+        return super().domains() + [nest.domain for nest in self.root.walk() if nest is not self.root]
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The tree of the nests with their scales; see `pycmtensor.report.plots.nests`."""

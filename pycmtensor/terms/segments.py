@@ -14,6 +14,7 @@ from pytensor.graph.traversal import ancestors
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.exceptions import DatasetError, ModelError
 from pycmtensor.expressions import Parameter
+from pycmtensor.terms.domains import Domain, with_domains
 
 __all__ = ["by_segment", "check_segments", "scaled"]
 
@@ -75,7 +76,10 @@ def scaled(utilities: Mapping[str, Any] | Expression, scale: Expression) -> dict
 
     Args:
         utilities: Name -> utility, one utility for all alternatives, or what `LatentClass` takes.
-        scale: A parameter, which ought to be bounded from below, an expression, or a number.
+        scale: Positive: a parameter, an expression, or a number.
+
+    Raises:
+        ModelError: The scale is not positive; where it depends on columns, when a model is made.
 
     References:
         Swait & Louviere (1993), The role of the scale parameter in the estimation and comparison of multinomial logit
@@ -91,7 +95,8 @@ def scaled(utilities: Mapping[str, Any] | Expression, scale: Expression) -> dict
     """
     if isinstance(utilities, Mapping):
         return {name: scaled(utility, scale) for name, utility in utilities.items()}
-    return pt.mul(scale, utilities)
+    advice = "Start at 1, where it changes nothing: Beta('mu', 1)."
+    return with_domains(pt.mul(scale, utilities), [Domain("scaled: the scale", scale, "(0, inf)", advice, neutral=1.0)])
 
 
 def check_segments(expressions: Iterable[Variable], data: Dataset) -> None:
