@@ -87,14 +87,15 @@ def truncated_normal(
     """Normal with this mean and standard deviation before everything outside [lower, upper] is cut off.
 
     Raises:
-        ModelError: ``lower`` is not below ``upper``, or the standard deviation is not positive.
+        ModelError: ``lower`` is not below ``upper``, or the standard deviation is 0.
     """
     if not lower < upper:
         raise ModelError(f"truncated_normal '{name}': lower must be below upper, found {lower} and {upper}.")
     low = _share_below((lower - mean) / sd) if np.isfinite(lower) else 0.0
     high = _share_below((upper - mean) / sd) if np.isfinite(upper) else 1.0
     u = low + (high - low) * Draws(name, "uniform", within)()
-    positive = Domain(f"truncated_normal '{name}': sd", sd, "(0, inf)", "Start at the size that you expect.")
+    size, advice = pt.abs(_size("truncated_normal", name, "sd", sd)), "Start at the size that you expect."
+    positive = Domain(f"truncated_normal '{name}': the size of sd", size, "(0, inf)", advice)
     return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0), positive)
 
 

@@ -27,7 +27,7 @@ from pycmtensor.estimation.together import train_together
 from pycmtensor.estimation.train import train
 from pycmtensor.estimation.validation import set_aside
 from pycmtensor.exceptions import ModelError, OptimizerError
-from pycmtensor.expressions import networks_in
+from pycmtensor.expressions import bounds_of, networks_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.terms.relations import relations_of
 
@@ -48,7 +48,7 @@ def maximise(
     theta = start_values(model, {} if options.start is None else dict(options.start))
     constraints = _constraints(problem, method, options)
     report = IterationLines(options.progress)
-    search = Search(problem.evaluator, theta, model.bounds(), options.max_iterations, report=report)
+    search = Search(problem.evaluator, theta, bounds_of(model.free), options.max_iterations, report=report)
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
     in_classes = isinstance(model, LatentClass) and len(model.classes) > 1
     by_em = in_classes and constraints is None and not isinstance(method, Stochastic)
@@ -79,7 +79,7 @@ def maximise_together(
     began = perf_counter()
     check_arguments(model, None, method, options)
     problem, validation = _problem(model, model.dataset, method, options)
-    bounds = model.bounds()
+    bounds = bounds_of(model.free)
     searches = {seed: Search(problem.evaluator, start, bounds) for seed, start in starts.items()}
     found = train_together(problem.evaluator, searches, method, validation, options.progress)
     fits = []

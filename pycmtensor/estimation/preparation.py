@@ -94,7 +94,7 @@ def start_values(model: Model, start: Mapping[str, float]) -> Array:
         raise ModelError(f"The start value {theta[k]:g} of '{labels[k]}' lies outside its bounds {bounds}.")
     model.check_start(dict(zip(labels, theta.tolist(), strict=True)) | fixed_values(model))
     model.check_domains(values_by_name(free, theta))
-    return np.clip(theta, *model.bounds())
+    return theta
 
 
 def values_by_name(free: Sequence[Parameter], theta: Array) -> dict[str, Array]:

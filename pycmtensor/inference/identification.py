@@ -15,6 +15,7 @@ from pycmtensor.engine import evaluator_of
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
+from pycmtensor.expressions import bounds_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.models import ChoiceModel, Model
 
@@ -71,7 +72,8 @@ class Identification:
         if self.weak:
             lines += ["The data say little about", *(f"  {text}: {share:.1e}" for text, share in self.weak.items())]
         for label, factor in self.factors.items():
-            lines += [f"{label} is about {self.sizes[label]:.1g}: divide its columns by {factor:g}"]
+            size = f"{self.sizes[label]:.1g}"
+            lines += [f"A change of {label} by {size} moves utilities by about 1: divide its columns by {factor:g}"]
         return "\n".join(lines)
 
 
@@ -108,7 +110,7 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
     start = np.concatenate([parameter.get_value().ravel() for parameter in model.free]).astype(float)
     sizes = np.sqrt(data.n_individuals) / bends(evaluator.first_order(start).outer_product)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(start))
-    elsewhere = np.clip(start + 0.1 * sizes * signs, *model.bounds())
+    elsewhere = np.clip(start + 0.1 * sizes * signs, *bounds_of(model.free))
     J = np.concatenate([evaluator.first_order(theta).scores for theta in (start, elsewhere)])
     J = J[np.isfinite(J).all(axis=1)]
     norms = np.linalg.norm(J, axis=0)

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.forms import Form
 from pycmtensor.models.operations import check_operations
-from pycmtensor.terms.domains import Domain, Values, bounds_within, domains_in, neutral_values
+from pycmtensor.terms.domains import Domain, Values, domains_in, neutral_values
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of, values_of
 from pycmtensor.terms.segments import check_segments
 
@@ -123,10 +122,6 @@ class Model:
         own = {parameter.name: parameter.get_value() for parameter in self.params}
         for domain in self.domains():
             domain.check(own | dict(values or {}), data or self.dataset)
-
-    def bounds(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """Bounds of theta, each (K,): those of the free parameters, within their domains."""
-        return bounds_within(self.domains(), self.free)
 
     def neutral_values(self) -> dict[str, float]:
         """Label of a free parameter -> the value at which it changes nothing, where that is not 0, such as a scale."""

@@ -171,7 +171,7 @@ class CrossNestedLogit(ChoiceModel):
         """The nests as the kernel sees them: scales, and allocations by position of the alternative."""
         position = {name: j for j, name in enumerate(self.alternatives)}
         return [
-            (self.number(nest.scale), {position[name]: part for name, part in parts.items()})
+            (self.number(nest.domain.guarded), {position[name]: part for name, part in parts.items()})
             for nest, parts in zip(self.nests, self._parts(), strict=True)
         ]
 

@@ -88,12 +88,17 @@ class HeteroscedasticLogit(ChoiceModel):
 
     def domains(self) -> list[Domain]:
         """Those of the utilities, and of the scales."""
-        return super().domains() + [scale_domain(f"scales of '{name}'", scale) for name, scale in self.scales.items()]
+        return super().domains() + list(self._domains().values())
+
+    def _domains(self) -> dict[str, Domain]:
+        return {name: scale_domain(f"scales of '{name}'", scale) for name, scale in self.scales.items()}
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The heteroscedastic kernel of the utilities."""
         available: list[Any] = [self.availability.get(name) for name in self.alternatives]
-        return heteroscedastic_logit(list(V), available, self.dataset.chosen, self.structure(), self.nodes)
+        domains = self._domains()
+        scales = [self.number(domains[name].guarded if name in domains else 1.0) for name in self.alternatives]
+        return heteroscedastic_logit(list(V), available, self.dataset.chosen, scales, self.nodes)
 
     def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
         """The scales of the alternatives that are left."""

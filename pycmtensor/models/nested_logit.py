@@ -214,7 +214,7 @@ class NestedLogit(ChoiceModel):
     def _node(self, nest: Nest) -> Node:
         """A nest as the kernel sees it."""
         members = (self._node(m) if isinstance(m, Nest) else self.alternatives.index(m) for m in nest.members)
-        return Node(tuple(members), self.number(nest.scale))
+        return Node(tuple(members), self.number(nest.domain.guarded))
 
     def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
         """The nests without the alternatives that are taken out."""

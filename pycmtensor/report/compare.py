@@ -19,6 +19,7 @@ def compared(
     estimates: Sequence[Mapping[str, tuple[float, float, float]]],
     facts: Mapping[str, Sequence[str]],
     errors: str,
+    nulls: Mapping[str, Mapping[float, str]],
 ) -> Summary:
     """One column for each of several results: estimates with stars, standard errors, and how they fit.
 
@@ -27,6 +28,7 @@ def compared(
         estimates: By column: name of a parameter -> estimate, standard error and p value; NaN where there is none.
         facts: Label -> one text for each column.
         errors: Kind of the standard errors.
+        nulls: By column: a value other than 0 that stars are of -> the parameters that are tested against it.
     """
     names = list(dict.fromkeys(name for own in estimates for name in own))
     rows: list[tuple[str, ...]] = []
@@ -36,9 +38,13 @@ def compared(
         rows.append(("", *("" if f is None else f"({f[1]:.4f})" if np.isfinite(f[1]) else "(-)" for f in found)))
     rows += [(label, *cells) for label, cells in facts.items()]
     levels = ", ".join(f"{'*' * (i + 1)} p < {level:g}" for i, level in enumerate(STARS))
-    return Summary(
-        "Comparison", (), (), ("", *columns), tuple(rows), (f"In brackets {errors} standard errors. {levels}.",)
+    notes = [f"In brackets {errors} standard errors. {levels}."]
+    notes += dict.fromkeys(
+        f"Stars of {names} test the value {null:g}."
+        for column in columns
+        for null, names in nulls.get(column, {}).items()
     )
+    return Summary("Comparison", (), (), ("", *columns), tuple(rows), tuple(notes))
 
 
 def _stars(pvalue: float) -> str:

@@ -69,9 +69,10 @@ class Presentation(Estimates):
         classical, robust = (self.standard_errors(kind).to_numpy() for kind in ("classical", "robust"))
         within, about = _networks(fit)
         rows: list[tuple[str, ...]] = [
-            (label, f"{value:.6f}", *_inference_cells(value, se), *_inference_cells(value, robust_se))
+            (label, f"{value:.6f}", *_inference_cells(value, se, null), *_inference_cells(value, robust_se, null))
             for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
             if label not in within
+            for null in (fit.neutral.get(label, 0.0),)
         ]
         rows += [
             (label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items() if label not in within
@@ -79,6 +80,7 @@ class Presentation(Estimates):
         notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
             fit.outcome.evidence
         )
+        notes += [f"t and p of {names} test the value {null:g}, as marked." for null, names in _nulls(fit).items()]
         return Summary(fit.model, sample, quality, columns, tuple(rows), (*notes, *about))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
@@ -161,7 +163,8 @@ class Presentation(Estimates):
     def to_excel(self, path: str | PathLike[str]) -> Path:
         """Write estimates, fit, covariances, correlations and history as a workbook, one sheet each.
 
-        Fixed parameters stand below the estimates, without errors; the column "status" tells which they are.
+        Fixed parameters stand below the estimates, without errors; the column "status" tells which they are. t and p
+        values are of the column "hypothesis": 1 for scales and their inverses, 0 for others.
 
         Args:
             path: The file, ending in .xlsx; its folder must exist.
@@ -183,7 +186,14 @@ class Presentation(Estimates):
         fit = {"choice situations": self.nobs, "individuals": self.n_individuals, "parameters": self.fit.n_parameters}
         fit |= {name: getattr(self, name) for name in ("llnull", "llf", "rho2", "rho2_adjusted", "aic", "bic")}
         fixed = pd.DataFrame({"value": self.fit.fixed, "status": "fixed"}, index=list(self.fit.fixed))
-        estimates = pd.DataFrame({"value": self.params, **errors, "status": "estimated"})
+        null = self.params.index.map(lambda label: self.fit.neutral.get(label, 0.0))
+        t = {
+            f"{kind} t": (self.params - null) / se.where(se != 0)
+            for kind, se in zip(kinds, errors.values(), strict=True)
+        }
+        p = {f"{name[:-1]}p": values.map(two_sided) for name, values in t.items()}
+        about = {"hypothesis": null, "status": "estimated"}
+        estimates = pd.DataFrame({"value": self.params, **errors, **t, **p, **about})
         sheets = {"estimates": pd.concat([estimates, fixed]) if self.fit.fixed else estimates}
         sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
         sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
@@ -250,7 +260,8 @@ def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: 
     for r in named.values():
         errors = r.standard_errors(kind)
         cells = zip(r.fit.labels, r.fit.theta.tolist(), errors.tolist(), strict=True)
-        own = {name: (value, se, two_sided(value / se) if se > 0 else np.nan) for name, value, se in cells}
+        null = r.fit.neutral
+        own = {n: (x, se, two_sided((x - null.get(n, 0.0)) / se) if se > 0 else np.nan) for n, x, se in cells}
         estimates.append(own | {name: (value, np.nan, np.nan) for name, value in r.fit.fixed.items()})
     facts = {
         "Choice situations": [f"{r.nobs:,}" for r in named.values()],
@@ -261,7 +272,7 @@ def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: 
         "AIC": [f"{r.aic:.2f}" for r in named.values()],
         "BIC": [f"{r.bic:.2f}" for r in named.values()],
     }
-    return compared(list(named), estimates, facts, str(kind))
+    return compared(list(named), estimates, facts, str(kind), {name: _nulls(r.fit) for name, r in named.items()})
 
 
 def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
@@ -287,10 +298,17 @@ def _networks(fit: Fit) -> tuple[set[str], list[str]]:
     return {labels[k] for own in networks_in(labels).values() for k in own}, about
 
 
-def _inference_cells(value: float, se: float) -> tuple[str, str, str]:
+def _nulls(fit: Fit) -> dict[float, str]:
+    """Value other than 0 that tables test parameters against -> their names."""
+    values = sorted(set(fit.neutral.values()))
+    return {null: ", ".join(label for label, own in fit.neutral.items() if own == null) for null in values}
+
+
+def _inference_cells(value: float, se: float, null: float) -> tuple[str, str, str]:
+    """Standard error, t and p; a t against another value than 0 says so."""
     if np.isnan(se):
         return "-", "-", "-"
     if se == 0:  # a constraint determines it
         return "0", "-", "-"
-    t = value / se
-    return f"{se:.6f}", f"{t:.2f}", f"{two_sided(t):.4f}"
+    t = (value - null) / se
+    return f"{se:.6f}", f"{t:.2f}" + f" (vs {null:g})" * bool(null), f"{two_sided(t):.4f}"

@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import columns_in, interpreted
 from pycmtensor.exceptions import ModelError
-from pycmtensor.expressions import Parameter, bounds_of, parameters_of
+from pycmtensor.expressions import Parameter, parameters_of
 
-__all__ = ["Domain", "Values", "bounds_within", "domains_in", "neutral_values", "with_domains"]
+__all__ = ["Domain", "Values", "domains_in", "neutral_values", "with_domains"]
 
 Expression: TypeAlias = Variable | Parameter | float
 Values: TypeAlias = Mapping[str, ArrayLike]
@@ -34,7 +34,8 @@ class Domain:
     """An interval that a number of a model must lie in: a constant, a parameter, or an expression of them.
 
     A model declares it in its method ``domains``. It is checked for constants, fixed and free parameters alike: when
-    the model is made, at start values, and where an estimation ends, which searches within it.
+    the model is made, at start values, and where an estimation ends. A likelihood that takes the number `guarded` is
+    NaN outside, where a search turns back.
 
     Args:
         what: The number in words, such as "Nest 'old': the scale".
@@ -69,6 +70,12 @@ class Domain:
         """The number as a symbol."""
         return pt.as_tensor_variable(self.value)
 
+    @property
+    def guarded(self) -> Variable:
+        """The number, NaN outside of the interval where it is not constant."""
+        symbol = self.symbol
+        return symbol if isinstance(symbol, Constant) else pt.switch(self._holds(symbol, 0.0), symbol, np.nan)
+
     def check(self, values: Values | None = None, data: Dataset | None = None) -> None:
         """Raise a `ModelError` when the number lies outside.
 
@@ -89,10 +96,14 @@ class Domain:
 
     def holds(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:
         """Which numbers lie in the interval."""
-        (low, high), slack = self.ends, ROUNDING * (1 + np.abs(numbers))
-        above = numbers >= low - slack if self.interval[0] == "[" else numbers > low
-        below = numbers <= high + slack if self.interval[-1] == "]" else numbers < high
-        return np.asarray(above & below)
+        return np.asarray(self._holds(numbers, ROUNDING * (1 + np.abs(numbers))))
+
+    def _holds(self, x: Any, slack: Any) -> Any:
+        """Whether numbers or symbols lie in the interval, closed ends with some slack."""
+        low, high = self.ends
+        above = x >= low - slack if self.interval[0] == "[" else x > low
+        below = x <= high + slack if self.interval[-1] == "]" else x < high
+        return above & below
 
     def at(self, values: Values, data: Dataset | None = None) -> NDArray[Any]:
         """The numbers at values of parameters; none where they depend on draws, or on columns without ``data``."""
@@ -118,32 +129,6 @@ def domains_in(expressions: Iterable[Variable]) -> list[Domain]:
     """The domains that expressions carry."""
     parts = ancestors(list(expressions))
     return [domain for part in parts for domain in getattr(part.tag, "domains", ())]
-
-
-def bounds_within(
-    domains: Iterable[Domain], parameters: Sequence[Parameter]
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Bounds (K,) of all numbers that parameters hold: their own, and the domains of those that have one themselves.
-
-    A search keeps off an open end by the root of the rounding error.
-
-    Examples:
-        >>> from pycmtensor.expressions import Beta
-        >>> mu = Beta("mu", 1.0, ub=10.0)
-        >>> lb, ub = bounds_within([Domain("The scale", mu, "(0, inf)")], [mu])
-        >>> bool(0 < lb[0] < 1e-7), float(ub[0])
-        (True, 10.0)
-    """
-    lb, ub = bounds_of(parameters)
-    starts = dict(zip((p() for p in parameters), np.cumsum([0, *(p.size for p in parameters)]), strict=False))
-    for domain in domains:
-        symbol = domain.symbol
-        if symbol in starts:
-            (low, high), off = domain.ends, np.sqrt(np.finfo(symbol.dtype).eps)
-            own = slice(starts[symbol], starts[symbol] + symbol.tag.parameter.size)
-            lb[own] = np.maximum(lb[own], low + off * (domain.interval[0] == "("))
-            ub[own] = np.minimum(ub[own], high - off * (domain.interval[-1] == ")"))
-    return lb, ub
 
 
 def neutral_values(domains: Iterable[Domain], data: Dataset) -> dict[str, float]:

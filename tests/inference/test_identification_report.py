@@ -48,7 +48,7 @@ def test_columns_of_another_size_are_named_with_their_factor(trips: pd.DataFrame
     for report in (cmt.identification(model), cmt.estimate(model).identification()):
         assert list(report.factors) == ["b_time"]
         assert abs(np.log10(report.factors["b_time"] / factor)) < 1.01  # the columns are of the size 0.7 to 3
-        assert "b_time is about" in str(report)
+        assert "A change of b_time by" in str(report)
 
 
 def test_nearly_collinear_columns_are_weak_not_flat() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import pycmtensor as cmt
 from pycmtensor.report import Summary
 
+MODES = {"a": 0, "b": 1, "c": 2}
 ODD = Summary(
     "A_model & more", (("Rows", "10"),), (("LL", "-5.5"),), ("Name", "Value"), (("b_1|x", "-1.5"),), ("50% < 1",)
 )
@@ -120,3 +122,34 @@ def test_what_cannot_be_compared(modechoice_results: cmt.Results, swissmetro_res
         cmt.compare([modechoice_results, swissmetro_results])
     with pytest.raises(cmt.PyCMTensorError, match="at least one result"):
         cmt.compare([])
+
+
+@pytest.mark.parametrize(("inverse", "name"), [(False, "mu"), (True, "lambda")])
+def test_scales_are_tested_against_one(tmp_path: Path, inverse: bool, name: str) -> None:
+    rng = np.random.default_rng(1)
+    x, alike = rng.normal(size=(400, 3)), rng.gumbel(size=400)
+    V = x + rng.gumbel(size=(400, 3)) + alike[:, None] * np.array([0, 1, 1])
+    ds = cmt.Dataset(pd.DataFrame({"y": V.argmax(axis=1), **{f"x{j}": x[:, j] for j in range(3)}}), "y", MODES)
+    b, own = cmt.Beta("b"), cmt.Beta(name, 1.0)
+    nests: list[cmt.Nest | str] = ["a", cmt.Nest("n", ["b", "c"], 1 / own if inverse else own)]
+    results = cmt.estimate(cmt.NestedLogit(ds, {m: b * ds[f"x{j}"] for m, j in MODES.items()}, nests=nests))
+    value, se = results.params[name], results.bse[name]
+    t, p = (value - 1) / se, math.erfc(abs(value - 1) / se / math.sqrt(2))
+    assert abs(value / se) > 3 > abs(t)  # against 0 it would be sure
+    loaded = cmt.Results.load(results.save(tmp_path / "nested.cmt"))
+    for one in (results, loaded):
+        [row] = [row for row in one.summary().rows if row[0] == name]
+        assert row[3:5] == (f"{t:.2f} (vs 1)", f"{p:.4f}")
+        assert row[6] == f"{(value - 1) / one.standard_errors('robust')[name]:.2f} (vs 1)"
+        for text in (one.to_latex(), one.to_markdown(), str(one.summary()), one.summary()._repr_html_()):
+            assert f"{abs(t):.2f} (vs 1)" in text
+            assert f"t and p of {name} test the value 1, as marked." in text.replace("\\_", "_")
+        assert math.isclose(one.tvalues[name], value / se)  # as statsmodels has it
+    stars = "*" * sum(p < level for level in (0.1, 0.05, 0.01))
+    table = cmt.compare([results, results])
+    assert [row[1] for row in table.rows if row[0] == name] == [f"{value:.4f}{stars}"]
+    assert table.notes[1:] == (f"Stars of {name} test the value 1.",)
+    book = pd.read_excel(results.to_excel(tmp_path / "nested.xlsx"), sheet_name="estimates", index_col=0)
+    assert book["hypothesis"].to_dict() == {"b": 0, name: 1}
+    assert math.isclose(book["classical t"][name], t)
+    assert math.isclose(book["classical p"][name], p)

@@ -12,6 +12,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor import coefficients
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.exceptions import ModelError, NotConvergedWarning
 
 NAMES = ("a", "b", "c")
@@ -102,7 +103,7 @@ def test_allocations_lie_in_their_domain() -> None:
         (lambda sd: coefficients.triangular("r", 0.0, sd), "triangular 'r': spread must be at least 0"),
         (lambda sd: coefficients.student_t("r", 0.0, sd, 5.0), "student_t 'r': scale must be at least 0"),
         (lambda sd: coefficients.johnson_sb("r", 0.0, sd), "normal 'r': sd must be at least 0"),
-        (lambda sd: coefficients.truncated_normal("r", 0.0, sd, 0.0), "truncated_normal 'r': sd must be positive"),
+        (lambda sd: coefficients.truncated_normal("r", 0.0, sd, 0.0), "truncated_normal 'r': sd must be at least 0"),
     ],
 )
 @pytest.mark.parametrize("sd", [lambda: -1.0, lambda: cmt.Beta("sd", -1.0, status=1)])
@@ -113,17 +114,21 @@ def test_deviations_without_a_sign(make: Callable[[Any], Any], message: str, sd:
 
 def test_domains_of_coefficients_reach_models_and_their_start_values() -> None:
     V = utilities() | {"c": coefficients.truncated_normal("r", cmt.Beta("m"), cmt.Beta("sd", 1.0), lower=0.0)}
-    with pytest.raises(ModelError, match=r"truncated_normal 'r': sd must be positive, found 0 \(sd = 0\)"):
+    with pytest.raises(ModelError, match=r"truncated_normal 'r': the size of sd must be positive, found 0 \(sd = 0\)"):
         cmt.estimate(cmt.MixedLogit(DS, V, draws=4), start={"sd": 0})
     with pytest.raises(ModelError, match=r"johnson_sb 'r': upper - lower must be positive, found -1"):
         coefficients.johnson_sb("r", cmt.Beta("m"), cmt.Beta("s", 1.0), lower=cmt.Beta("low", 2.0), upper=1.0)
 
 
-def test_a_search_stays_within_domains() -> None:
-    model = nested(cmt.Beta("mu", 1.0))
-    lb, _ = model.bounds()
-    assert 0 < lb[model.labels.index("mu")] < 1e-7
-    assert np.isneginf(lb[model.labels.index("b_x")])
+@pytest.mark.parametrize("make", [nested, deep, cross, heteroscedastic])
+def test_likelihoods_are_not_defined_outside_so_that_a_search_turns_back(make: Callable[[Any], cmt.Model]) -> None:
+    model = make(cmt.Beta("mu", 1.0))
+    theta = np.array([0.3, -0.2])
+    k = model.labels.index("mu")
+    evaluator = LocalEvaluator(model)
+    assert np.isfinite(evaluator.second_order(np.insert(theta, k, 0.2)).value)
+    for outside in (0.0, -0.2, -2.0):
+        assert not np.isfinite(evaluator.second_order(np.insert(theta, k, outside)).value)
 
 
 class Bent(cmt.Model):
