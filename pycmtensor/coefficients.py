@@ -9,7 +9,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.terms.domains import Domain, with_domains
 from pycmtensor.terms.draws import Draws
@@ -31,6 +31,7 @@ Expression: TypeAlias = Variable | Parameter | float
 LARGEST_LOGARITHM = 50.0
 
 
+@checked(ModelError)
 def normal(name: str, mean: Expression, sd: Expression, within: bool = False) -> Variable:
     """mean + sd z with z standard normal; the sign of sd means nothing.
 
@@ -46,6 +47,7 @@ def normal(name: str, mean: Expression, sd: Expression, within: bool = False) ->
     return _named(name, mean + _size("normal", name, "sd", sd) * Draws(name, within=within)())
 
 
+@checked(ModelError)
 def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within: bool = False) -> Variable:
     """sign exp(mean + sd z): always positive, or with sign=-1 always negative.
 
@@ -67,6 +69,7 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
     return _named(name, sign * pt.exp(normal(name, mean, sd, within)))
 
 
+@checked(ModelError)
 def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Uniform between centre - spread and centre + spread; the sign of spread means nothing."""
     return _named(
@@ -74,6 +77,7 @@ def uniform(name: str, centre: Expression, spread: Expression, within: bool = Fa
     )
 
 
+@checked(ModelError)
 def triangular(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Symmetric triangular between centre - spread and centre + spread; the sign of spread means nothing."""
     u = Draws(name, "uniform", within)()
@@ -81,6 +85,7 @@ def triangular(name: str, centre: Expression, spread: Expression, within: bool =
     return _named(name, centre + _size("triangular", name, "spread", spread) * t)
 
 
+@checked(ModelError)
 def truncated_normal(
     name: str, mean: Expression, sd: Expression, lower: float = -np.inf, upper: float = np.inf, within: bool = False
 ) -> Variable:
@@ -99,6 +104,7 @@ def truncated_normal(
     return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0), positive)
 
 
+@checked(ModelError)
 def johnson_sb(
     name: str, mean: Expression, sd: Expression, lower: Expression = 0.0, upper: Expression = 1.0, within: bool = False
 ) -> Variable:
@@ -113,6 +119,7 @@ def johnson_sb(
     return _named(name, lower + width * pt.sigmoid(normal(name, mean, sd, within)), rising)
 
 
+@checked(ModelError)
 def student_t(name: str, centre: Expression, scale: Expression, df: float, within: bool = False) -> Variable:
     """centre + scale t with t of Student's distribution with df degrees of freedom.
 
@@ -129,6 +136,7 @@ def student_t(name: str, centre: Expression, scale: Expression, df: float, withi
     return _named(name, centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v))
 
 
+@checked(ModelError)
 def correlated(
     means: Mapping[str, Expression], prefix: str = "chol", start: float = 0.1, within: bool = False
 ) -> tuple[dict[str, Variable], dict[str, Variable]]:

@@ -1,13 +1,25 @@
 """Errors and warnings: each says which thing, what was expected, what was found, and what to do.
 
-The checks of numbers that users give stand at the end.
+The checks of what users give stand at the end: of numbers, and of all arguments by their annotations.
 """
 
 from __future__ import annotations
 
+import collections.abc
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, wraps
+from numbers import Integral, Real
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+
 import numpy as np
 
 from pycmtensor.host.escaping import printed
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+
 
 
 class _Printed(Exception):
@@ -132,3 +144,199 @@ def whole(owner: str, option: str, value: object, least: int, error: type[PyCMTe
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise error(f"{owner}: {option} must be a whole number of at least {least}, found {value!r}.")
     return int(value)
+
+
+#: What stops a function that was given something of the wrong kind, when it does not look at it itself.
+FOREIGN = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, NotImplementedError, AssertionError)
+
+#: What a value of a kind is called in messages; other classes are called by their name.
+WORDS: dict[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    type(None): "None",
+    collections.abc.Mapping: "a dict",
+    collections.abc.Sequence: "a list",
+    collections.abc.Iterable: "a list",
+    collections.abc.Callable: "a function",
+    "Variable": "an expression",
+    "Parameter": "a parameter",
+}
+
+
+def checked(error: type[PyCMTensorError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorator of a public function: an argument of the wrong kind, by its annotation, is an error that names it.
+
+    True and False are asked for before the function runs, since everything has a truth in Python. The other arguments
+    are looked at when something that is no error of this library stops the function: its own checks say more.
+
+    Args:
+        error: The kind of error to raise.
+
+    Examples:
+        >>> @checked(InferenceError)
+        ... def halved(of: float, really: bool = True) -> float:
+        ...     return of / 2
+        >>> halved(3)
+        1.5
+        >>> halved("3")
+        Traceback (most recent call last):
+            ...
+        pycmtensor.exceptions.InferenceError: halved: of must be a number, found '3'.
+        >>> halved(3, really="no")
+        Traceback (most recent call last):
+            ...
+        pycmtensor.exceptions.InferenceError: halved: really must be True or False, found 'no'.
+    """
+
+    def decorated(function: Callable[P, R]) -> Callable[P, R]:
+        signature, owner = inspect.signature(function), function.__qualname__.removesuffix(".__init__").split(".")[-1]
+        has_truths = any("bool" in str(p.annotation) for p in signature.parameters.values())
+
+        def look(args: Any, kwargs: Any, truths_only: bool) -> None:
+            """Raise the error of the first argument that is not as its annotation says."""
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:  # an unknown or a missing argument, of which Python tells itself
+                return
+            kinds = _hints(function)
+            for name, value in given.items():
+                kind = kinds.get(name)
+                if kind is not None and not (truths_only and bool not in (kind, *get_args(kind))):
+                    _check(error, owner, name, value, kind)
+
+        @wraps(function)
+        def checking(*args: P.args, **kwargs: P.kwargs) -> R:
+            if has_truths:
+                look(args, kwargs, truths_only=True)
+            try:
+                return function(*args, **kwargs)
+            except PyCMTensorError:
+                raise
+            except FOREIGN:
+                look(args, kwargs, truths_only=False)
+                raise
+
+        return checking
+
+    return decorated
+
+
+def checked_class(error: type[PyCMTensorError]) -> Callable[[type[C]], type[C]]:
+    """Decorator of a class whose constructor and public methods are `checked`."""
+
+    def decorated(cls: type[C]) -> type[C]:
+        for name, member in list(vars(cls).items()):
+            public = name == "__init__" or not name.startswith("_")
+            if public and isinstance(member, types.FunctionType):
+                setattr(cls, name, checked(error)(member))
+            elif public and isinstance(member, (classmethod, staticmethod)):
+                setattr(cls, name, type(member)(checked(error)(member.__func__)))
+        return cls
+
+    return decorated
+
+
+@cache
+def _hints(of: Any) -> Mapping[str, Any]:
+    """Name -> annotation of a function; those that nothing can be said about are left out."""
+    found = {}
+    for name, text in of.__annotations__.items():
+        try:
+            hint = eval(text, dict(of.__globals__)) if isinstance(text, str) else text
+        except NameError:  # imported for types only
+            continue
+        if name != "return" and _words(hint):
+            found[name] = hint
+    return found
+
+
+def _check(error: type[PyCMTensorError], owner: str, name: str, value: Any, hint: Any) -> None:
+    if not _is(value, hint):
+        part, found, kind = _within(value, hint)
+        raise error(f"{owner}: {name}{part} must be {_words(kind)}, found {_shown(found)}.")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{type(value).__name__} {text[:200]}..."
+
+
+def _words(hint: Any) -> str:
+    """What a value of this annotation is, in words; empty when nothing can be said."""
+    origin = get_origin(hint) or hint
+    if hint is None:
+        return "None"
+    if origin in (Union, types.UnionType):
+        words = [_words(one) for one in get_args(hint)]
+        return " or ".join(dict.fromkeys(words)) if all(words) else ""
+    if origin is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    if not isinstance(origin, type) or origin in (object, Any) or origin.__name__.startswith("_"):
+        return ""
+    return WORDS.get(origin) or WORDS.get(origin.__name__) or f"a {origin.__name__}"
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether a value is as an annotation says."""
+    origin, inner = get_origin(hint) or hint, get_args(hint)
+    if hint is None:
+        return value is None
+    if not _words(hint):
+        return True
+    if origin in (Union, types.UnionType):
+        return any(_is(value, one) for one in inner)
+    if origin is Literal:
+        return isinstance(value, str | int) and value in inner
+    if origin is bool:
+        return isinstance(value, bool | np.bool_)
+    if origin is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    if origin is float:
+        return _is_real(value)
+    if origin in (collections.abc.Sequence, list, tuple, collections.abc.Iterable, set, frozenset):
+        return _is_list(value, origin) and (not inner or all(_is(one, inner[0]) for one in value))
+    if origin is collections.abc.Mapping:
+        keyed = isinstance(value, Mapping) or (hasattr(value, "keys") and hasattr(value, "items"))
+        return keyed and (not inner or all(_is(k, inner[0]) and _is(v, inner[1]) for k, v in value.items()))
+    if getattr(origin, "_is_protocol", False) and origin.__module__.startswith("pycmtensor"):
+        return all(hasattr(value, name) for name in origin.__annotations__)
+    names = {cls.__name__ for cls in type(value).__mro__}
+    return isinstance(value, origin) or (origin.__name__ == "Variable" and "Arithmetic" in names)
+
+
+def _is_real(value: Any) -> bool:
+    """Whether a value is a real number, not NaN: Python's, NumPy's, or an array of one."""
+    if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
+        value = value.item()
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not np.isnan(float(value))
+
+
+def _is_list(value: Any, origin: Any) -> bool:
+    if isinstance(value, str | bytes | Mapping):
+        return False
+    if origin is collections.abc.Iterable:
+        return isinstance(value, Iterable)
+    if isinstance(value, list | tuple | set | frozenset):
+        return True
+    return hasattr(value, "__len__") and hasattr(value, "__iter__") and np.ndim(value) > 0
+
+
+def _within(value: Any, hint: Any) -> tuple[str, Any, Any]:
+    """Where in a value, what is found there, and what is expected: the first wrong element of a list or dict."""
+    hints = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for one in hints:
+        origin, inner = get_origin(one), get_args(one)
+        if origin is collections.abc.Mapping and isinstance(value, Mapping):
+            for key, element in value.items():
+                if not _is(key, inner[0]):
+                    return ": a name", key, inner[0]
+                if not _is(element, inner[1]):
+                    part, found, kind = _within(element, inner[1])
+                    return f"[{key!r}]{part}", found, kind
+        if origin is collections.abc.Sequence and _is_list(value, origin):
+            for place, element in enumerate(value):
+                if not _is(element, inner[0]):
+                    return f"[{place}]", element, inner[0]
+    return "", value, hint

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.host.escaping import printed
 from pycmtensor.terms.arithmetic import Arithmetic
 from pycmtensor.terms.draws import Draws
@@ -33,6 +33,7 @@ __all__ = [
 _created = count()
 
 
+@checked_class(ModelError)
 class Parameter(Arithmetic):
     """A named unknown of a model: a PyTensor shared variable with bounds and a status.
 
@@ -161,6 +162,7 @@ class Parameter(Arithmetic):
 TensorVariable = Parameter
 
 
+@checked_class(ModelError)
 class Beta(Parameter):
     """A scalar coefficient of a utility function.
 
@@ -224,6 +226,7 @@ INITIALISERS: dict[str, Initialiser] = {
 }
 
 
+@checked_class(ModelError)
 class Weight(Parameter):
     """An array of coefficients of a network.
 
@@ -271,6 +274,7 @@ class Weight(Parameter):
 Weights = Weight
 
 
+@checked_class(ModelError)
 class Bias(Weight):
     """An array of constants of a network, zero at the start.
 

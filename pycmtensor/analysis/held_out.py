@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycmtensor.analysis.predict import choices_on, situation_weights
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, checked
 from pycmtensor.inference.protocol import Estimated
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["compare_held_out"]
 
 
+@checked(InferenceError)
 def compare_held_out(results: Mapping[str, Estimated], data: Any) -> pd.DataFrame:
     r"""Comparison of several models on the choices in other data than those of their estimation.
 

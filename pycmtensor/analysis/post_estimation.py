@@ -26,7 +26,7 @@ from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, checked_class
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import CrossNestedLogit, Model, NestedLogit
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["PostEstimation"]
 
 
+@checked_class(InferenceError)
 class PostEstimation:
     """PostEstimation of `pycmtensor.Results`; each method calls the function of its name."""
 

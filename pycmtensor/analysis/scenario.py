@@ -16,7 +16,7 @@ from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, checked, checked_class
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
@@ -30,6 +30,7 @@ __all__ = ["Scenarios", "scenario", "segments"]
 Array = NDArray[np.floating]
 
 
+@checked_class(InferenceError)
 @dataclass(frozen=True, eq=False)
 class Scenarios:
     """PostEstimation to what-if questions; every table has estimate, standard error and confidence interval.
@@ -97,6 +98,7 @@ class Scenarios:
         return "\n".join([*lines, about, *filter(None, [self.note])])
 
 
+@checked(InferenceError)
 def scenario(
     results: Estimated,
     data: Any,

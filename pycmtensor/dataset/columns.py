@@ -14,7 +14,7 @@ from pytensor.graph.basic import Variable
 from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import panel
 from pycmtensor.dataset.symbols import Key, Origin, Special, column_of, columns_in, interpreted, mark
-from pycmtensor.exceptions import DatasetError
+from pycmtensor.exceptions import DatasetError, checked_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Columns", "Special"]
 
 
+@checked_class(DatasetError)
 class Columns:
     """Base of data sets: a table whose choice situations stand on the axes T and N.
 

@@ -17,12 +17,13 @@ from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.dataset.symbols import check_origin
-from pycmtensor.exceptions import DatasetError
+from pycmtensor.exceptions import DatasetError, checked_class
 from pycmtensor.host.escaping import printed
 
 __all__ = ["Dataset"]
 
 
+@checked_class(DatasetError)
 class Dataset(Columns):
     """Choices in wide format: one row is one choice situation. `from_long` takes one row per alternative instead.
 

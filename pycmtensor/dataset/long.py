@@ -16,7 +16,7 @@ from pycmtensor.dataset.frames import Table, numbered, rows_text
 from pycmtensor.dataset.layout import cells, code_positions, named_alternatives
 from pycmtensor.dataset.reshape import differs, unstacked
 from pycmtensor.dataset.symbols import Special, column_of
-from pycmtensor.exceptions import DatasetError
+from pycmtensor.exceptions import DatasetError, checked_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LongDataset"]
 
 
+@checked_class(DatasetError)
 class LongDataset(Dataset, enters="long"):
     """Choices in long format: one row is one alternative that can be chosen in one choice situation.
 

@@ -6,7 +6,7 @@ import tomllib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from pycmtensor.exceptions import DatasetError
+from pycmtensor.exceptions import DatasetError, checked
 
 if TYPE_CHECKING:
     import pandas
@@ -24,6 +24,7 @@ def available() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in files(__package__).iterdir() if f.name.endswith(".toml"))
 
 
+@checked(DatasetError)
 def load(name: str) -> pandas.DataFrame:
     """A packaged data set, whole: no row is filtered and no column is scaled.
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.curvature import NEAR, bends, held_by_bounds, newton_distance
 from pycmtensor.estimation.quadratic import Bounds
-from pycmtensor.exceptions import OptimizerError, in_range, whole
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range, whole
 
 __all__ = ["Starts", "from_many"]
 
 Array = NDArray[np.floating]
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Starts:
     """Start values of several ascents: the given one, and others drawn around it or between the bounds.

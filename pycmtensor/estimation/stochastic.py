@@ -8,12 +8,13 @@ from os import PathLike
 from typing import Any
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import OptimizerError, in_range, whole
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range, whole
 from pycmtensor.optimizers import Optimizer
 
 __all__ = ["Stochastic"]
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Stochastic:
     """A method of estimation for `pycmtensor.estimate`: an optimizer on mini-batches.

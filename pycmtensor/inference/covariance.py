@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.curvature import left_free
 from pycmtensor.estimation.fit import Fit
-from pycmtensor.exceptions import IdentificationError, PyCMTensorError
+from pycmtensor.exceptions import IdentificationError, InferenceError, PyCMTensorError, checked_class
 from pycmtensor.inference.replicates import Replicates
 
 __all__ = ["BHHH", "Classical", "Cluster", "Covariance", "Groups", "Kind", "Robust", "Sources", "Summed", "inverse"]
@@ -169,6 +169,7 @@ class Robust(Covariance):
         return at.outer_product(2)
 
 
+@checked_class(InferenceError)
 @dataclass(frozen=True)
 class Cluster(Covariance):
     r"""Cluster-robust covariance: scores are added up by group, whose choices may depend on each other.

@@ -15,6 +15,7 @@ from pycmtensor.engine import evaluator_of
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
+from pycmtensor.exceptions import ModelError, checked
 from pycmtensor.expressions import bounds_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.models import ChoiceModel, Model
@@ -77,6 +78,7 @@ class Identification:
         return "\n".join(lines)
 
 
+@checked(ModelError)
 def identification(model: Model, data: Dataset | None = None) -> Identification:
     """Report on identification of a model's parameters, before any estimation.
 

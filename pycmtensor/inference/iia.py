@@ -9,7 +9,7 @@ from pycmtensor.engine import Evaluator
 from pycmtensor.estimation import Fit, Options, maximise
 from pycmtensor.estimation.curvature import bends
 from pycmtensor.estimation.identification import flat_directions
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, checked
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
 from pycmtensor.inference.kinds import covariance
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
@@ -23,6 +23,7 @@ Array = NDArray[np.floating]
 FLAT = 1e-8
 
 
+@checked(InferenceError)
 def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
     r"""Test of IIA: estimates from the choices among fewer alternatives (s) should be those from all (f).
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pycmtensor.engine import SecondOrder, evaluator_of
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.preparation import start_values
-from pycmtensor.exceptions import IdentificationError, InferenceError
+from pycmtensor.exceptions import IdentificationError, InferenceError, checked
 from pycmtensor.inference.covariance import inverse
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum
 from pycmtensor.inference.protocol import Estimated
@@ -27,6 +27,7 @@ INFORMATION: dict[str, Callable[[SecondOrder], Array]] = {
 }
 
 
+@checked(InferenceError)
 def lagrange_multiplier(model: Model, restricted: Estimated, information: str = "observed") -> HypothesisTest:
     r"""Score test of a restricted model against a larger one that was not estimated.
 

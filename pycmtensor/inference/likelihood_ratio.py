@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, checked
 from pycmtensor.inference.hypotheses import HypothesisTest, chi_squared, must_be_maximum, must_share_sample
 from pycmtensor.inference.protocol import Estimated
 
@@ -12,6 +12,7 @@ __all__ = ["likelihood_ratio"]
 ROUNDING = 1e-9
 
 
+@checked(InferenceError)
 def likelihood_ratio(restricted: Estimated, full: Estimated) -> HypothesisTest:
     r"""Likelihood-ratio test of a model against a larger one that contains it.
 

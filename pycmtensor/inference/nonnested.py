@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pycmtensor.exceptions import InferenceError
+from pycmtensor.exceptions import InferenceError, checked
 from pycmtensor.inference.hypotheses import HypothesisTest, must_be_maximum, must_share_sample
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import Estimated
@@ -14,6 +14,7 @@ from pycmtensor.inference.protocol import Estimated
 __all__ = ["ben_akiva_swait", "vuong"]
 
 
+@checked(InferenceError)
 def ben_akiva_swait(a: Estimated, b: Estimated) -> HypothesisTest:
     r"""Test between non-nested models by their adjusted rho-squared, :math:`1 - (LL - K) / LL(0)`.
 
@@ -60,6 +61,7 @@ def ben_akiva_swait(a: Estimated, b: Estimated) -> HypothesisTest:
     return HypothesisTest("Ben-Akiva & Swait test", null, z, None, bound, "normal", "The p value is an upper bound.")
 
 
+@checked(InferenceError)
 def vuong(a: Estimated, b: Estimated, schwarz: bool = False) -> HypothesisTest:
     r"""Test that two non-nested models are equally near to the truth, by individual log-likelihood ratios m.
 

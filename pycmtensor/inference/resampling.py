@@ -16,7 +16,7 @@ from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
-from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning, whole
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning, checked_class, whole
 from pycmtensor.inference.covariance import Covariance, Groups, Kind, Sources
 from pycmtensor.inference.replicates import Replicates
 
@@ -57,6 +57,7 @@ class Resampling(Covariance):
         return np.where(held[:, None] | held, np.nan, sources.replicates(self).covariance)
 
 
+@checked_class(InferenceError)
 @dataclass(frozen=True)
 class Bootstrap(Resampling):
     """Bootstrap covariance, as the ``kind`` of standard errors, tests and intervals.
@@ -84,6 +85,7 @@ class Bootstrap(Resampling):
         return bootstrap(fit, evaluator, groups, self.replicates, self.seed)
 
 
+@checked_class(InferenceError)
 @dataclass(frozen=True)
 class Jackknife(Resampling):
     """Jackknife covariance, as the ``kind`` of standard errors, tests and intervals.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.models.network_logit import NetworkLogit
 from pycmtensor.models.specified import Expression
 from pycmtensor.terms.networks import Embedding, Network
@@ -15,6 +15,7 @@ from pycmtensor.terms.networks import Embedding, Network
 __all__ = ["ASUDNN"]
 
 
+@checked_class(ModelError)
 class ASUDNN(NetworkLogit):
     r"""Alternative-specific utility networks: the utility of an alternative is a network of its own columns.
 

@@ -19,7 +19,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, check_alike
 from pycmtensor.dataset.symbols import Origin, check_origin, columns_in, is_column, name_of
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.mixture import log_mean_exp
@@ -32,6 +32,7 @@ from pycmtensor.terms.segments import check_segments
 __all__ = ["Model"]
 
 
+@checked_class(ModelError)
 class Model:
     r"""Base class of models: the log-likelihood of individuals, whatever it is a likelihood of.
 

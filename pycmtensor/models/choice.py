@@ -19,7 +19,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.dataset.long import LongDataset
-from pycmtensor.exceptions import DatasetError, InferenceError, ModelError
+from pycmtensor.exceptions import DatasetError, InferenceError, ModelError, checked_class
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.models.base import Model
 from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
@@ -56,6 +56,7 @@ SPECIFIED = {
 OF_NO_ALTERNATIVE = (type(None), bool, int, float, str, np.generic, Parameter, Sampling, FunctionType)
 
 
+@checked_class(ModelError)
 class ChoiceModel(Specified):
     """Base class of choice models.
 

@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import cross_nested_logit, generating_log_sum
 from pycmtensor.models.choice import ChoiceModel
@@ -29,6 +29,7 @@ __all__ = ["CrossNest", "CrossNestedLogit"]
 ALLOCATIONS = "The parts of an alternative lie in [0, 1] and add up to 1; give them values that do."
 
 
+@checked_class(ModelError)
 @dataclass(frozen=True)
 class CrossNest:
     """A nest to which alternatives belong in part.
@@ -80,6 +81,7 @@ class CrossNest:
         return scale_domain(f"CrossNest '{self.name}'", self.scale)
 
 
+@checked_class(ModelError)
 class CrossNestedLogit(ChoiceModel):
     r"""Cross-nested logit: an alternative can belong to several nests in part.
 

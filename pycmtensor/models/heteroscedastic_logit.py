@@ -8,7 +8,7 @@ from typing import Any
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError, whole
+from pycmtensor.exceptions import ModelError, checked_class, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import heteroscedastic_logit
 from pycmtensor.models.choice import ChoiceModel
@@ -19,6 +19,7 @@ from pycmtensor.terms.domains import Domain
 __all__ = ["HeteroscedasticLogit"]
 
 
+@checked_class(ModelError)
 class HeteroscedasticLogit(ChoiceModel):
     r"""Heteroscedastic extreme value model: independent errors whose scale differs between alternatives.
 

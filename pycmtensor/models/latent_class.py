@@ -12,7 +12,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.dataset.symbols import columns_in
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, checked_class
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.kernels.logsum import log_sum_exp
 from pycmtensor.models.choice import ChoiceModel
@@ -28,6 +28,7 @@ __all__ = ["LatentClass"]
 Class: TypeAlias = Mapping[str, Expression] | Variable | ChoiceModel
 
 
+@checked_class(ModelError)
 class LatentClass(ChoiceModel):
     r"""Latent classes: each individual belongs to one of a few classes, and nobody sees to which.
 

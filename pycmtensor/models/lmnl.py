@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytensor.tensor as pt
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.network_logit import NetworkLogit, checked_networks, columns_of
 from pycmtensor.models.specified import Expression
@@ -16,6 +16,7 @@ from pycmtensor.terms.networks import Network
 __all__ = ["LMNL"]
 
 
+@checked_class(ModelError)
 class LMNL(NetworkLogit):
     r"""Learning multinomial logit: a term that a network makes of other columns joins the utilities.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.specified import Expression
@@ -15,6 +16,7 @@ from pycmtensor.terms.draws import Sampling
 __all__ = ["MixedLogit"]
 
 
+@checked_class(ModelError)
 class MixedLogit(MNL):
     r"""Mixed logit: a logit whose coefficients are random, simulated by draws.
 

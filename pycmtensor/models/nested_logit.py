@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
 from pycmtensor.models.choice import ChoiceModel
@@ -46,6 +46,7 @@ def scale_domain(of: str, given: Expression, what: str = "the scale") -> Domain:
     return domain
 
 
+@checked_class(ModelError)
 @dataclass(frozen=True)
 class Nest:
     """Alternatives whose errors are alike.
@@ -100,6 +101,7 @@ class Nest:
         return Nest(self.name, members, self.scale) if members else None
 
 
+@checked_class(ModelError)
 class NestedLogit(ChoiceModel):
     r"""Nested logit: errors that are alike within nests, and nests within nests.
 

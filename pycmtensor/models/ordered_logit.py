@@ -14,7 +14,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import is_column
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, checked_class
 from pycmtensor.expressions import Beta, Parameter, parameters_of
 from pycmtensor.kernels import ordered
 from pycmtensor.kernels.ordered import LINKS
@@ -26,6 +26,7 @@ from pycmtensor.terms.relations import ParameterFunction
 __all__ = ["OrderedLogit"]
 
 
+@checked_class(ModelError)
 class OrderedLogit(ChoiceModel):
     r"""Ordered logit or probit: categories in an order, such as ratings, between thresholds of one latent utility.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset, rows_text
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, checked_class
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.kernels import later_ranks, worst
 from pycmtensor.models.mnl import MNL
@@ -20,6 +20,7 @@ from pycmtensor.models.specified import Expression
 __all__ = ["RankedLogit"]
 
 
+@checked_class(ModelError)
 class RankedLogit(MNL):
     r"""Exploded logit: a ranking is a series of choices, each among what the earlier ones left.
 

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError, whole
+from pycmtensor.exceptions import ModelError, checked_class, whole
 from pycmtensor.expressions import Parameter, Weight
 from pycmtensor.kernels.layers import residual_logit
 from pycmtensor.kernels.logit import logit
@@ -19,6 +19,7 @@ from pycmtensor.models.specified import Expression
 __all__ = ["ResLogit"]
 
 
+@checked_class(ModelError)
 class ResLogit(ChoiceModel):
     r"""Residual logit: layers of residuals let the utilities of alternatives act on each other.
 

@@ -12,7 +12,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, is_column
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.models.base import Model
@@ -22,6 +22,7 @@ __all__ = ["Expression", "Specified"]
 Expression: TypeAlias = Variable | Parameter | float
 
 
+@checked_class(ModelError)
 class Specified(Model):
     """A model with utilities of alternatives; see `ChoiceModel`, the base class of choice models."""
 

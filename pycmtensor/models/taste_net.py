@@ -8,7 +8,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter
 from pycmtensor.models.network_logit import NetworkLogit, checked_networks
 from pycmtensor.models.specified import Expression
@@ -17,6 +17,7 @@ from pycmtensor.terms.networks import Network
 __all__ = ["TasteNet"]
 
 
+@checked_class(ModelError)
 class TasteNet(NetworkLogit):
     r"""Logit with tastes that a network makes of characteristics, beside coefficients that are the same for all.
 

@@ -8,12 +8,14 @@ from typing import Any
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
+from pycmtensor.exceptions import OptimizerError, checked_class
 from pycmtensor.optimizers.base import Optimizer, Rate, Updates, ratio
 from pycmtensor.optimizers.packed import Param
 
 __all__ = ["AdaGrad", "Adadelta", "RMSProp"]
 
 
+@checked_class(OptimizerError)
 class AdaGrad(Optimizer):
     """AdaGrad: a = a + g^2; p - lr g / (sqrt(a) + epsilon).
 
@@ -55,6 +57,7 @@ class AdaGrad(Optimizer):
         return ratio(g, self.root(a)), (a,)
 
 
+@checked_class(OptimizerError)
 class RMSProp(Optimizer):
     """RMSProp: a = rho a + (1 - rho) g^2; p - lr g / (sqrt(a) + epsilon).
 
@@ -93,6 +96,7 @@ class RMSProp(Optimizer):
         return ratio(g, self.root(a)), (a,)
 
 
+@checked_class(OptimizerError)
 class Adadelta(Optimizer):
     """Adadelta: steps in the unit of the parameter.
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from pycmtensor.exceptions import in_range
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range
 from pycmtensor.optimizers.base import Optimizer, ratio
 from pycmtensor.optimizers.packed import Param
 
@@ -21,6 +21,7 @@ def one_minus_power(b: float, t: Variable) -> Variable:
     return -pt.expm1(t * math.log(b)) if b else pt.ones_like(t)
 
 
+@checked_class(OptimizerError)
 class Adam(Optimizer):
     """Adam: adaptive moment estimation.
 
@@ -69,6 +70,7 @@ class Adam(Optimizer):
         return ratio(m_hat, self.root(v_hat)), (m, v)
 
 
+@checked_class(OptimizerError)
 class AdamW(Adam):
     """AdamW: Adam with weight decay outside of the gradient.
 
@@ -108,6 +110,7 @@ class AdamW(Adam):
         super().__init__(params, b1, b2, weight_decay=weight_decay, **kwargs)
 
 
+@checked_class(OptimizerError)
 class AMSGrad(Adam):
     """AMSGrad: Adam divided by the largest second moment so far.
 
@@ -145,6 +148,7 @@ class AMSGrad(Adam):
         return ratio(m_hat, self.root(u_hat)), (m, v, u)
 
 
+@checked_class(OptimizerError)
 class NAdam(Adam):
     """NAdam: Adam with Nesterov's momentum, which warms up.
 
@@ -207,6 +211,7 @@ class NAdam(Adam):
 Nadam = NAdam
 
 
+@checked_class(OptimizerError)
 class RAdam(Adam):
     """RAdam: Adam that does without v until its variance is known well enough.
 
@@ -248,6 +253,7 @@ class RAdam(Adam):
         return pt.switch(known, ratio(m_hat * r * pt.sqrt(correction), self.root(v)), m_hat), (m, v)
 
 
+@checked_class(OptimizerError)
 class Adamax(Optimizer):
     """Adamax: Adam with the largest past gradient in place of the second moment.
 

@@ -15,7 +15,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 from pytensor.scalar.basic import autocast_float_as
 
-from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning, in_range, whole
+from pycmtensor.exceptions import OptimizerError, UnusedParameterWarning, checked_class, in_range, whole
 from pycmtensor.expressions import Parameter
 from pycmtensor.host.escaping import printed
 from pycmtensor.optimizers.options import (
@@ -48,6 +48,7 @@ def ratio(numerator: Variable, denominator: Variable) -> Variable:
     return pt.switch(zero, 0, numerator / pt.switch(zero, 1, denominator))
 
 
+@checked_class(OptimizerError)
 class Optimizer:
     """Base class: an optimizer is the names of its state and one equation.
 

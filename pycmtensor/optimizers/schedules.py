@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 
-from pycmtensor.exceptions import OptimizerError, in_range, whole
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Schedule:
     """Base class: a schedule is its equation, written once for numbers and symbols in `at`."""
@@ -86,6 +87,7 @@ class Schedule:
             whole(type(self).__name__, field, getattr(self, field), least=1)
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Constant(Schedule):
     """The same rate at every step: lr(s) = rate.
@@ -108,6 +110,7 @@ class Constant(Schedule):
         return self.rate + 0 * s
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Step(Schedule):
     """A rate that falls at once every so many steps: lr(s) = rate factor^floor(s / every).
@@ -137,6 +140,7 @@ class Step(Schedule):
         return self.rate * self.factor ** xp.floor(s / self.every)
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Exponential(Schedule):
     """A rate that falls by the same factor at every step: lr(s) = rate factor^s.
@@ -163,6 +167,7 @@ class Exponential(Schedule):
         return self.rate * self.factor**s
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Polynomial(Schedule):
     """A rate that falls to ``end`` in a number of steps: lr(s) = end + (rate - end) (1 - min(s, steps) / steps)^power.
@@ -192,6 +197,7 @@ class Polynomial(Schedule):
         return self.end + (self.rate - self.end) * (1 - xp.minimum(s, self.steps) / self.steps) ** self.power
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Cosine(Schedule):
     """Half a cosine from ``rate`` to ``end``: lr(s) = end + (rate - end) (1 + cos(pi min(s, steps) / steps)) / 2.
@@ -220,6 +226,7 @@ class Cosine(Schedule):
         return _half_cosine(self.rate, self.end, xp.minimum(s, self.steps) / self.steps, xp)
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class OneCycle(Schedule):
     """Up to a peak and down to almost nothing, each half a cosine.
@@ -258,6 +265,7 @@ class OneCycle(Schedule):
         return xp.where(s <= top, up, down)
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Cyclic(Schedule):
     """Up and down in straight lines: lr(s) = low + (high - low) (1 - abs(s / half - 2 c - 1)) shrink^c factor^s.
@@ -294,6 +302,7 @@ class Cyclic(Schedule):
         return self.low + (self.high - self.low) * height * self.shrink**c * self.factor**s
 
 
+@checked_class(OptimizerError)
 @dataclass(frozen=True)
 class WarmUp(Schedule):
     """A straight line up to the first rate of another schedule, then that schedule.
@@ -326,6 +335,7 @@ class WarmUp(Schedule):
         return xp.where(s < self.steps, rising, self.then.at(xp.maximum(s - self.steps, 0.0), xp))
 
 
+@checked_class(OptimizerError)
 class ReduceOnPlateau:
     """A rate that is multiplied by ``factor`` when an observed value has stopped falling.
 

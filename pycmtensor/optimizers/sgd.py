@@ -7,12 +7,14 @@ from typing import Any
 
 from pytensor.graph.basic import Variable
 
+from pycmtensor.exceptions import OptimizerError, checked_class
 from pycmtensor.optimizers.base import Optimizer
 from pycmtensor.optimizers.packed import Param
 
 __all__ = ["NAG", "SGD", "Momentum"]
 
 
+@checked_class(OptimizerError)
 class SGD(Optimizer):
     """Stochastic gradient descent, `p - lr g`.
 
@@ -41,6 +43,7 @@ class SGD(Optimizer):
         return g, ()
 
 
+@checked_class(OptimizerError)
 class Momentum(Optimizer):
     """Gradient descent with momentum.
 

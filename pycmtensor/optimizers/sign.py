@@ -8,13 +8,14 @@ from typing import Any
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
-from pycmtensor.exceptions import OptimizerError, in_range
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range
 from pycmtensor.optimizers.base import Optimizer, Rate, Updates
 from pycmtensor.optimizers.packed import Param
 
 __all__ = ["Lion", "RProp"]
 
 
+@checked_class(OptimizerError)
 class RProp(Optimizer):
     """Resilient propagation: every element has a step of its own length; for gradients of all the data.
 
@@ -83,6 +84,7 @@ class RProp(Optimizer):
         return p - pt.sign(h) * s, (h, s)
 
 
+@checked_class(OptimizerError)
 class Lion(Optimizer):
     """Lion, evolved sign momentum: every step has the length of the learning rate.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import InferenceError, ModelError, checked
 from pycmtensor.models import Model
 from pycmtensor.results.results import Results
 
@@ -29,6 +29,7 @@ MODELS = {
 DRAWS = {"sobol": ("owen1997",), "mlhs": ("hess2006",), "halton": ("halton1960",)}
 
 
+@checked(InferenceError)
 def citation(model: Model | Results) -> str:
     """BibTeX entries of the papers behind a model, its draws, and what it is made of.
 

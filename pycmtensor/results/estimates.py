@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import InferenceError, PyCMTensorError, in_range
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, checked_class, in_range
 from pycmtensor.inference import Bootstrap, Jackknife, Kind, Replicates, profile_intervals
 from pycmtensor.inference.covariance import Groups, Sources
 from pycmtensor.inference.kinds import group_numbers, grouped_kinds, kind_of
@@ -29,6 +29,7 @@ __all__ = ["Estimates"]
 Array = NDArray[np.floating]
 
 
+@checked_class(InferenceError)
 class Estimates:
     """The numbers that `pycmtensor.Results` is about.
 

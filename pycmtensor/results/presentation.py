@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, checked, checked_class
 from pycmtensor.expressions import networks_in
 from pycmtensor.host.files import write
 from pycmtensor.inference import Identification
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Presentation", "compare"]
 
 
+@checked_class(InferenceError)
 class Presentation(Estimates):
     """Tables, pictures and files of `pycmtensor.Results`."""
 
@@ -226,6 +227,7 @@ class Presentation(Estimates):
         return write(path, text)
 
 
+@checked(InferenceError)
 def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: Kind = "classical") -> Summary:
     """Several results side by side: estimates with stars, standard errors in brackets, and how they fit.
 

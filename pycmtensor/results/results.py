@@ -15,7 +15,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
-from pycmtensor.exceptions import InferenceError, NotConvergedWarning, PyCMTensorError
+from pycmtensor.exceptions import InferenceError, NotConvergedWarning, OptimizerError, PyCMTensorError, checked, checked_class
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference import (
     DerivedQuantities,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Results", "estimate", "start_of"]
 
 
+@checked(OptimizerError)
 def estimate(
     model: Model,
     data: Dataset | None = None,
@@ -102,7 +103,7 @@ def estimate(
     options = Options(start_of(model, start), starts, constraints, progress, max_iterations, block, on)
     fit, problem = maximise(model, data, method, options)
     if not fit.outcome.converged and not isinstance(method, Stochastic):
-        warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=2)
+        warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=3)  # over `checked`
     return Results(fit, *problem)
 
 
@@ -116,6 +117,7 @@ def start_of(
     return {label: value for label, value in start._by_name().items() if label in free}
 
 
+@checked_class(InferenceError)
 class Results(PostEstimation, Presentation):
     """Estimates with their uncertainty and fit.
 

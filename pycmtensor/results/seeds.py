@@ -11,7 +11,7 @@ from pytensor.graph.basic import Variable, equal_computations
 from pycmtensor.analysis import compare_held_out
 from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
-from pycmtensor.exceptions import OptimizerError, whole
+from pycmtensor.exceptions import OptimizerError, checked, whole
 from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
@@ -63,6 +63,7 @@ class SeedRuns:
         return f"{self.table.to_string()}\n{self.spread.to_string()}"
 
 
+@checked(OptimizerError)
 def estimate_seeds(
     make: Callable[[int], Model],
     held_out: Any,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.exceptions import ModelError, whole
+from pycmtensor.exceptions import ModelError, checked_class, whole
 from pycmtensor.terms.arithmetic import Arithmetic
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
 KINDS = ("sobol", "halton", "mlhs", "pseudo")
 
 
+@checked_class(ModelError)
 @dataclass(frozen=True)
 class Sampling:
     """Number and kind of the draws of a simulated likelihood.
@@ -160,6 +161,7 @@ def mixed_bits(x: Any, xp: Any = np) -> Any:
     return x ^ x >> 16
 
 
+@checked_class(ModelError)
 class Draws(Arithmetic):
     """A random variable of standard form, symbolic like a column: standard normal, or uniform on (0, 1).
 

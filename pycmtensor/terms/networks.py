@@ -14,7 +14,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of, columns_in, name_of
-from pycmtensor.exceptions import DatasetError, ModelError, in_range, whole
+from pycmtensor.exceptions import DatasetError, ModelError, checked_class, in_range, whole
 from pycmtensor.expressions import Bias, Parameter, Weight
 from pycmtensor.host.escaping import printed
 from pycmtensor.kernels import layers
@@ -25,6 +25,7 @@ __all__ = ["Embedding", "Network"]
 ONE_OUTPUT = "output"
 
 
+@checked_class(ModelError)
 @dataclass(frozen=True, eq=False)
 class Embedding:
     """A categorical column as an input of a `Network`: each level has a point of its own, which is estimated.
@@ -49,6 +50,7 @@ class Embedding:
             whole("Embedding", "size", self.size, least=1, error=ModelError)
 
 
+@checked_class(ModelError)
 class Network:
     r"""A feed-forward network of columns, whose outputs stand in utilities as coefficients or terms.
 

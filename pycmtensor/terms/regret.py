@@ -9,11 +9,12 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 
 from pycmtensor.coefficients import Expression
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked
 
 __all__ = ["random_regret"]
 
 
+@checked(ModelError)
 def random_regret(
     attributes: Mapping[str, Mapping[str, Expression]],
     coefficients: Mapping[str, Expression],

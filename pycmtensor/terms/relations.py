@@ -22,7 +22,7 @@ from pytensor.graph.traversal import graph_inputs
 from pytensor.printing import greek, pprint
 from pytensor.tensor.elemwise import Elemwise
 
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.terms.linearity import nonlinear_term
 from pycmtensor.terms.text import Reader, parsed
@@ -131,6 +131,7 @@ class Relation:
         return self.text
 
 
+@checked(ModelError)
 def constraint(statement: str | Variable | Relation) -> Relation:
     """A linear equality or inequality between parameters.
 

@@ -12,7 +12,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
 from pycmtensor.dataset import Dataset, rows_text
-from pycmtensor.exceptions import DatasetError, ModelError
+from pycmtensor.exceptions import DatasetError, ModelError, checked
 from pycmtensor.expressions import Parameter
 from pycmtensor.terms.domains import Domain, with_domains
 
@@ -21,6 +21,7 @@ __all__ = ["by_segment", "check_segments", "scaled"]
 Expression: TypeAlias = Variable | Parameter | float
 
 
+@checked(ModelError)
 def by_segment(
     column: Variable, expressions: Mapping[float, Expression], otherwise: Expression | None = None
 ) -> Variable:
@@ -67,6 +68,7 @@ def scaled(utilities: Mapping[str, Any], scale: Expression) -> dict[str, Any]: .
 def scaled(utilities: Expression, scale: Expression) -> Variable: ...
 
 
+@checked(ModelError)
 def scaled(utilities: Mapping[str, Any] | Expression, scale: Expression) -> dict[str, Any] | Variable:
     """Utilities times the scale of their errors.
 

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 
 from pycmtensor.coefficients import Expression
-from pycmtensor.exceptions import ModelError
+from pycmtensor.exceptions import ModelError, checked
 
 __all__ = ["box_cox", "piecewise_linear"]
 
@@ -18,6 +18,7 @@ __all__ = ["box_cox", "piecewise_linear"]
 SMALL, TERMS = 0.5, 18
 
 
+@checked(ModelError)
 def box_cox(x: Expression, lambda_: Expression) -> Variable:
     r"""Box-Cox transformation of a positive column: linear at lambda 1, the logarithm at 0.
 
@@ -57,6 +58,7 @@ def box_cox(x: Expression, lambda_: Expression) -> Variable:
     return pt.switch(small, log_x * series, (far**power - 1.0) / power)
 
 
+@checked(ModelError)
 def piecewise_linear(x: Expression, knots: Sequence[float], slopes: Sequence[Expression]) -> Variable:
     r"""Continuous function of a column, linear between knots, with a slope for each piece.
 
