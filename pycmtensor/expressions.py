@@ -128,14 +128,11 @@ class Parameter(Arithmetic):
     def _checked(
         self, value: ArrayLike, shape: tuple[int, ...] | None = None, dtype: Any = None
     ) -> NDArray[np.floating]:
-        given = np.asarray(value)
+        given = _numbers(self.name, value)
         if dtype is None:
             keeps = isinstance(value, np.ndarray) and given.dtype.kind == "f"
             dtype = given.dtype if keeps else pytensor.config.floatX
-        try:
-            array = np.array(given, dtype=dtype)
-        except (TypeError, ValueError):
-            raise ModelError(f"Parameter '{self.name}': the value must be a number, found {value!r}.") from None
+        array = np.array(given, dtype=dtype)
         if shape is not None and array.shape != shape:
             raise ModelError(
                 f"Parameter '{self.name}' has the shape {shape}, the new value has the shape {array.shape}."
@@ -193,9 +190,10 @@ class Beta(Parameter):
         ub: float | None = None,
         status: int = 0,
     ) -> None:
-        if np.ndim(value) != 0:
+        shape = _numbers(name, value).shape
+        if shape:
             raise ModelError(
-                f"Beta '{name}' is a single number, found a value of shape {np.shape(value)}. Use Weight for arrays."
+                f"Beta '{name}' is a single number, found a value of shape {shape}. Use Weight for arrays."
             )
         super().__init__(name, value, lb, ub, status)
 
@@ -266,7 +264,7 @@ class Weight(Parameter):
                     f"Weight '{name}': init_type must be one of {', '.join(INITIALISERS)}; found {init_type!r}."
                 )
             value = INITIALISERS[init_type](np.random.default_rng(seed), shape).astype(pytensor.config.floatX)
-        elif np.shape(value) != shape:
+        elif _numbers(name, value).shape != shape:
             raise ModelError(f"Weight '{name}': size={shape} was asked, the value has the shape {np.shape(value)}.")
         super().__init__(name, value)
 
@@ -321,10 +319,21 @@ def bounds_of(parameters: Sequence[Parameter]) -> tuple[NDArray[np.floating], ND
     return lb, np.repeat([np.inf if p.ub is None else p.ub for p in parameters], sizes)
 
 
+def _numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+    """The value of a parameter as an array of real numbers."""
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.empty(0, object)
+    if given.dtype.kind not in "fiu":
+        raise ModelError(f"Parameter '{name}': the value must be a number, found {value!r}.")
+    return given
+
+
 def _bound(name: str, which: str, bound: float | None) -> float | None:
     if bound is None:
         return None
-    if isinstance(bound, bool) or not isinstance(bound, (int, float, np.number)) or np.isnan(bound):
+    if isinstance(bound, bool) or not isinstance(bound, (int, float, np.integer, np.floating)) or np.isnan(bound):
         raise ModelError(f"Parameter '{name}': {which} must be a number or None, found {bound!r}.")
     return None if np.isinf(bound) and (bound < 0) == (which == "lb") else float(bound)
 

@@ -137,6 +137,26 @@ class Columns:
         expression = pt.as_tensor_variable(expression)
         return interpreted(expression, {symbol: self.array(symbol) for symbol in columns_in([expression])})
 
+    def zero_or_one(self, what: str, expression: Variable | float) -> NDArray[np.bool_]:
+        """Truth of an expression of columns whose numbers are 0 or 1, or True and False.
+
+        Args:
+            what: What it is, for the error.
+            expression: Of columns of any data set with the same ones, or a constant.
+
+        Raises:
+            DatasetError: There are other numbers; the message names the rows.
+        """
+        values = self.evaluate(pt.as_tensor_variable(expression))
+        wrong: NDArray[np.bool_] = np.asarray((values != 0) & (values != 1))
+        if wrong.any():
+            axes = (self.n_alternatives if wrong.ndim == 4 else 1, *self._rows.shape, 1)
+            rows = self.rows_of(np.any(np.broadcast_to(wrong, axes)[..., 0], axis=0))
+            if len(rows):
+                found = f"found {values[wrong].flat[0]:g} ({rows_text(rows)})"
+                raise DatasetError(f"{what} must be 0 or 1, True or False, {found}. Write for example pt.gt(x, 0).")
+        return values != 0
+
     @property
     def individual_weights(self) -> NDArray[Any]:
         """Sample weight of every individual, (N,); 1 without weights."""

@@ -406,6 +406,7 @@ class Dataset(Columns):
         available = np.ones((len(self.alternatives), self.nobs), dtype=bool)
         for j, name in enumerate(self.alternatives):
             if name in given:
-                values = np.broadcast_to(self.evaluate(given[name]), (*self._situations.shape, 1))[..., 0]
-                available[j, self._situations[self._is_observed]] = values[self._is_observed] != 0
+                truth = self.zero_or_one(f"The availability of '{name}'", given[name])
+                values = np.broadcast_to(truth, (*self._situations.shape, 1))[..., 0]
+                available[j, self._situations[self._is_observed]] = values[self._is_observed]
         return available

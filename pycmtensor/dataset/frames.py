@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from pycmtensor.dataset.files import read
 from pycmtensor.exceptions import DatasetError
 
 __all__ = ["Table", "numbered", "rows_text"]
@@ -51,6 +53,22 @@ def numbered(values: NDArray[Any], column: str) -> tuple[NDArray[np.integer], ND
     return np.argsort(order)[value], first[order]
 
 
+def _comparable(values: NDArray[Any]) -> NDArray[Any]:
+    """Values with lists, arrays and records in them as tuples, which can be compared; others as they are."""
+    compound = values.ndim > 1 or values.dtype.names is not None
+    if not compound and values.dtype == object:
+        compound = any(isinstance(value, list | tuple | Mapping | np.ndarray) for value in values)
+    return np.fromiter(map(_tuple, values), object, len(values)) if compound else values
+
+
+def _tuple(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple((str(key), _tuple(value[key])) for key in sorted(value, key=str))
+    if isinstance(value, np.ndarray | np.void):
+        return _tuple(value.tolist())
+    return tuple(map(_tuple, value)) if isinstance(value, list | tuple) else value
+
+
 class Table:
     """A frame detached from later changes by the user.
 
@@ -65,7 +83,7 @@ class Table:
     """
 
     def __init__(self, frame: Any) -> None:
-        self.frame = _snapshot(_read(Path(frame)) if isinstance(frame, (str, PathLike)) else frame)
+        self.frame = _snapshot(read(Path(frame)) if isinstance(frame, (str, PathLike)) else frame)
         if len(self.frame) == 0:
             raise DatasetError("The frame has no rows. Check the file and the filter that made it.")
         self.units: dict[str, str] = dict(getattr(self.frame.to_native(), "attrs", {}).get("units", {}))
@@ -106,11 +124,11 @@ class Table:
         return missing.to_numpy()
 
     def complete(self, name: str) -> NDArray[Any]:
-        """The values of a column that must be there in every row."""
+        """The values of a column that must be there in every row; lists and records are tuples."""
         bad = np.flatnonzero(self.is_missing(name))
         if len(bad):
             raise DatasetError(f"Column '{name}' is missing in {rows_text(bad)}. Fill it or drop these rows.")
-        return self.column(name).to_numpy()
+        return _comparable(self.column(name).to_numpy())
 
     def is_numeric(self, name: str) -> bool:
         """Whether a column holds numbers, or True and False."""
@@ -139,27 +157,6 @@ class Table:
                 f"({rows_text(bad)}). Fill them or drop the rows before making the Dataset."
             )
         return values
-
-
-def _read(path: Path) -> Any:
-    """A file as a pandas table."""
-    import pandas as pd  # the package imports without it
-
-    if not path.is_file():
-        raise DatasetError(f"There is no file '{path}'. Check the path; the working directory is '{Path.cwd()}'.")
-    if path.suffix != ".parquet" and ".csv" not in path.suffixes:
-        raise DatasetError(f"A Dataset is read from a .parquet or .csv file, found '{path.name}'. Read it beforehand.")
-    try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except ImportError:
-        raise DatasetError(
-            f"Reading '{path.name}' needs pyarrow, which is not installed. Install it with "
-            "pip install 'pycmtensor[parquet]', or read the file with polars and give the table."
-        ) from None
-    except ValueError as error:  # of which the errors of both readers are kinds
-        raise DatasetError(
-            f"The file '{path}' cannot be read: {error}. Check that it is what its name says."
-        ) from error
 
 
 def _snapshot(frame: Any) -> nw.DataFrame[Any]:

@@ -31,7 +31,13 @@ def stacked(
     S, J = len(table), len(names)
     is_there = np.ones((S, J), dtype=bool)
     for name, column in availability.items():
-        is_there[:, names.index(name)] = table.finite(column) != 0
+        where = table.finite(column)
+        wrong = np.flatnonzero((where != 0) & (where != 1))
+        if len(wrong):
+            raise DatasetError(
+                f"The availability '{column}' must be 0 or 1, found {where[wrong[0]]:g} ({rows_text(wrong)})."
+            )
+        is_there[:, names.index(name)] = where != 0
     absent = np.flatnonzero(~is_there[np.arange(S), chosen])
     if len(absent):
         raise DatasetError(

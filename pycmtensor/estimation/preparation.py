@@ -14,8 +14,8 @@ from pycmtensor.engine import Array, MakesEvaluator
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
-from pycmtensor.exceptions import ModelError, OptimizerError, whole
-from pycmtensor.expressions import bounds_of, networks_in
+from pycmtensor.exceptions import ModelError, OptimizerError, in_range, whole
+from pycmtensor.expressions import Parameter, bounds_of, networks_in
 from pycmtensor.models import Model
 from pycmtensor.terms.relations import Relation
 
@@ -78,13 +78,12 @@ def start_values(model: Model, start: Mapping[str, float]) -> Array:
             has no value there.
     """
     free, labels = model.free, model.labels
-    unknown = [name for name in start if name not in labels]
+    unknown = [str(name) for name in start if name not in labels]
     if unknown:
         raise ModelError(f"start names {', '.join(unknown)}; the free parameters are {', '.join(labels)}.")
     theta = np.concatenate([parameter.get_value().ravel() for parameter in free]).astype(float)
     for label, value in start.items():
-        if isinstance(value, (str, bytes)) or not np.isscalar(value) or not np.isfinite(value):
-            raise ModelError(f"The start value of '{label}' must be a finite number, found {value!r}.")
+        in_range("estimate", f"the start value of '{label}'", value, "(-inf, inf)", "", ModelError)
         theta[labels.index(label)] = value
     for k in np.flatnonzero(~np.isfinite(theta)):
         raise ModelError(f"The value of '{labels[k]}' must be a finite number to start from, found {theta[k]}.")

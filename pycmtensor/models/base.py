@@ -328,6 +328,8 @@ class Model:
                 f"The kernel of the {type(self).__name__} depends on {', '.join(unnamed)}. Name what it depends on "
                 "beside the utilities in its method structure(), which returns expressions of these parameters."
             )
+        if str(self.logprob.dtype).startswith("complex"):
+            raise ModelError(f"The {self.parts} of the {type(self).__name__} hold complex numbers; they must be real.")
         if not self.free:
             raise ModelError(f"No {self.part} holds a parameter that is free to be estimated.")
         if self.draws and self.sampling is None:

@@ -158,6 +158,13 @@ class ChoiceModel(Specified):
         given = [np.True_ if a is None else data.evaluate(a) != 0 for a in where]
         return np.concatenate([np.broadcast_to(a, shape) for a in given])[..., 0]
 
+    def given_availability(self) -> dict[str, Expression]:
+        """Availability as it was given, without that of long data, by what it is called in messages."""
+        given = self._given_availability
+        if given is None or isinstance(given, Mapping):
+            return {f"The availability of '{name}'": one for name, one in (given or {}).items()}
+        return {"The availability": given}
+
     def llnull(self, data: Dataset | None = None) -> float:
         """Log-likelihood when every available alternative is equally likely."""
         data = data or self.dataset
@@ -185,6 +192,8 @@ class ChoiceModel(Specified):
     def check_to_predict(self, data: Dataset) -> None:
         """Raise a `DatasetError` when this model cannot say what will be chosen in ``data``."""
         super().check_to_predict(data)
+        for what, given in self.given_availability().items():
+            data.zero_or_one(what, given)
         rows = data.rows_of(np.logical_not(self.available(data).any(axis=0)))
         if len(rows):
             raise DatasetError(f"No alternative is available in {rows_text(rows)}. Correct the availability.")

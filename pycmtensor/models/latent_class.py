@@ -160,6 +160,10 @@ class LatentClass(ChoiceModel):
         """The models of the classes, by name."""
         return dict(self.classes.items())
 
+    def given_availability(self) -> dict[str, Expression]:
+        """That of every class."""
+        return {what: given for model in self.classes.values() for what, given in model.given_availability().items()}
+
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""
         super().check(data)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeAlias
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import graph_inputs
@@ -109,6 +110,9 @@ class Specified(Model):
             raise ModelError(
                 f"No utility is given for {', '.join(missing)}. Give each alternative one; 0 is a utility too."
             )
+        if isinstance(availability, Mapping):
+            truths = {name: float(a) for name, a in availability.items() if isinstance(a, bool | np.bool_)}
+            self._given_availability = availability = {**availability, **truths}
         given = self._by_alternative("availability", {} if availability is None else availability)
         for name in self.alternatives:
             both = _both(self.dataset.available(name), given.get(name))

@@ -213,7 +213,7 @@ class Optimizer:
                 f"The cost does not depend on {', '.join(unused)}, which {self.name} leaves unchanged. "
                 "Use it in the cost or drop it from params.",
                 UnusedParameterWarning,
-                stacklevel=2,
+                stacklevel=3,  # over `checked`
             )
         return self._updates([(s, g) for s, g in zip(slots, gradients, strict=True) if g is not None], lr, cost)
 

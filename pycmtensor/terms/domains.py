@@ -84,14 +84,14 @@ class Domain:
             data: Where the number depends on columns, their numbers; None leaves such a number unchecked.
         """
         found = self.at(values or {}, data)
-        outside = found[~self.holds(found)]
+        outside = found if found.dtype.kind not in "biuf" else found[~self.holds(found)]
         if not outside.size:
             return
         parameters = parameters_of([self.symbol])
         at = ", ".join(f"{p.name} = {_value(p, values or {}):g}" for p in parameters if p.shape == ())
         named = NAMED.get(self.interval, f"in {self.interval}")
         raise ModelError(
-            f"{self.what} must be {named}, found {outside.flat[0]:g}{f' ({at})' if at else ''}. {self.advice}".rstrip()
+            f"{self.what} must be {named}, found {outside.item(0):g}{f' ({at})' if at else ''}. {self.advice}".rstrip()
         )
 
     def holds(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:
