@@ -40,7 +40,9 @@ class Dataset(Columns):
             None, together with ``choice``, for observations that are no choices; see `pycmtensor.LogLikelihood`.
         individual: The column that identifies the decision maker: rows with one value are the choice situations of
             one individual (a panel), in the order of the rows. None when every row is an individual of its own.
-        weights: The column of sample weights; constant within an individual.
+        weights: The column of sample weights; constant within an individual. An estimation leaves individuals of
+            weight 0 out, as if they were not in the frame. Estimates do not depend on the scale of weights, classical
+            standard errors do.
 
     Attributes:
         alternatives: As given.
@@ -184,6 +186,11 @@ class Dataset(Columns):
             individuals: Their positions on the axis N.
         """
         return self._part(self._situations[:, individuals][self._is_observed[:, individuals]])
+
+    def counted(self) -> Dataset:
+        """The data set of the individuals whose weight is not 0: those that an estimation counts."""
+        counts = self.individual_weights > 0
+        return self if counts.all() else self.take(np.flatnonzero(counts))
 
     def without(self, alternative: str) -> Dataset:
         """The choices among the other alternatives: situations in which this one is chosen are left out.

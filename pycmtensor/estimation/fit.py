@@ -12,9 +12,29 @@ from numpy.typing import NDArray
 from pycmtensor.engine import ByIndividual, SecondOrder
 from pycmtensor.host.escaping import printed
 
-__all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome"]
+__all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome", "exponent_of"]
 
 Array = NDArray[np.floating]
+
+
+#: Weights with a mean from 2^-10 to 2^10 are taken as they are.
+ORDINARY = 10
+
+
+def exponent_of(weights: Array) -> int:
+    """Exponent of the power of two that is next to the mean of positive weights; 0 for ordinary ones.
+
+    Examples:
+        >>> exponent_of(np.array([0.5, 3.0])), exponent_of(np.full(3, 2.0**-70)), exponent_of(np.array([0.0, 5e-324]))
+        (0, -70, -1074)
+    """
+    positive = weights[weights > 0]
+    if not positive.size:
+        return 0
+    fraction, exponents = np.frexp(positive.astype(float))
+    top = int(exponents.max())
+    exponent = top + round(float(np.log2(np.mean(np.ldexp(fraction, exponents - top)))))
+    return 0 if abs(exponent) <= ORDINARY else exponent
 
 
 class Ending(StrEnum):
@@ -112,7 +132,8 @@ class Fit(ByIndividual):
     """Estimates and the derivatives of the log-likelihood there; nothing symbolic.
 
     Attributes:
-        individuals: Scores and log-likelihoods of the individuals there; scores are NaN where ``hessian`` is.
+        individuals: Scores and log-likelihoods of the individuals there; scores are NaN where ``hessian`` is. Their
+            weights are in units of 2^`exponent`.
         model: Name of the model.
         method: Name of the method of estimation.
         labels: Names of the K free parameters.
@@ -158,6 +179,11 @@ class Fit(ByIndividual):
     constraints: tuple[str, ...] = ()
     neutral: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @property
+    def exponent(self) -> int:
+        """Of the power of two that weights far from 1 are multiples of; see `exponent_of`."""
+        return exponent_of(self.weights)
 
     @property
     def conditional(self) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from pycmtensor.engine import Array, Evaluator, MakesEvaluator, Problem, evaluat
 from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.constrained import Constraints, constraints_of, trust_constr
 from pycmtensor.estimation.expectation_maximisation import are_alike, expectation_maximisation
-from pycmtensor.estimation.fit import Ending, Fit, Optimum, Outcome
+from pycmtensor.estimation.fit import Ending, Fit, Optimum, Outcome, exponent_of
 from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
@@ -26,6 +26,7 @@ from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.estimation.together import train_together
 from pycmtensor.estimation.train import train
 from pycmtensor.estimation.validation import set_aside
+from pycmtensor.estimation.weighting import as_weighted, iterate_as_weighted, scaled_by, without_unit
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import bounds_of, networks_in
 from pycmtensor.models import LatentClass, Model
@@ -47,14 +48,17 @@ def maximise(
     problem, validation = _problem(model, data or model.dataset, method, options)
     theta = start_values(model, {} if options.start is None else dict(options.start))
     constraints = _constraints(problem, method, options)
-    report = IterationLines(options.progress)
-    search = Search(problem.evaluator, theta, bounds_of(model.free), options.max_iterations, report=report)
+    own, exponent = without_unit(problem.evaluator)
+    lines, bounds = IterationLines(options.progress), bounds_of(model.free)
+    search = Search(
+        own, theta, bounds, options.max_iterations, report=lambda i: lines(iterate_as_weighted(i, exponent))
+    )
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
     in_classes = isinstance(model, LatentClass) and len(model.classes) > 1
     by_em = in_classes and constraints is None and not isinstance(method, Stochastic)
-    search, table = _from_highest(problem, search, starts, by_em)
+    search, table = _from_highest(model, own, search, starts, by_em)
     if isinstance(method, Stochastic):
-        name, best = method.describe(), train(problem.evaluator, search, method, validation, options.progress)
+        name, best = method.describe(), train(own, search, method, validation, options.progress)
         best = _polished(search, method, best)
     else:
         name, best = _second_order(problem, search, method, constraints)
@@ -62,6 +66,7 @@ def maximise(
     checked = best.outcome.converged or not isinstance(method, Stochastic)
     fit = _fit(problem, replace(search, start=theta), name, best, checked)
     texts = constraints.texts if constraints else ()
+    table |= {"llf": scaled_by(table["llf"], exponent)} if table else {}
     return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), problem
 
 
@@ -80,8 +85,9 @@ def maximise_together(
     check_arguments(model, None, method, options)
     problem, validation = _problem(model, model.dataset, method, options)
     bounds = bounds_of(model.free)
-    searches = {seed: Search(problem.evaluator, start, bounds) for seed, start in starts.items()}
-    found = train_together(problem.evaluator, searches, method, validation, options.progress)
+    own, _ = without_unit(problem.evaluator)
+    searches = {seed: Search(own, start, bounds) for seed, start in starts.items()}
+    found = train_together(own, searches, method, validation, options.progress)
     fits = []
     for (seed, search), best in zip(searches.items(), found, strict=True):
         best = _polished(search, method, best)
@@ -93,7 +99,7 @@ def _problem(
     model: Model, data: Dataset, method: str | Stochastic, options: Options
 ) -> tuple[Problem, Evaluator | None]:
     """The problem, and the log-likelihood of the individuals that are set aside for validation."""
-    data, aside = set_aside(model, data, method)
+    data, aside = set_aside(model, data.counted(), method)
     if isinstance(method, Stochastic) and (own := model.constraints(data)):
         raise OptimizerError(
             f"Every maximum with these data has {', '.join(relation.text for relation in relations_of(own))}, to which "
@@ -111,9 +117,10 @@ def _constraints(problem: Problem, method: str | Stochastic, options: Options) -
     return constraints_of(options.constraints, labels, fixed, model.constraints(problem.data))
 
 
-def _from_highest(problem: Problem, search: Search, starts: Starts, by_em: bool) -> tuple[Search, dict[str, Array]]:
+def _from_highest(
+    model: Model, evaluator: Evaluator, search: Search, starts: Starts, by_em: bool
+) -> tuple[Search, dict[str, Array]]:
     """The search from where the highest of several starts leads, and a table of them if there are several."""
-    model, evaluator = problem.model, problem.evaluator
     if by_em and isinstance(model, LatentClass):
         highest, table = expectation_maximisation(model, evaluator, starts, search.start, search.bounds)
     elif starts.number > 1:
@@ -151,8 +158,12 @@ def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool
     """The `Fit` of an optimum, after a check that it is one."""
     (model, data, evaluator), bounds = problem, search.bounds
     if check:
-        best = replace(best, outcome=check_maximum(best, evaluator, bounds, partial(rows_separated, data)))
+        best = replace(best, outcome=check_maximum(best, search.engine, bounds, partial(rows_separated, data)))
     best, sample = replace(best, outcome=_within_domains(problem, best)), evaluator.describe()
+    exponent = exponent_of(sample.weights)
+    history = _columns([vars(iterate) for iterate in best.path])
+    history |= {name: scaled_by(history[name], exponent) for name in ("llf", "gradient") if exponent}
+    best = replace(best, at=as_weighted(best.at, exponent))
     return Fit(
         individuals=best.at.individuals,
         model=model.name,
@@ -172,7 +183,7 @@ def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool
         weights=sample.weights,
         nobs=sample.nobs,
         outcome=best.outcome,
-        history=_columns([vars(iterate) for iterate in best.path]),
+        history=history,
     )
 
 

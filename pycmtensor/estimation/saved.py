@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.engine import KnownIndividuals
 from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
-from pycmtensor.estimation.fit import Ending, Fit, Outcome
+from pycmtensor.estimation.fit import Ending, Fit, Outcome, exponent_of
 from pycmtensor.host.files import write
 
 __all__ = ["load_fit", "save_fit"]
@@ -111,7 +111,9 @@ def load_fit(path: str | PathLike[str]) -> tuple[Fit, dict[str, str]]:
         given: dict[str, Any] = {name: facts[name] for name in FACTS} | own | tables
         given |= {"labels": tuple(facts["labels"]), "constraints": tuple(facts["constraints"])}
         given["bounds"] = own["bounds"][0], own["bounds"][1]
-        given["individuals"] = KnownIndividuals(given.pop("scores"), given.pop("logprob"), own["weights"])
+        given["individuals"] = KnownIndividuals(
+            given.pop("scores"), given.pop("logprob"), np.ldexp(own["weights"], -exponent_of(own["weights"]))
+        )
         return Fit(**given, outcome=replace(outcome, ending=Ending(outcome.ending))), provenance
     except ValueError as error:
         raise ArchiveError(f"{path} is not as this library writes a result: {error}.") from None

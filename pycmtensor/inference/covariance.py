@@ -42,6 +42,8 @@ class Sources:
 class Summed:
     """Sums over individuals at the estimates, along the D directions in which the estimates vary.
 
+    Weights far from 1 are in units of a power of two; see `pycmtensor.estimation.fit.exponent_of`.
+
     Attributes:
         sources: The sources.
         directions: Directions (K, D) that bounds and binding constraints leave free.
@@ -53,7 +55,7 @@ class Summed:
     @property
     def hessian(self) -> Array:
         """Second derivatives of the log-likelihood (D, D)."""
-        return self._along(self.sources.fit.hessian)
+        return self._along(np.ldexp(self.sources.fit.hessian, -self.sources.fit.exponent))
 
     def outer_product(self, power: int = 1) -> Array:
         """sum_n w_n^power s_n s_n' (D, D), of scores s and sample weights w."""
@@ -68,7 +70,7 @@ class Summed:
     @property
     def weights(self) -> Array:
         """Sample weight of each individual, (N,)."""
-        return self.sources.fit.weights
+        return np.ldexp(self.sources.fit.weights, -self.sources.fit.exponent)
 
     def groups(self, groups: Any) -> Groups:
         """Number of each individual's group, from 0, (N,), of a column of the data or a label per individual."""
@@ -128,7 +130,8 @@ class Covariance:
             bread, meat = self.bread(at), self.meat(at)
         except IdentificationError:
             return result
-        found = Z @ (bread if meat is None else bread @ meat @ bread) @ Z.T
+        found = np.ldexp(bread, -fit.exponent) if meat is None else bread @ meat @ bread  # in which the unit cancels
+        found = Z @ found @ Z.T
         result[np.ix_(inside, inside)] = found[np.ix_(inside, inside)]
         return result
 

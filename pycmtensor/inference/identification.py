@@ -106,7 +106,7 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
           asc_car + asc_bus
         Fix one parameter of each line (status=1), or take it out.
     """
-    data = model.dataset if data is None else data
+    data = (model.dataset if data is None else data).counted()
     model.check(data)
     evaluator = evaluator_of(model, data)
     start = np.concatenate([parameter.get_value().ravel() for parameter in model.free]).astype(float)

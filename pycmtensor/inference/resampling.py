@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
+from pycmtensor.estimation.weighting import without_unit
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning, checked_class, whole
 from pycmtensor.inference.covariance import Covariance, Groups, Kind, Sources
 from pycmtensor.inference.replicates import Replicates
@@ -165,6 +166,8 @@ def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[Counts], numb
         why = "are conditional on networks" if fit.conditional.any() else "are not a maximum of the likelihood"
         why = "hold linear constraints" if len(fit.binding) else why
         raise PyCMTensorError(f"The estimates {why}, from where the {what} cannot start.")
+    evaluator, exponent = without_unit(evaluator)
+    fit = replace(fit, hessian=np.ldexp(fit.hessian, -exponent), weights=np.ldexp(fit.weights, -exponent))
     runs = -(-number // max(usable_cores(), WEIGHTS_AT_ONCE // len(fit.weights)))
     at_once = -(-number // runs)
     found: list[Array] = []
