@@ -128,7 +128,8 @@ def in_range(
         below = value <= high if interval[-1] == "]" else value < high
         if above and below:
             return float(value)
-    raise error(f"{owner}: {option} must be a finite number in {interval}, found {value!r}. {remedy}".rstrip())
+    within = "" if interval == "(-inf, inf)" else f" in {interval}"
+    raise error(f"{owner}: {option} must be a finite number{within}, found {value!r}. {remedy}".rstrip())
 
 
 def whole(owner: str, option: str, value: object, least: int, error: type[PyCMTensorError] = OptimizerError) -> int:

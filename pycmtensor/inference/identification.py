@@ -106,8 +106,9 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
           asc_car + asc_bus
         Fix one parameter of each line (status=1), or take it out.
     """
-    data = (model.dataset if data is None else data).counted()
+    data = model.dataset if data is None else data
     model.check(data)
+    data = data.counted()
     evaluator = evaluator_of(model, data)
     start = np.concatenate([parameter.get_value().ravel() for parameter in model.free]).astype(float)
     sizes = np.sqrt(data.n_individuals) / bends(evaluator.first_order(start).outer_product)
