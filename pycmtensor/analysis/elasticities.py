@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.symbols import check_origin, column_of
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity, Slopes
 from pycmtensor.exceptions import InferenceError, in_range
@@ -21,14 +23,18 @@ from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import Model
+from pycmtensor.models.choice import choice_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Responses", "elasticities", "marginal_effects"]
+__all__ = ["Moved", "Responses", "elasticities", "marginal_effects"]
 
 Array = NDArray[np.floating]
+
+#: A column by name or as ``ds["cost"]``; of one alternative of long data ("cost", "car") or ``ds["cost", "car"]``.
+Moved: TypeAlias = str | tuple[str, str] | Variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +86,39 @@ class Responses:
         return "\n".join([self._heading, self.table.to_string(), about, *filter(None, [self.note])])
 
 
+@overload
 def elasticities(
     results: Estimated,
-    column: str,
+    column: Moved,
     change: float | None = None,
     at: str = "individuals",
     alpha: float = 0.05,
     kind: Kind = "classical",
     data: Any = None,
-) -> Responses:
+) -> Responses: ...
+
+
+@overload
+def elasticities(
+    results: Estimated,
+    column: list[Moved],
+    change: float | None = None,
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    data: Any = None,
+) -> dict[str, Responses]: ...
+
+
+def elasticities(
+    results: Estimated,
+    column: Moved | list[Moved],
+    change: float | None = None,
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    data: Any = None,
+) -> Responses | dict[str, Responses]:
     r"""Elasticities of choice probabilities with respect to a column: direct ones and cross elasticities.
 
     .. math::
@@ -102,7 +132,9 @@ def elasticities(
 
     Args:
         results: The estimates.
-        column: A column that utilities use; where they use columns made of others, one of those made.
+        column: A column that utilities use, as text or ``ds["cost"]``; where they use columns made of others, one of
+            those made. In long data also that of one alternative, ``ds["cost", "car"]`` or ("cost", "car"). Or a list
+            of columns, for a dict of answers by their names.
         change: None for point elasticities; 0.1 for arc elasticities of a rise by 10%, with changes divided by the
             middle of before and after.
         at: "individuals", or "means" for one situation with the means of all columns and the draws of the first
@@ -110,6 +142,8 @@ def elasticities(
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
         data: A frame, a path or a `Dataset` as in `predict`, also without choices; None for the data of the estimation.
+
+    Alternatives that are available to nobody have none and are left out, which the note says.
 
     Raises:
         DatasetError: The data do not fit the model.
@@ -133,10 +167,12 @@ def elasticities(
                 bus            -0.823959  1.103882 -2.987528  1.339610
         0.95 intervals, classical covariance
     """
+    if isinstance(column, list):
+        return {_name(one): elasticities(results, one, change, at, alpha, kind, data) for one in column}
     asked = _asked(results, column, at, data)
     if change is None:
         P, _, relative = asked.totals()
-        return asked.responses("Elasticities", relative / P, asked.point, alpha, kind)
+        return asked.responses("Elasticities", relative, asked.point, alpha, kind, P)
     in_range("elasticities", "change", change, "(-1, inf)", "Write 0.1 for a rise by 10%.", error=InferenceError)
     if change == 0:
         raise InferenceError("A change by 0 has no arc elasticity. Write 0.1 for a rise by 10%.")
@@ -144,14 +180,36 @@ def elasticities(
     return asked.responses(title, asked.total_arc(change), partial(asked.arc, change), alpha, kind)
 
 
+@overload
 def marginal_effects(
     results: Estimated,
-    column: str,
+    column: Moved,
     at: str = "individuals",
     alpha: float = 0.05,
     kind: Kind = "classical",
     data: Any = None,
-) -> Responses:
+) -> Responses: ...
+
+
+@overload
+def marginal_effects(
+    results: Estimated,
+    column: list[Moved],
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    data: Any = None,
+) -> dict[str, Responses]: ...
+
+
+def marginal_effects(
+    results: Estimated,
+    column: Moved | list[Moved],
+    at: str = "individuals",
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    data: Any = None,
+) -> Responses | dict[str, Responses]:
     r"""Derivatives of choice probabilities with respect to a column, averaged over the sample.
 
     .. math:: \bar M_j = \frac{\sum_n w_n \partial P_{jn} / \partial x_n}{\sum_n w_n}
@@ -182,26 +240,57 @@ def marginal_effects(
         cost of
         bus             0.103 -0.103
     """
+    if isinstance(column, list):
+        return {_name(one): marginal_effects(results, one, at, alpha, kind, data) for one in column}
     asked = _asked(results, column, at, data)
     response = asked.totals()[1] / asked.weights.sum()
     answer = asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
-    return replace(answer, unit=unit_of(asked.problem.data, column))
+    return replace(answer, unit=unit_of(asked.problem.data, asked.column))
 
 
-def _asked(results: Estimated, column: str, at: str, data: Any) -> _Asked:
+def _key(column: Moved) -> tuple[str, str | None]:
+    """Name of a column, and of the alternative whose it is, None for all."""
+    key = column_of(column) if isinstance(column, Variable) else column
+    name, alternative = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+    if not isinstance(name, str):
+        raise InferenceError(
+            f"Responses are asked for to a column, 'cost' or ds['cost'], or a list of columns, found {column!r}."
+        )
+    return name, alternative
+
+
+def _name(column: Moved) -> str:
+    """A column in words."""
+    name, alternative = _key(column)
+    return name if alternative is None else f"{name} of {alternative}"
+
+
+def _asked(results: Estimated, column: Moved, at: str, data: Any) -> _Asked:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
     problem = choices_on(results, data, "elasticities")
-    moved = _moved(problem.model, problem.data, column)
-    return _Asked(results, problem if at == "individuals" else problem.on(problem.data.at_means()), column, moved, at)
+    name, alternative = _key(column)
+    if isinstance(column, Variable):
+        origins = problem.model.origins | {problem.data.origin}
+        check_origin(f"The column {name}", [column], origins, problem.data, InferenceError)
+    moved = _moved(problem.model, problem.data, name, alternative)
+    return _Asked(results, problem if at == "individuals" else problem.on(problem.data.at_means()), name, moved, at)
 
 
-def _moved(model: Model, ds: Dataset, column: str) -> dict[str, str | None]:
+def _moved(model: Model, ds: Dataset, column: str, alternative: str | None) -> dict[str, str | None]:
     """Alternatives whose column moves, one after the other: name in tables -> alternative, or None for all together."""
     own = owners(model, column)
     if not own:
         raise InferenceError(f"Column '{column}' is in no utility, only in availability. Compare scenarios instead.")
+    if alternative is not None:
+        if not ds.is_long or alternative not in ds.alternatives or (own != ["all"] and alternative not in own):
+            where = ", ".join(ds.alternatives if own == ["all"] else own)
+            raise InferenceError(
+                f"There is no column '{column}' of '{alternative}' in a utility. It is in those of {where}; wide data "
+                "have a column for each alternative."
+            )
+        return {alternative: alternative}
     if not ds.varies(column):
         return {", ".join(own): None}
     return {name: name for name in (ds.alternatives if own == ["all"] else own)}
@@ -240,6 +329,8 @@ class _Asked:
         """Arc elasticities of the shares, (I J)."""
         theta, w = self.results.fit.theta, self.weights[None]
         before, *after = (Dual(*state.totals(Probabilities(), w, theta))[0] for state in self._changed(change))
+        nobody = np.where(self.chosen_from, 0.0, np.nan)
+        before = Dual(before.value + nobody, before.slope)
         return stacked([_arc(before, moved, change) for moved in after])
 
     def arc(self, change: float) -> Array:
@@ -251,20 +342,35 @@ class _Asked:
         with np.errstate(invalid="ignore"):  # 0 / 0 where an alternative is unavailable
             return np.concatenate([_arc(before, moved, change) for moved in after])
 
-    def responses(self, title: str, of: Dual, rows: Callable[[], Array], alpha: float, kind: Kind) -> Responses:
-        """The answer."""
+    @property
+    def chosen_from(self) -> NDArray[np.bool_]:
+        """The alternatives that somebody can choose, (J,)."""
+        model = choice_of(self.problem.model, "elasticities")
+        return np.any(model.available(self.problem.data), axis=(1, 2))
+
+    def responses(
+        self, title: str, of: Dual, rows: Callable[[], Array], alpha: float, kind: Kind, over: Dual | None = None
+    ) -> Responses:
+        """The answer, of the alternatives that somebody can choose; ``over`` divides it."""
         import pandas as pd
 
         levels = [f"{self.column} of", "probability of"]
-        names = pd.MultiIndex.from_product([list(self.moved), list(self.problem.data.alternatives)], names=levels)
+        here, J = self.chosen_from, list(self.problem.data.alternatives)
+        nobody = [name for name, somebody in zip(J, here, strict=True) if not somebody]
+        moving = [name not in nobody for name in self.moved]
+        kept = np.flatnonzero(np.outer(moving, here))
+        names = pd.MultiIndex.from_product([list(self.moved), J], names=levels)[kept]
+        of = of[kept] if over is None else of[kept] / over[kept]
         table = intervals(self.results, of, names, alpha, kind)
         title = title + " at the means of columns" * (self.at == "means")
         labels = self.problem.data.situation_labels
 
         def by_situation() -> pd.DataFrame:
-            return pd.DataFrame(rows().T, index=labels, columns=names)
+            return pd.DataFrame(rows()[kept].T, index=labels, columns=names)
 
-        return Responses(title, table, alpha, str(kind), note(self.results, of, kind), by_situation)
+        left_out = f"Without {', '.join(nobody)}, which nobody can choose." if nobody else ""
+        about = " ".join(filter(None, [note(self.results, of, kind), left_out]))
+        return Responses(title, table, alpha, str(kind), about, by_situation)
 
     @property
     def _quantity(self) -> Quantity:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, population_draws
 from pycmtensor.analysis.cross_effects import cross_effects
-from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
+from pycmtensor.analysis.elasticities import Moved, Responses, elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
     confusion,
@@ -127,19 +127,41 @@ class PostEstimation:
         """
         return predict(self, data, conditional, alpha, kind)
 
+    @overload
     def elasticities(
         self,
-        column: str,
+        column: Moved,
         change: float | None = None,
         at: str = "individuals",
         alpha: float = 0.05,
         kind: Kind = "classical",
         data: Any = None,
-    ) -> Responses:
+    ) -> Responses: ...
+
+    @overload
+    def elasticities(
+        self,
+        column: list[Moved],
+        change: float | None = None,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        data: Any = None,
+    ) -> dict[str, Responses]: ...
+
+    def elasticities(
+        self,
+        column: Moved | list[Moved],
+        change: float | None = None,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        data: Any = None,
+    ) -> Responses | dict[str, Responses]:
         """Elasticities of choice probabilities, direct and cross; see `pycmtensor.analysis.elasticities`.
 
         Args:
-            column: A column that utilities use.
+            column: A column that utilities use, as text or ``ds["cost"]``, or a list of them.
             change: None for point elasticities, 0.1 for arc elasticities of a rise by 10%.
             at: "individuals", or "means" of all columns.
             alpha: One minus the coverage of the intervals.
@@ -148,18 +170,38 @@ class PostEstimation:
         """
         return elasticities(self, column, change, at, alpha, kind, data)
 
+    @overload
     def marginal_effects(
         self,
-        column: str,
+        column: Moved,
         at: str = "individuals",
         alpha: float = 0.05,
         kind: Kind = "classical",
         data: Any = None,
-    ) -> Responses:
+    ) -> Responses: ...
+
+    @overload
+    def marginal_effects(
+        self,
+        column: list[Moved],
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        data: Any = None,
+    ) -> dict[str, Responses]: ...
+
+    def marginal_effects(
+        self,
+        column: Moved | list[Moved],
+        at: str = "individuals",
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        data: Any = None,
+    ) -> Responses | dict[str, Responses]:
         """Average derivatives of choice probabilities; see `pycmtensor.analysis.marginal_effects`.
 
         Args:
-            column: A column that utilities use.
+            column: A column that utilities use, as text or ``ds["cost"]``, or a list of them.
             at: "individuals", or "means" of all columns.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.

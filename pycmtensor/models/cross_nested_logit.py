@@ -110,13 +110,14 @@ class CrossNestedLogit(ChoiceModel):
     """
 
     name = "Cross-nested logit"
+    takes_one_utility = True
     takes_draws = True
 
     def __init__(
         self,
         dataset: Dataset,
-        utilities: Mapping[str, Expression],
-        availability: Mapping[str, Expression] | None = None,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
         *,
         nests: Sequence[CrossNest],
         draws: int | Sampling | None = None,
@@ -161,13 +162,13 @@ class CrossNestedLogit(ChoiceModel):
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The cross-nested logit kernel of the utilities."""
-        available = [self.availability.get(name) for name in self.alternatives]
-        return cross_nested_logit(list(V), available, self.dataset.chosen, self._scaled())
+        V, available = self.one_by_one(V)
+        return cross_nested_logit(V, available, self.dataset.chosen, self._scaled())
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
         """The logarithm of the generating function of the utilities."""
-        available = [self.availability.get(name) for name in self.alternatives]
-        return generating_log_sum(list(V), available, self._scaled())
+        V, available = self.one_by_one(V)
+        return generating_log_sum(V, available, self._scaled())
 
     def _scaled(self) -> list[tuple[Variable, dict[int, Variable]]]:
         """The nests as the kernel sees them: scales, and allocations by position of the alternative."""

@@ -32,7 +32,7 @@ class HeteroscedasticLogit(ChoiceModel):
 
     Args:
         dataset: As in `ChoiceModel`.
-        utilities: As in `ChoiceModel`, one for each alternative.
+        utilities: As in `ChoiceModel`.
         availability: As in `ChoiceModel`.
         scales: Name of an alternative -> the scale theta > 0 of its error: a parameter with a lower bound,
             ``Beta("theta", 1, lb=0.05)``, an expression of parameters, or a number; 1 for those that are not named.
@@ -59,12 +59,13 @@ class HeteroscedasticLogit(ChoiceModel):
     """
 
     name = "Heteroscedastic extreme value model"
+    takes_one_utility = True
 
     def __init__(
         self,
         dataset: Dataset,
-        utilities: Mapping[str, Expression],
-        availability: Mapping[str, Expression] | None = None,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
         *,
         scales: Mapping[str, Expression],
         nodes: int = 64,
@@ -96,10 +97,10 @@ class HeteroscedasticLogit(ChoiceModel):
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The heteroscedastic kernel of the utilities."""
-        available: list[Any] = [self.availability.get(name) for name in self.alternatives]
+        V, available = self.one_by_one(V)
         domains = self._domains()
         scales = [self.number(domains[name].guarded if name in domains else 1.0) for name in self.alternatives]
-        return heteroscedastic_logit(list(V), available, self.dataset.chosen, scales, self.nodes)
+        return heteroscedastic_logit(V, available, self.dataset.chosen, scales, self.nodes)
 
     def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
         """The scales of the alternatives that are left."""

@@ -40,6 +40,7 @@ class MNL(ChoiceModel):
 
     name = "Multinomial logit"
     takes_one_utility = True
+    takes_places = True
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The logit kernel of the utilities."""

@@ -142,13 +142,14 @@ class NestedLogit(ChoiceModel):
     """
 
     name = "Nested logit"
+    takes_one_utility = True
     takes_draws = True
 
     def __init__(
         self,
         dataset: Dataset,
-        utilities: Mapping[str, Expression],
-        availability: Mapping[str, Expression] | None = None,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
         *,
         nests: Sequence[Nest | str],
         normalised: bool = True,
@@ -201,8 +202,8 @@ class NestedLogit(ChoiceModel):
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The nested logit kernel of the utilities."""
-        available = [self.availability.get(name) for name in self.alternatives]
-        return nested_logit(list(V), available, self.dataset.chosen, self._node(self.root), self.normalised)
+        V, available = self.one_by_one(V)
+        return nested_logit(V, available, self.dataset.chosen, self._node(self.root), self.normalised)
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
         """The inclusive value of the root."""
@@ -210,8 +211,8 @@ class NestedLogit(ChoiceModel):
             raise ModelError(
                 "The form without normalisation follows from no maximisation of utility. Use normalised=True."
             )
-        available = [self.availability.get(name) for name in self.alternatives]
-        return inclusive_value(list(V), available, self._node(self.root))
+        V, available = self.one_by_one(V)
+        return inclusive_value(V, available, self._node(self.root))
 
     def _node(self, nest: Nest) -> Node:
         """A nest as the kernel sees it."""

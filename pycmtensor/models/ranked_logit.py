@@ -39,7 +39,7 @@ class RankedLogit(MNL):
 
     Args:
         dataset: As in `ChoiceModel`; the chosen alternative is the one that is ranked 1.
-        utilities: As in `ChoiceModel`, one for each alternative.
+        utilities: As in `ChoiceModel`.
         availability: As in `ChoiceModel`.
         ranks: Name of an alternative -> the column of its ranks: 1 for the best, 2 for the next, ..., and 0 where it is
             not ranked and below those that are; fill missing ranks with 0. Alternatives that are not named are never
@@ -72,13 +72,13 @@ class RankedLogit(MNL):
     """
 
     name = "Ranked logit"
-    takes_one_utility = False
+    takes_places = False
 
     def __init__(
         self,
         dataset: Dataset,
-        utilities: Mapping[str, Expression],
-        availability: Mapping[str, Expression] | None = None,
+        utilities: Mapping[str, Expression] | Variable,
+        availability: Mapping[str, Expression] | Variable | None = None,
         *,
         ranks: Mapping[str, Variable],
         best_worst: bool = False,
@@ -89,8 +89,7 @@ class RankedLogit(MNL):
 
     def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual at each draw (N, R): that of the first choices, and of what comes after."""
-        available = [self.availability.get(name) for name in self.alternatives]
-        after = (worst if self.best_worst else later_ranks)(list(V), available, self.ranks)
+        after = (worst if self.best_worst else later_ranks)(*self.one_by_one(V), self.ranks)
         if self.dataset.is_panel:
             after = after * self.dataset.observed
         return super().over_situations(V) + pt.sum(after, axis=0)
@@ -123,6 +122,13 @@ class RankedLogit(MNL):
 
     def _specify_one_by_one(self, utilities: Any, availability: Any) -> None:
         super()._specify_one_by_one(utilities, availability)
+        self._specify_ranks()
+
+    def _specify_at_once(self, utility: Variable, availability: Any) -> None:
+        super()._specify_at_once(utility, availability)
+        self._specify_ranks()
+
+    def _specify_ranks(self) -> None:
         given = self._by_alternative("ranks", self._given_ranks)
         if not given or parameters_of(given.values()):
             raise ModelError("ranks maps names of alternatives to columns, {'car': ds['rank_car'], ...}.")

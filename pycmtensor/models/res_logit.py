@@ -68,6 +68,7 @@ class ResLogit(ChoiceModel):
 
     name = "Residual logit"
     takes_one_utility = True
+    takes_places = True
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class Specified(Model):
     """A model with utilities of alternatives; see `ChoiceModel`, the base class of choice models."""
 
     takes_one_utility: ClassVar[bool] = False  #: whether `log_probability` takes V as one array (J, T, N, R) too
+    takes_places: ClassVar[bool] = False  #: whether the array may have places of samples in place of the alternatives
     takes_draws: ClassVar[bool] = False  #: whether ``draws`` is an argument, for random coefficients
     part = "utility"
     parts = "utilities"
@@ -99,6 +100,13 @@ class Specified(Model):
             return self.available_where
         return [self.availability.get(name) for name in self.alternatives]
 
+    def one_by_one(self, V: Sequence[Variable] | Variable) -> tuple[list[Variable], list[Variable | None]]:
+        """Utilities and availability of each alternative, for kernels that treat alternatives differently."""
+        if not isinstance(V, Variable):
+            return list(V), [self.availability.get(name) for name in self.alternatives]
+        where, J = self.available_where, len(self.alternatives)
+        return [V[j] for j in range(J)], [None if where is None else where[j] for j in range(J)]
+
     @printed
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.alternatives)}; {', '.join(p.name for p in self.params)})"
@@ -129,6 +137,11 @@ class Specified(Model):
             raise ModelError(
                 f"With one utility for all alternatives, availability is one expression with the axes (J, T, N, 1), "
                 f"found {availability!r}. Use a column of long data, ds['name']."
+            )
+        if not self.takes_places and self.dataset.n_alternatives != len(self.alternatives):
+            raise ModelError(
+                f"{type(self).__name__} tells alternatives apart, the data set has samples of them. Use the data set "
+                "of all alternatives, or an MNL."
             )
         self.utility = self._checked("The utility", utility)
         if self.utility.type.shape[0] != self.dataset.n_alternatives:

@@ -188,3 +188,24 @@ def test_what_has_no_elasticity(swissmetro_results: cmt.Results) -> None:
         swissmetro_results.elasticities("SM_TT", at="mean")
     with pytest.raises(InferenceError, match="change must be"):
         swissmetro_results.elasticities("SM_TT", change=-1)
+
+
+@pytest.mark.parametrize("at", ["individuals", "means"])
+def test_an_alternative_that_nobody_can_choose_is_left_out(at: str) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": rng.integers(1, 3, 60), **{f"x{j}": rng.normal(size=60) for j in (1, 2, 3)}, "never": 0})
+    names = {"a": 1, "b": 2, "c": 3}
+    tables = []
+    for alternatives in (names, {"a": 1, "b": 2}):
+        ds = cmt.Dataset(frame, "y", alternatives)
+        b = cmt.Beta("b")
+        V = {name: b * ds[f"x{code}"] for name, code in alternatives.items()}
+        results = cmt.estimate(cmt.MNL(ds, V, {"c": ds["never"]} if "c" in alternatives else None))
+        tables.append(
+            [results.elasticities("x1", at=at), results.elasticities("x1", 0.1), results.marginal_effects("x1")]
+        )
+    for with_it, without in zip(*tables, strict=True):
+        np.testing.assert_allclose(with_it.table, without.table, rtol=1e-9)
+        np.testing.assert_allclose(with_it.by_situation, without.by_situation, rtol=1e-9)
+        assert with_it.note == "Without c, which nobody can choose."
+        assert without.note == ""
