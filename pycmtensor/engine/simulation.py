@@ -56,7 +56,7 @@ class Simulation:
 
         # Always true, as numbers are below 2^63. XLA computes what comes out of a branch once, and not wherever it is
         # used.
-        return jax.lax.cond(words[1, 0] < 2**31, made, none)
+        return jax.lax.cond(words[1, 0] < np.uint32(2**31), made, none)
 
 
 def _standard(u: Any, distribution: str) -> Any:

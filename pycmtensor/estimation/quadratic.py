@@ -40,13 +40,13 @@ class Quadratic:
 
     @cached_property
     def g(self) -> Array:
-        """Its gradient (K,)."""
-        return -self.at.gradient
+        """Its gradient (K,), like `H` in double precision: 1 + 1e-10 is 1 in single."""
+        return -np.asarray(self.at.gradient, dtype=float)
 
     @cached_property
     def H(self) -> Array:
         """Its Hessian (K, K), or what stands for it."""
-        return -(self.at.hessian + self.at.hessian.T) / 2
+        return -np.asarray(self.at.hessian + self.at.hessian.T, dtype=float) / 2
 
     @property
     def is_finite(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 from pytensor.graph.traversal import graph_inputs, io_toposort
 from pytensor.link.jax.dispatch.basic import jax_funcify
+from pytensor.raise_op import CheckAndRaise
 from pytensor.scalar.math import Softplus
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import Elemwise
@@ -37,6 +39,18 @@ def _(op: DisconnectedGrad, **kwargs: Any) -> Callable[[Any], Any]:
 def _(op: Softplus, **kwargs: Any) -> Callable[[Any], Any]:
     """PyTensor's own conversion has derivatives that are not finite below -709, where exp(-x) overflows."""
     return jax.nn.softplus
+
+
+_checking = jax_funcify.dispatch(CheckAndRaise)
+
+
+@jax_funcify.register(CheckAndRaise)
+def _(op: CheckAndRaise, **kwargs: Any) -> Any:
+    """PyTensor warns that JAX leaves checks out. Those of broadcasting, in derivatives, JAX makes itself."""
+    with warnings.catch_warnings():
+        if op.msg.startswith("Could not broadcast"):
+            warnings.simplefilter("ignore", UserWarning)
+        return _checking(op, **kwargs)
 
 
 def check_operations(what: str, expressions: Sequence[Variable]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from itertools import zip_longest
 
 from rich import box
@@ -36,4 +37,14 @@ def to_text(summary: Contents) -> str:
         Group(Text(one_line(summary.title), style="bold"), facts, table, *(Text(printable(n)) for n in summary.notes))
     )
     assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return printable("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
+
+
+def printable(text: str) -> str:
+    """The text as standard output can show it: where that is ASCII, lines of hyphens, and codes for other letters."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.replace("─", "-").encode(encoding, "backslashreplace").decode(encoding)
+    return text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import DARK, MIDDLE, axes
+from pycmtensor.report.plots.style import DARK, MIDDLE, axes, drawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["calibration"]
 
 
+@drawn
 def calibration(table: pd.DataFrame, label: str = "all", ax: Axes | None = None) -> Axes:
     """A dot for each bin, larger where more was predicted; on the dashed line predictions come about as often.
 

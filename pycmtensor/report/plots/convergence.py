@@ -10,9 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from pycmtensor.report.plots.style import drawn
+
 __all__ = ["convergence"]
 
 
+@drawn
 def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = None) -> Axes:
     """Log-likelihood and gradient per iteration or epoch.
 

@@ -13,12 +13,15 @@ from pycmtensor.host.escaping import picture
 if TYPE_CHECKING:
     import pandas as pd
 
+from pycmtensor.report.plots.style import drawn
+
 __all__ = ["cross_effects"]
 
 #: Maximum number of alternatives with numbers in the cells.
 READABLE = 12
 
 
+@drawn
 def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """A heat map of the residual matrix of a layer, white at 0, with its numbers as far as they can be read.
 

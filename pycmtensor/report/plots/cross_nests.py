@@ -8,11 +8,12 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import DARK
+from pycmtensor.report.plots.style import DARK, drawn
 
 __all__ = ["cross_nests"]
 
 
+@drawn
 def cross_nests(nests: Mapping[str, Mapping[str, str]], alternatives: Sequence[str], ax: Axes | None = None) -> Axes:
     """Nests above, alternatives below, and a line with the allocation for each part that belongs to a nest.
 

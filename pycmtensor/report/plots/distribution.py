@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import DARK, LIGHT, MIDDLE, axes
+from pycmtensor.report.plots.style import DARK, LIGHT, MIDDLE, axes, drawn
 
 __all__ = ["distribution"]
 
 
+@drawn
 def distribution(values: NDArray[np.floating], label: str, ax: Axes | None = None) -> Axes:
     """A histogram between the 0.5 and 99.5 per cent quantiles, with the mean, and the share on either side of 0.
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import DARK, LIGHT, axes
+from pycmtensor.report.plots.style import DARK, LIGHT, axes, drawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["intervals"]
 
 
+@drawn
 def intervals(table: pd.DataFrame, label: str = "estimate", ax: Axes | None = None) -> Axes:
     """One line for each row, from the lower to the upper end, with a dot at the estimate.
 

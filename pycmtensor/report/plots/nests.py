@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import DARK
+from pycmtensor.report.plots.style import DARK, drawn
 
 __all__ = ["Branch", "nests"]
 
@@ -17,6 +17,7 @@ __all__ = ["Branch", "nests"]
 Branch: TypeAlias = tuple[str, Sequence["Branch"]]
 
 
+@drawn
 def nests(root: Branch, ax: Axes | None = None) -> Axes:
     """The root above, alternatives below, each nest between them with its label.
 

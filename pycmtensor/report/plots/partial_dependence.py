@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import LINES, axes
+from pycmtensor.report.plots.style import LINES, axes, drawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["partial_dependence"]
 
 
+@drawn
 def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """A line for each alternative, which line styles and markers tell apart, with its interval where there is one.
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import DARK, LIGHT, axes
+from pycmtensor.report.plots.style import DARK, LIGHT, axes, drawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["shares"]
 
 
+@drawn
 def shares(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Bars of what was observed, and dots with intervals of what is predicted.
 
