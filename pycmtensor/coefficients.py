@@ -9,7 +9,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Constant, Variable
 
-from pycmtensor.exceptions import ModelError, checked
+from pycmtensor.exceptions import ModelError, checked, in_range
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.terms.domains import Domain, with_domains
 from pycmtensor.terms.draws import Draws
@@ -44,7 +44,9 @@ def normal(name: str, mean: Expression, sd: Expression, within: bool = False) ->
     Raises:
         ModelError: The standard deviation is a negative number.
     """
-    return _named(name, mean + _size("normal", name, "sd", sd) * Draws(name, within=within)())
+    return _named(
+        name, _scalar("normal", name, "mean", mean) + _size("normal", name, "sd", sd) * Draws(name, within=within)()
+    )
 
 
 @checked(ModelError)
@@ -72,9 +74,8 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
 @checked(ModelError)
 def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Uniform between centre - spread and centre + spread; the sign of spread means nothing."""
-    return _named(
-        name, centre + _size("uniform", name, "spread", spread) * (2.0 * Draws(name, "uniform", within)() - 1.0)
-    )
+    centre, spread = _scalar("uniform", name, "centre", centre), _size("uniform", name, "spread", spread)
+    return _named(name, centre + spread * (2.0 * Draws(name, "uniform", within)() - 1.0))
 
 
 @checked(ModelError)
@@ -82,7 +83,7 @@ def triangular(name: str, centre: Expression, spread: Expression, within: bool =
     """Symmetric triangular between centre - spread and centre + spread; the sign of spread means nothing."""
     u = Draws(name, "uniform", within)()
     t = pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u)))
-    return _named(name, centre + _size("triangular", name, "spread", spread) * t)
+    return _named(name, _scalar("triangular", name, "centre", centre) + _size("triangular", name, "spread", spread) * t)
 
 
 @checked(ModelError)
@@ -96,11 +97,12 @@ def truncated_normal(
     """
     if not lower < upper:
         raise ModelError(f"truncated_normal '{name}': lower must be below upper, found {lower} and {upper}.")
+    size, advice = pt.abs(_size("truncated_normal", name, "sd", sd)), "Start at the size that you expect."
+    positive = Domain(f"truncated_normal '{name}': the size of sd", size, "(0, inf)", advice)
+    positive.check()
     low = _share_below((lower - mean) / sd) if np.isfinite(lower) else 0.0
     high = _share_below((upper - mean) / sd) if np.isfinite(upper) else 1.0
     u = low + (high - low) * Draws(name, "uniform", within)()
-    size, advice = pt.abs(_size("truncated_normal", name, "sd", sd)), "Start at the size that you expect."
-    positive = Domain(f"truncated_normal '{name}': the size of sd", size, "(0, inf)", advice)
     return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0), positive)
 
 
@@ -132,6 +134,7 @@ def student_t(name: str, centre: Expression, scale: Expression, df: float, withi
     if not df > 0:
         raise ModelError(f"student_t '{name}': df must be positive, found {df!r}.")
     u, v = Draws(f"{name}.radius", "uniform", within)(), Draws(f"{name}.angle", "uniform", within)()
+    centre = _scalar("student_t", name, "centre", centre)
     scale = _size("student_t", name, "scale", scale)
     return _named(name, centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v))
 
@@ -162,6 +165,12 @@ def correlated(
         ['var(time)', 'cov(cost, time)', 'var(cost)', 'corr(cost, time)']
     """
     names: Sequence[str] = list(means)
+    unnamed = [name for name in names if not isinstance(name, str)]
+    if unnamed:
+        raise ModelError(f"correlated: means maps names, which are text, to means, found the name {unnamed[0]!r}.")
+    for name in names:
+        _scalar("correlated", name, "mean", means[name])
+    in_range("correlated", "start", start, "(-inf, inf)", error=ModelError)
     z = {name: Draws(f"{prefix}.{name}", within=within)() for name in names}
     C = {
         (i, k): Beta(f"{prefix}_{names[i]}_{names[k]}", start if i == k else 0.0)
@@ -194,8 +203,20 @@ def _share_below(x: Variable) -> Variable:
     return 0.5 * pt.erfc(-x / np.sqrt(2.0))
 
 
+def _scalar(kind: str, name: str, what: str, given: Expression) -> Expression:
+    """A number, a parameter or an expression of them and of columns; no array."""
+    try:
+        symbol = pt.as_tensor_variable(given)
+    except (TypeError, NotImplementedError):
+        symbol = None
+    if symbol is None or symbol.ndim not in (0, 3, 4) or isinstance(given, list | tuple):
+        raise ModelError(f"{kind} '{name}': {what} must be a number or an expression of parameters, found {given!r}.")
+    return given
+
+
 def _size(kind: str, name: str, what: str, given: Expression) -> Expression:
     """A deviation whose size alone means something. An estimated one passes 0 on its way; others are not negative."""
+    _scalar(kind, name, what, given)
     if not isinstance(given, Parameter) or given.status:
         own = pt.as_tensor_variable(given)
         if isinstance(given, Parameter) or isinstance(own, Constant):

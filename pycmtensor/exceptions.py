@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
@@ -132,6 +133,22 @@ def in_range(
     raise error(f"{owner}: {option} must be a finite number{within}, found {value!r}. {remedy}".rstrip())
 
 
+#: One more than the largest seed that all generators of random numbers take.
+SEEDS = 2**63
+
+
+def seed_of(owner: str, value: object, error: type[PyCMTensorError] = OptimizerError) -> int:
+    """A seed: a whole number from 0 to 2^63 - 1.
+
+    Raises:
+        PyCMTensorError: It is none; of the kind that is given.
+    """
+    seed = whole(owner, "seed", value, least=0, error=error)
+    if seed >= SEEDS:
+        raise error(f"{owner}: seed must be below 2^63, found {value!r}.")
+    return seed
+
+
 def whole(owner: str, option: str, value: object, least: int, error: type[PyCMTensorError] = OptimizerError) -> int:
     """A whole number of at least ``least``.
 
@@ -163,6 +180,8 @@ WORDS: dict[Any, str] = {
     collections.abc.Callable: "a function",
     "Variable": "an expression",
     "Parameter": "a parameter",
+    "Estimated": "results of an estimation",
+    "Presentation": "results of an estimation",
 }
 
 
@@ -213,7 +232,8 @@ def checked(error: type[PyCMTensorError]) -> Callable[[Callable[P, R]], Callable
                 look(args, kwargs, truths_only=True)
             try:
                 return function(*args, **kwargs)
-            except PyCMTensorError:
+            except PyCMTensorError as fault:
+                _note(fault, signature, args, kwargs)
                 raise
             except FOREIGN:
                 look(args, kwargs, truths_only=False)
@@ -222,6 +242,31 @@ def checked(error: type[PyCMTensorError]) -> Callable[[Callable[P, R]], Callable
         return checking
 
     return decorated
+
+
+def _note(fault: PyCMTensorError, signature: inspect.Signature, args: Any, kwargs: Any) -> None:
+    """Note beside an error which argument it is about, where its message quotes what was given without its name."""
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return
+    told = " ".join([str(fault), *getattr(fault, "__notes__", [])])
+    first = str(fault).split(". ")[0]  # the rest is advice
+    quoted = [name for name, value in given.items() if name != "self" and _is_quoted(value, first)]
+    if quoted and not any(re.search(rf"\b{name}\b", told) for name in quoted):
+        fault.add_note(f"Given as {' or '.join(f'{name}={_shown(given[name])}' for name in quoted)}.")
+
+
+def _is_quoted(value: Any, text: str) -> bool:
+    """Whether a text tells of a value, or of something in it."""
+    if isinstance(value, str):
+        return repr(value) in text or (bool(value) and f"{value} " in text)
+    if isinstance(value, Mapping):
+        return any(_is_quoted(part, text) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple) and any(_is_quoted(part, text) for part in value):
+        return True
+    kinds = (f"found {type(value).__name__}", f"found {value!r}", f"alternative {value!r}", f"set '{value}'")
+    return any(kind in text for kind in kinds)
 
 
 def checked_class(error: type[PyCMTensorError]) -> Callable[[type[C]], type[C]]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.exceptions import ModelError, checked_class
+from pycmtensor.exceptions import ModelError, checked_class, seed_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.terms.arithmetic import Arithmetic
 from pycmtensor.terms.draws import Draws
@@ -263,7 +263,8 @@ class Weight(Parameter):
                 raise ModelError(
                     f"Weight '{name}': init_type must be one of {', '.join(INITIALISERS)}; found {init_type!r}."
                 )
-            value = INITIALISERS[init_type](np.random.default_rng(seed), shape).astype(pytensor.config.floatX)
+            known = None if seed is None else seed_of(f"Weight '{name}'", seed, ModelError)
+            value = INITIALISERS[init_type](np.random.default_rng(known), shape).astype(pytensor.config.floatX)
         elif _numbers(name, value).shape != shape:
             raise ModelError(f"Weight '{name}': size={shape} was asked, the value has the shape {np.shape(value)}.")
         super().__init__(name, value)

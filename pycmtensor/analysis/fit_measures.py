@@ -90,6 +90,8 @@ def shares_by(results: Estimated, segment: str, alpha: float = 0.05, kind: Kind 
         >>> results.shares_by("city")["observed"].round(6).tolist()  # all, Basel, Bern
         [0.75, 0.25, 0.75, 0.25, 0.75, 0.25]
     """
+    if not isinstance(segment, str):
+        raise InferenceError(f"shares_by: segment must be the name of a column, found {segment!r}.")
     import pandas as pd
 
     _, ds, evaluator = choices_on(results, None, "shares")

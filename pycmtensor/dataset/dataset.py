@@ -154,6 +154,8 @@ class Dataset(Columns):
             {'cost': 'EUR'}
         """
         for key in changes:
+            if not isinstance(key, str | tuple):
+                raise DatasetError(f"with_columns: changes maps names of columns to values, found the name {key!r}.")
             column = key[0] if isinstance(key, tuple) else key
             if self._roles().get(column, "weights") != "weights":
                 raise DatasetError(f"Column '{column}' says who chooses what; only other columns can be changed.")
@@ -185,6 +187,9 @@ class Dataset(Columns):
         Args:
             individuals: Their positions on the axis N.
         """
+        individuals = np.asarray(individuals)
+        if individuals.dtype.kind not in "iu" or individuals.ndim != 1:
+            raise DatasetError(f"take: individuals must be a list of whole numbers, found {individuals!r}.")
         return self._part(self._situations[:, individuals][self._is_observed[:, individuals]])
 
     def counted(self) -> Dataset:

@@ -297,7 +297,10 @@ class LongDataset(Dataset, enters="long"):
         if isinstance(values, Mapping):
             for name in values:
                 self._is_named(name)
-            scalars = [pt.as_tensor_variable(values.get(name, 0.0)) for name in self.alternatives]
+            try:
+                scalars = [pt.as_tensor_variable(values.get(name, 0.0)) for name in self.alternatives]
+            except (TypeError, NotImplementedError) as error:
+                raise DatasetError(f"per_alternative: values must be numbers or expressions: {error}") from None
             wrong = [name for name, scalar in zip(self.alternatives, scalars, strict=True) if scalar.ndim]
             if wrong:
                 raise DatasetError(
@@ -305,10 +308,14 @@ class LongDataset(Dataset, enters="long"):
                     "result: ds.per_alternative({'car': b}) * ds['income']."
                 )
             return pt.stack([pt.cast(scalar, pytensor.config.floatX) for scalar in scalars])
-        vector = pt.as_tensor_variable(values)
+        try:
+            vector = pt.as_tensor_variable(values)
+        except (TypeError, NotImplementedError):
+            raise DatasetError(f"per_alternative: values must be a dict or a vector, found {values!r}.") from None
         if vector.ndim != 1 or vector.type.shape[0] not in (None, J):
             raise DatasetError(
-                f"per_alternative takes a dict by alternative or a vector of {J} parameters, found {vector.type}."
+                f"per_alternative takes a dict by alternative or a vector of {J} parameters as values, found "
+                f"{vector.type}."
             )
         return vector
 

@@ -14,7 +14,7 @@ from pytensor.graph.basic import Variable
 from pycmtensor.dataset.frames import Table, rows_text
 from pycmtensor.dataset.long import LongDataset
 from pycmtensor.dataset.symbols import Special
-from pycmtensor.exceptions import DatasetError
+from pycmtensor.exceptions import DatasetError, seed_of
 
 __all__ = ["CORRECTION", "SampledDataset", "draw_uniform", "draw_weighted"]
 
@@ -49,7 +49,7 @@ class SampledDataset(LongDataset, enters="sample"):
             )
         if CORRECTION in ds.columns:
             raise DatasetError(f"The frame has a column '{CORRECTION}' already, which the sample adds. Rename it.")
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed_of("sample_alternatives", seed, DatasetError))
         is_chosen = np.zeros(len(situation), dtype=bool)
         is_chosen[ds._situation_rows] = True
         if weights is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.exceptions import DatasetError
+from pycmtensor.exceptions import DatasetError, in_range, seed_of
 
 __all__ = ["before", "in_folds", "in_training"]
 
@@ -28,7 +28,8 @@ def in_training(units: NDArray[np.integer], share: float, seed: int) -> NDArray[
         array([ True,  True,  True,  True, False, False])
     """
     n = int(units.max()) + 1
-    drawn = round(share * n)
+    seed = seed_of("split", seed, DatasetError)
+    drawn = round(in_range("split", "train", share, "(0, 1)", "It is the share of the first part.", DatasetError) * n)
     if not 0 < drawn < n:
         raise DatasetError(
             f"train={share!r} puts {drawn} of {n} into the first part. Choose a share between 0 and 1 that leaves some "
@@ -48,9 +49,9 @@ def in_folds(units: NDArray[np.integer], k: int, seed: int) -> NDArray[np.intege
     Raises:
         DatasetError: There are fewer than two folds, or fewer units than folds.
     """
-    n = int(units.max()) + 1
+    n, seed = int(units.max()) + 1, seed_of("folds", seed, DatasetError)
     if not isinstance(k, (int, np.integer)) or not 2 <= k <= n:
-        raise DatasetError(f"The number of folds must be a whole number from 2 to {n}, found {k!r}.")
+        raise DatasetError(f"folds: k must be a whole number from 2 to {n}, found {k!r}.")
     return (np.random.default_rng(seed).permutation(n) % k)[units]
 
 
@@ -70,7 +71,7 @@ def before(values: NDArray[Any], at: Any, column: str) -> NDArray[np.bool_]:
     times = pd.Series(values)
     try:
         is_before = (times < at).to_numpy(dtype=bool)
-    except TypeError:
+    except (TypeError, ValueError):
         raise DatasetError(
             f"Column '{column}' holds values such as {values[0]!r}, which cannot be compared with at={at!r}. "
             "Give a value of the same kind."

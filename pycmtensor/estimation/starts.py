@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.curvature import NEAR, bends, held_by_bounds, newton_distance
 from pycmtensor.estimation.quadratic import Bounds
-from pycmtensor.exceptions import OptimizerError, checked_class, in_range, whole
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range, seed_of, whole
 
 __all__ = ["Starts", "from_many"]
 
@@ -45,6 +45,7 @@ class Starts:
 
     def __post_init__(self) -> None:
         whole("Starts", "number", self.number, least=1)
+        seed_of("Starts", self.seed)
         in_range("Starts", "spread", self.spread, "(0, inf)", "Write for example 1.")
 
     def drawn(self, evaluator: Evaluator, start: Array, bounds: Bounds) -> Array:

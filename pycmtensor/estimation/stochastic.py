@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.exceptions import OptimizerError, checked_class, in_range, whole
+from pycmtensor.exceptions import OptimizerError, checked_class, in_range, seed_of, whole
 from pycmtensor.optimizers import Optimizer
 
 __all__ = ["Stochastic"]
@@ -87,7 +88,14 @@ class Stochastic:
         if self.batch_size is not None:
             whole("Stochastic", "batch_size", self.batch_size, least=1)
         whole("Stochastic", "epochs", self.epochs, least=1)
-        whole("Stochastic", "seed", self.seed, least=0)
+        seed_of("Stochastic", self.seed)
+        if self.schedule is not None and not callable(self.schedule):
+            raise OptimizerError(
+                f"Stochastic: schedule must be one of pycmtensor.schedules, or a function, found {self.schedule!r}."
+            )
+        is_path = isinstance(self.checkpoint, str | PathLike) and Path(self.checkpoint).name
+        if self.checkpoint is not None and not is_path:
+            raise OptimizerError(f"Stochastic: checkpoint must be the path of a file, found {self.checkpoint!r}.")
         in_range("Stochastic", "tolerance", self.tolerance, "[0, inf)")
         if self.time_limit is not None:
             in_range("Stochastic", "time_limit", self.time_limit, "(0, inf)")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.exceptions import InferenceError, in_range, whole
+from pycmtensor.exceptions import InferenceError, in_range, seed_of, whole
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference.delta import at_estimates, without_variance
 from pycmtensor.inference.protocol import Estimated
@@ -132,5 +132,5 @@ def _normal(mean: Array, covariance: Array, draws: int, seed: int) -> Array:
     unit = np.where(scale > 0, scale, 1.0)
     correlation = np.nan_to_num(covariance) / np.outer(unit, unit)
     w, Q = np.linalg.eigh(correlation)  # also where equalities between estimates leave it singular
-    z = np.random.default_rng(seed).standard_normal((draws, len(mean)))
+    z = np.random.default_rng(seed_of("krinsky_robb", seed, InferenceError)).standard_normal((draws, len(mean)))
     return mean + scale * (z @ (Q * np.sqrt(np.maximum(w, 0))).T)

@@ -263,6 +263,8 @@ class Model:
         if self.sampling is None:
             raise ModelError(f"The {type(self).__name__} has no draws to be changed: no coefficient is random.")
         other = copy(self)
+        if draws is None:
+            raise ModelError("with_draws: draws must be a number of draws or a Sampling, found None.")
         other.sampling = sampling_of(draws)
         return other
 

@@ -63,7 +63,7 @@ class CrossNest:
                 lb, ub, found = float(part), float(part), f"{part:g}"
             else:
                 symbol = pt.as_tensor_variable(0.0 if part is None else part)
-                if symbol.ndim:
+                if symbol.ndim or symbol.dtype.startswith("complex"):
                     raise ModelError(
                         f"CrossNest '{self.name}': the allocation of '{alternative}' must be one number, found "
                         f"{symbol.type}."

@@ -72,7 +72,8 @@ class Nest:
     scale: Expression = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.members, str) or not self.members:
+        members = self.members if isinstance(self.members, list | tuple) else []
+        if not members or not all(isinstance(member, str | Nest) for member in members):
             raise ModelError(
                 f"Nest '{self.name}': members is a list of at least one name or nest, found {self.members!r}."
             )

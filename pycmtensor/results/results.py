@@ -230,6 +230,8 @@ class Results(PostEstimation, Presentation):
             exp(asc_car): 3, classical std err 1.095, z 2.74, p 0.0062, 0.95 interval [0.852967, 5.14703]
         """
         if isinstance(expression, Mapping):
+            if not expression:
+                raise InferenceError("delta: expression is a dict without entries. Write {'ratio': 'b_time / b_cost'}.")
             return delta(self, expression, alpha, kind)
         name = text_of(expression)
         return delta(self, {name: expression}, alpha, kind)[name]

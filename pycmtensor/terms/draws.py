@@ -184,6 +184,8 @@ class Draws(Arithmetic):
     """
 
     def __init__(self, name: str, distribution: str = "normal", within: bool = False) -> None:
+        if not isinstance(name, str) or not name:
+            raise ModelError(f"Draws: name must be a text of at least one letter, found {name!r}.")
         if distribution not in ("normal", "uniform"):
             raise ModelError(
                 f"Draws '{name}': distribution is 'normal' or 'uniform', found {distribution!r}. Other distributions "

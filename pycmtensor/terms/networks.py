@@ -14,7 +14,7 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of, columns_in, name_of
-from pycmtensor.exceptions import DatasetError, ModelError, checked_class, in_range, whole
+from pycmtensor.exceptions import DatasetError, ModelError, checked_class, in_range, seed_of, whole
 from pycmtensor.expressions import Bias, Parameter, Weight
 from pycmtensor.host.escaping import printed
 from pycmtensor.kernels import layers
@@ -128,6 +128,7 @@ class Network:
                 raise ModelError(
                     f"Network '{name}': {what} is of hidden layers, of which there are none. Leave it out."
                 )
+        seed_of(f"Network '{name}'", seed, ModelError)
         names = [ONE_OUTPUT] if isinstance(outputs, int) else list(outputs)
         signs = (
             dict.fromkeys(names, output) if isinstance(output, str) else {n: output.get(n, "identity") for n in names}

@@ -50,6 +50,9 @@ def by_segment(
         raise ModelError(
             f"by_segment maps values of '{column}', which are numbers, to expressions, found {expressions}."
         )
+    for given in (*expressions.values(), *([] if otherwise is None else [otherwise])):
+        if isinstance(given, list | tuple | np.ndarray) or given is None:
+            raise ModelError(f"by_segment: expressions and otherwise are numbers or expressions, found {given!r}.")
     is_value = [pt.cast(pt.eq(column, value), pytensor.config.floatX) for value in expressions]
     parts = [here * expression for here, expression in zip(is_value, expressions.values(), strict=True)]
     if otherwise is not None:

@@ -44,6 +44,8 @@ def box_cox(x: Expression, lambda_: Expression) -> Variable:
         >>> [round(float(box_cox(4.0, power).eval()), 6) for power in (1.0, 0.5, 0.0)]  # 4 - 1, 2 (2 - 1), log 4
         [3.0, 2.0, 1.386294]
     """
+    if isinstance(lambda_, list | tuple | np.ndarray):
+        raise ModelError(f"box_cox: lambda_ must be a number or an expression of parameters, found {lambda_!r}.")
     symbol = pt.as_tensor_variable(x)
     if isinstance(symbol, Constant) and not np.all(symbol.data > 0):
         raise ModelError(f"box_cox takes positive numbers, found {symbol.data}. Add a constant, or leave them out.")
