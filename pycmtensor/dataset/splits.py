@@ -29,7 +29,7 @@ def in_training(units: NDArray[np.integer], share: float, seed: int) -> NDArray[
     """
     n = int(units.max()) + 1
     seed = seed_of("split", seed, DatasetError)
-    drawn = round(in_range("split", "train", share, "(0, 1)", "It is the share of the first part.", DatasetError) * n)
+    drawn = round(in_range("split", "train", share, "(-inf, inf)", error=DatasetError) * n)
     if not 0 < drawn < n:
         raise DatasetError(
             f"train={share!r} puts {drawn} of {n} into the first part. Choose a share between 0 and 1 that leaves some "
