@@ -260,7 +260,7 @@ def _note(fault: PyCMTensorError, signature: inspect.Signature, args: Any, kwarg
 def _is_quoted(value: Any, text: str) -> bool:
     """Whether a text tells of a value, or of something in it."""
     if isinstance(value, str):
-        return repr(value) in text or (bool(value) and f"{value} " in text)
+        return repr(value) in text
     if isinstance(value, Mapping):
         return any(_is_quoted(part, text) for pair in value.items() for part in pair)
     if isinstance(value, list | tuple) and any(_is_quoted(part, text) for part in value):

@@ -650,8 +650,10 @@ CALLED = {
     "results": "results?",
     "slopes": "slope",
     "statement": "relation",
+    "thresholds": "threshold",
     "ub": "ub|bounds",
     "utilities": "utilit",
+    "values": "values?|cannot be fixed",
 }
 
 

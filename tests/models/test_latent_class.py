@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 from numpy.typing import NDArray
 
@@ -208,7 +209,7 @@ def test_parameters_are_fixed_in_all_classes(ds: cmt.LongDataset) -> None:
     shared = Beta("b", 0.5)
     V = {name: shared * ds["x", name] for name in NAMES}
     classes = {"x": V, "y": {**V, "a": V["a"] + Beta("asc")}}
-    model = cmt.LatentClass(ds, classes, {"c": ds["old", "c"] + 1})
+    model = cmt.LatentClass(ds, classes, {"c": pt.gt(ds["old", "c"] + 1, 0)})
     fixed = model.with_fixed({"b": 0.7})
     assert fixed.labels == ("asc", "class_y")
     assert LocalEvaluator(fixed).value(np.array([0.2, 0.4])) == pytest.approx(
