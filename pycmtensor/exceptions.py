@@ -17,10 +17,10 @@ from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 import numpy as np
 
 from pycmtensor.host.escaping import printed
+
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
-
 
 
 class _Printed(Exception):

@@ -74,8 +74,8 @@ def start_values(model: Model, start: Mapping[str, float]) -> Array:
     """Flat start values (K,): those in ``start`` by name, the parameters' own values otherwise.
 
     Raises:
-        ModelError: A name belongs to no free parameter, a value lies outside its bounds or its domain, or the likelihood
-            has no value there.
+        ModelError: A name belongs to no free parameter, a value lies outside its bounds or its domain, or the
+            likelihood has no value there.
     """
     free, labels = model.free, model.labels
     unknown = [str(name) for name in start if name not in labels]

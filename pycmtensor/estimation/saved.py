@@ -51,12 +51,15 @@ FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "model": ("text", lambda value: isinstance(value, str)),
     "method": ("text", lambda value: isinstance(value, str)),
     "labels": ("different names", lambda value: _are_texts(value) and all(value) and len(set(value)) == len(value)),
-    "fixed": ("finite numbers by name", lambda value: isinstance(value, dict) and all(map(_is_finite, value.values()))),
+    "fixed": ("finite numbers by name", lambda value: _are_finite(value)),
     "llf": ("a finite number", lambda value: _is_finite(value)),
     "llnull": ("a number", lambda value: _is_number(value)),
     "nobs": ("a whole number of at least 1", lambda value: _is_number(value) and isinstance(value, int) and value > 0),
     "constraints": ("a list of texts", lambda value: _are_texts(value)),
-    "neutral": ("finite numbers by name", lambda value: isinstance(value, dict) and all(map(_is_finite, value.values()))),
+    "neutral": (
+        "finite numbers by name",
+        lambda value: isinstance(value, dict) and all(map(_is_finite, value.values())),
+    ),
     "seconds": ("a finite number of at least 0", lambda value: _is_finite(value) and value >= 0),
 }
 
@@ -172,6 +175,10 @@ def _are_texts(values: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
+
+
+def _are_finite(values: Any) -> bool:
+    return isinstance(values, dict) and all(map(_is_finite, values.values()))
 
 
 def _is_finite(value: Any) -> bool:

@@ -14,7 +14,7 @@ from rich.text import Text
 from pycmtensor.host.escaping import one_line, printable
 from pycmtensor.report.contents import Contents
 
-__all__ = ["to_text"]
+__all__ = ["encodable", "to_text"]
 
 
 def to_text(summary: Contents) -> str:
@@ -37,10 +37,10 @@ def to_text(summary: Contents) -> str:
         Group(Text(one_line(summary.title), style="bold"), facts, table, *(Text(printable(n)) for n in summary.notes))
     )
     assert isinstance(console.file, io.StringIO)
-    return printable("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
+    return encodable("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
 
 
-def printable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text as standard output can show it: where that is ASCII, lines of hyphens, and codes for other letters."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:

@@ -15,7 +15,14 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
-from pycmtensor.exceptions import InferenceError, NotConvergedWarning, OptimizerError, PyCMTensorError, checked, checked_class
+from pycmtensor.exceptions import (
+    InferenceError,
+    NotConvergedWarning,
+    OptimizerError,
+    PyCMTensorError,
+    checked,
+    checked_class,
+)
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference import (
     DerivedQuantities,
