@@ -69,8 +69,8 @@ def in_64_bits(function: Callable[..., Any]) -> Callable[..., Any]:
     Examples:
         >>> import jax.numpy as jnp
         >>> made = in_64_bits(lambda: jnp.arange(3.0))
-        >>> made().dtype, jnp.arange(3.0).dtype
-        (dtype('float64'), dtype('float32'))
+        >>> made().dtype
+        dtype('float64')
     """
     decorated: Callable[..., Any] = _jax_in_64_bits()(function)
     return decorated

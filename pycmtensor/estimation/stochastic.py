@@ -11,6 +11,7 @@ from typing import Any
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import OptimizerError, checked_class, in_range, seed_of, whole
 from pycmtensor.optimizers import Optimizer
+from pycmtensor.optimizers.schedules import ReduceOnPlateau
 
 __all__ = ["Stochastic"]
 
@@ -89,7 +90,7 @@ class Stochastic:
             whole("Stochastic", "batch_size", self.batch_size, least=1)
         whole("Stochastic", "epochs", self.epochs, least=1)
         seed_of("Stochastic", self.seed)
-        if self.schedule is not None and not callable(self.schedule):
+        if not (self.schedule is None or callable(self.schedule) or isinstance(self.schedule, ReduceOnPlateau)):
             raise OptimizerError(
                 f"Stochastic: schedule must be one of pycmtensor.schedules, or a function, found {self.schedule!r}."
             )

@@ -151,7 +151,7 @@ class Presentation(Estimates):
             "Estimates with their intervals": _png(lambda ax: self.plot_coefficients(ax=ax), 1.1 + 0.32 * len(shown)),
             "Convergence": _png(lambda ax: self.plot_convergence(ax), 3.6),
         }
-        return write(_file(path), html.page(self.summary(), sections, pictures))
+        return write(path, html.page(self.summary(), sections, pictures))
 
     def to_latex(self) -> str:
         """The summary as a table with the rules of the LaTeX package booktabs."""
@@ -199,7 +199,7 @@ class Presentation(Estimates):
         sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
         sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
         sheets |= {"correlations": self.correlation(), "history": self.history}
-        return write(_file(path), to_excel(sheets))
+        return write(path, to_excel(sheets))
 
     def to_alogit(self, path: str | PathLike[str], kind: Kind = "classical") -> Path:
         """Write estimates, standard errors and correlations in ALOGIT's F12 format; names are cut to ten characters.
@@ -224,7 +224,7 @@ class Presentation(Estimates):
         K, correlations = len(fit.theta), np.zeros((len(coefficients), len(coefficients)))
         correlations[:K, :K] = self.correlation(kind).to_numpy()
         text = to_f12(fit.model, coefficients, (np.nan, self.llnull, self.llf), self.nobs, correlations)
-        return write(_file(path), text)
+        return write(path, text)
 
 
 @checked(InferenceError)
@@ -275,14 +275,6 @@ def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: 
         "BIC": [f"{r.bic:.2f}" for r in named.values()],
     }
     return compared(list(named), estimates, facts, str(kind), {name: _nulls(r.fit) for name, r in named.items()})
-
-
-def _file(path: str | PathLike[str]) -> Path:
-    """The path of a file that can be written."""
-    file = Path(path)
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        raise PyCMTensorError(f"path={str(path)!r} cannot be written: name a file in a folder that exists.")
-    return file
 
 
 def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:

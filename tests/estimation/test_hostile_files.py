@@ -63,7 +63,8 @@ def facts_changed() -> Iterator[tuple[str, Change]]:
     """A fact is missing, or something else."""
     for owner, names in (("", (*FACTS, "outcome", "provenance")), ("outcome", tuple(OUTCOME))):
         for name in names:
-            yield f"without {name}", partial(_facts, owner=owner, name=name, drop=True)
+            if name != "neutral":  # which older files lack
+                yield f"without {name}", partial(_facts, owner=owner, name=name, drop=True)
             further = {f"{value!r:.20}": value for value in WRONG.get(name, ["text", [], 3])}
             for words, value in (NEVER | further).items():
                 yield f"{name} is {words}", partial(_facts, owner=owner, name=name, value=value)

@@ -22,7 +22,7 @@ def test_every_key_has_an_entry_with_what_bibtex_needs() -> None:
 
 def test_every_model_is_cited() -> None:
     models = {name for name in cmt.__all__ if isinstance(getattr(cmt, name), type)}
-    bases = {"Model", "ChoiceModel"}
+    bases = {"Model", "ChoiceModel", "LogLikelihood"}
     assert {name for name in models if issubclass(getattr(cmt, name), cmt.models.Model)} - bases <= set(MODELS)
 
 
