@@ -211,13 +211,14 @@ def checked(error: type[PyCMTensorError]) -> Callable[[Callable[P, R]], Callable
     """
 
     def decorated(function: Callable[P, R]) -> Callable[P, R]:
-        signature, owner = inspect.signature(function), function.__qualname__.removesuffix(".__init__").split(".")[-1]
-        has_truths = any("bool" in str(p.annotation) for p in signature.parameters.values())
+        owner = function.__qualname__.removesuffix(".__init__").split(".")[-1]
+        has_truths = any("bool" in str(kind) for name, kind in function.__annotations__.items() if name != "return")
+        signature = cache(lambda: inspect.signature(function))  # takes long: of those that are called only
 
         def look(args: Any, kwargs: Any, truths_only: bool) -> None:
             """Raise the error of the first argument that is not as its annotation says."""
             try:
-                given = signature.bind(*args, **kwargs).arguments
+                given = signature().bind(*args, **kwargs).arguments
             except TypeError:  # an unknown or a missing argument, of which Python tells itself
                 return
             kinds = _hints(function)
@@ -233,7 +234,7 @@ def checked(error: type[PyCMTensorError]) -> Callable[[Callable[P, R]], Callable
             try:
                 return function(*args, **kwargs)
             except PyCMTensorError as fault:
-                _note(fault, signature, args, kwargs)
+                _note(fault, signature(), args, kwargs)
                 raise
             except FOREIGN:
                 look(args, kwargs, truths_only=False)

@@ -28,6 +28,9 @@ def exponent_of(weights: Array) -> int:
         >>> exponent_of(np.array([0.5, 3.0])), exponent_of(np.full(3, 2.0**-70)), exponent_of(np.array([0.0, 5e-324]))
         (0, -70, -1074)
     """
+    count = np.count_nonzero(weights)
+    if count and 2.0 ** (1 - ORDINARY) < weights.sum() / count < 2.0 ** (ORDINARY - 1):
+        return 0
     positive = weights[weights > 0]
     if not positive.size:
         return 0

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from pycmtensor.engine import Differentiable, FirstOrder
 from pycmtensor.estimation.quadratic import Bounds
@@ -145,6 +144,8 @@ def _least(gains: Array, cuts: _Cuts, binding: Array) -> Array | None:
 
     d is the difference of two vectors of which no element is negative.
     """
+    from scipy.optimize import linprog
+
     lower, upper = cuts.bounds
     equal = np.vstack([gains / np.abs(gains).max(), binding])
     found = linprog(

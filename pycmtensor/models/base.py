@@ -120,14 +120,21 @@ class Model:
             values: Name of a parameter -> its value; others have their own.
             data: The data; None for the model's own.
         """
-        own = {parameter.name: parameter.get_value() for parameter in self.params}
-        for domain in self.domains():
+        own = {parameter.name: parameter.get_value() for parameter in self.params} if self._known_domains() else {}
+        for domain in self._known_domains():
             domain.check(own | dict(values or {}), data or self.dataset)
 
     def neutral_values(self) -> dict[str, float]:
         """Label of a free parameter -> the value at which it changes nothing, where that is not 0, such as a scale."""
-        found = neutral_values(self.domains(), self.dataset)
+        domains = self._known_domains()
+        found = neutral_values(domains, self.dataset) if domains else {}
         return {label: found[label] for label in self.labels if label in found}
+
+    def _known_domains(self) -> list[Domain]:
+        """The domains, which are looked up in the expressions once."""
+        if self not in _DOMAINS:
+            _DOMAINS[self] = self.domains()
+        return _DOMAINS[self]
 
     def check(self, data: Dataset) -> None:
         """Raise a `DatasetError` when this model cannot be estimated with ``data``."""
@@ -361,3 +368,7 @@ class Model:
     @printed
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(p.name for p in self.params)})"
+
+
+#: The domains of models.
+_DOMAINS: WeakKeyDictionary[Model, list[Domain]] = WeakKeyDictionary()

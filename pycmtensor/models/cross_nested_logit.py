@@ -17,7 +17,7 @@ from pycmtensor.kernels import cross_nested_logit, generating_log_sum
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.nested_logit import scale_domain
 from pycmtensor.models.specified import Expression
-from pycmtensor.terms.domains import Domain
+from pycmtensor.terms.domains import Domain, within
 from pycmtensor.terms.draws import Sampling, sampling_of
 from pycmtensor.terms.relations import text_of
 
@@ -163,7 +163,8 @@ class CrossNestedLogit(ChoiceModel):
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The cross-nested logit kernel of the utilities."""
         V, available = self.one_by_one(V)
-        return cross_nested_logit(V, available, self.dataset.chosen, self._scaled())
+        logP = cross_nested_logit(V, available, self.dataset.chosen, self._scaled())
+        return logP + within(nest.domain for nest in self.nests)
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
         """The logarithm of the generating function of the utilities."""
@@ -174,7 +175,7 @@ class CrossNestedLogit(ChoiceModel):
         """The nests as the kernel sees them: scales, and allocations by position of the alternative."""
         position = {name: j for j, name in enumerate(self.alternatives)}
         return [
-            (self.number(nest.domain.guarded), {position[name]: part for name, part in parts.items()})
+            (self.number(nest.scale), {position[name]: part for name, part in parts.items()})
             for nest, parts in zip(self.nests, self._parts(), strict=True)
         ]
 

@@ -14,7 +14,7 @@ from pycmtensor.kernels import heteroscedastic_logit
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.nested_logit import scale_domain
 from pycmtensor.models.specified import Expression
-from pycmtensor.terms.domains import Domain
+from pycmtensor.terms.domains import Domain, within
 
 __all__ = ["HeteroscedasticLogit"]
 
@@ -98,9 +98,8 @@ class HeteroscedasticLogit(ChoiceModel):
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The heteroscedastic kernel of the utilities."""
         V, available = self.one_by_one(V)
-        domains = self._domains()
-        scales = [self.number(domains[name].guarded if name in domains else 1.0) for name in self.alternatives]
-        return heteroscedastic_logit(V, available, self.dataset.chosen, scales, self.nodes)
+        logP = heteroscedastic_logit(V, available, self.dataset.chosen, self.structure(), self.nodes)
+        return logP + within(self._domains().values())
 
     def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
         """The scales of the alternatives that are left."""

@@ -15,7 +15,7 @@ from pycmtensor.expressions import Parameter
 from pycmtensor.kernels import Node, inclusive_value, nested_logit
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.specified import Expression
-from pycmtensor.terms.domains import Domain
+from pycmtensor.terms.domains import Domain, within
 from pycmtensor.terms.draws import Sampling, sampling_of
 from pycmtensor.terms.relations import text_of
 
@@ -186,7 +186,10 @@ class NestedLogit(ChoiceModel):
 
     def domains(self) -> list[Domain]:
         """Those of the utilities, and of the scales."""
-        return super().domains() + [nest.domain for nest in self.root.walk() if nest is not self.root]
+        return super().domains() + self._scale_domains()
+
+    def _scale_domains(self) -> list[Domain]:
+        return [nest.domain for nest in self.root.walk() if nest is not self.root]
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The tree of the nests with their scales; see `pycmtensor.report.plots.nests`."""
@@ -204,7 +207,8 @@ class NestedLogit(ChoiceModel):
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """The nested logit kernel of the utilities."""
         V, available = self.one_by_one(V)
-        return nested_logit(V, available, self.dataset.chosen, self._node(self.root), self.normalised)
+        logP = nested_logit(V, available, self.dataset.chosen, self._node(self.root), self.normalised)
+        return logP + within(self._scale_domains())
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
         """The inclusive value of the root."""
@@ -218,7 +222,7 @@ class NestedLogit(ChoiceModel):
     def _node(self, nest: Nest) -> Node:
         """A nest as the kernel sees it."""
         members = (self._node(m) if isinstance(m, Nest) else self.alternatives.index(m) for m in nest.members)
-        return Node(tuple(members), self.number(nest.domain.guarded))
+        return Node(tuple(members), self.number(nest.scale))
 
     def kept_among(self, alternatives: Sequence[str]) -> dict[str, Any]:
         """The nests without the alternatives that are taken out."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import ArrayLike, NDArray
+from pytensor import config
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors, graph_inputs
@@ -18,7 +20,7 @@ from pycmtensor.dataset.symbols import columns_in, interpreted
 from pycmtensor.exceptions import ModelError
 from pycmtensor.expressions import Parameter, parameters_of
 
-__all__ = ["Domain", "Values", "domains_in", "neutral_values", "with_domains"]
+__all__ = ["Domain", "Values", "domains_in", "neutral_values", "with_domains", "within"]
 
 Expression: TypeAlias = Variable | Parameter | float
 Values: TypeAlias = Mapping[str, ArrayLike]
@@ -34,8 +36,8 @@ class Domain:
     """An interval that a number of a model must lie in: a constant, a parameter, or an expression of them.
 
     A model declares it in its method ``domains``. It is checked for constants, fixed and free parameters alike: when
-    the model is made, at start values, and where an estimation ends. A likelihood that takes the number `guarded` is
-    NaN outside, where a search turns back.
+    the model is made, at start values, and where an estimation ends. A likelihood to which `within` is added is NaN
+    outside, where a search turns back.
 
     Args:
         what: The number in words, such as "Nest 'old': the scale".
@@ -69,12 +71,6 @@ class Domain:
     def symbol(self) -> Variable:
         """The number as a symbol."""
         return pt.as_tensor_variable(self.value)
-
-    @property
-    def guarded(self) -> Variable:
-        """The number, NaN outside of the interval where it is not constant."""
-        symbol = self.symbol
-        return symbol if isinstance(symbol, Constant) else pt.switch(self._holds(symbol, 0.0), symbol, np.nan)
 
     def check(self, values: Values | None = None, data: Dataset | None = None) -> None:
         """Raise a `ModelError` when the number lies outside.
@@ -115,6 +111,14 @@ class Domain:
         given = {p(): pt.constant(_value(p, values)) for p in parameters}
         [symbol] = graph_replace([symbol], given, strict=False)
         return np.asarray(interpreted(symbol, {}) if data is None else data.evaluate(symbol))
+
+
+def within(domains: Iterable[Domain]) -> Variable:
+    """0 where all numbers that are not constant lie in their intervals, NaN elsewhere, a scalar."""
+    symbols = [(domain, domain.symbol) for domain in domains]
+    holds = [domain._holds(symbol, 0.0) for domain, symbol in symbols if not isinstance(symbol, Constant)]
+    zero = pt.constant(np.zeros((), config.floatX))
+    return pt.switch(reduce(pt.and_, holds), zero, np.nan) if holds else zero
 
 
 def with_domains(expression: Variable, domains: Sequence[Domain]) -> Variable:
