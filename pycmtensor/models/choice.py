@@ -25,6 +25,7 @@ from pycmtensor.models.base import Model
 from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
 from pycmtensor.models.forms import Form, KernelOfUtilities
 from pycmtensor.models.specified import Expression, Specified
+from pycmtensor.terms.domains import Domain, with_domains
 from pycmtensor.terms.draws import Sampling
 from pycmtensor.terms.sizes import check_sizes
 
@@ -303,9 +304,13 @@ class ChoiceModel(Specified):
 
     def with_scale(self, scale: Parameter) -> ChoiceModel:
         """This model with all utilities multiplied by a scale, such as that of one of several pooled data sets."""
+        domain = Domain(
+            "The scale of the utilities", scale, "(0, inf)", "Errors have a positive variance.", neutral=1.0
+        )
         if self.utility is not None:
-            return self._respecified(self.dataset, scale * self.utility, self._given_availability)
-        scaled = {name: scale * utility for name, utility in self.utilities.items()}
+            utility = with_domains(scale * self.utility, [domain])
+            return self._respecified(self.dataset, utility, self._given_availability)
+        scaled = {name: with_domains(scale * utility, [domain]) for name, utility in self.utilities.items()}
         return self._respecified(self.dataset, scaled, self._given_availability)
 
     def _respecified(

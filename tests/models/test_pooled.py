@@ -117,6 +117,22 @@ def _elasticities(results: cmt.Results, ds: cmt.Dataset) -> Any:
     return results.elasticities("t_bus", data=ds).table
 
 
+def test_a_scale_is_positive_and_tested_against_1(pair: tuple[cmt.Results, cmt.Results], model: cmt.Model) -> None:
+    found = pair[0]
+    t = (found.params["mu"] - 1) / found.bse["mu"]
+    assert f"{t:.2f} (vs 1)" in str(found.summary())
+    with pytest.raises(ModelError, match=r"scale of the utilities must be positive, found -1 \(mu = -1\)"):
+        cmt.pooled({"rp": _alone(), "sp": _alone()}, scales={"sp": cmt.Beta("mu", -1.0)})
+
+
+def _alone() -> cmt.MNL:
+    rp = cmt.Dataset(revealed(), "mode", MODES)
+    return cmt.MNL(rp, {m: SHARED * rp[f"t_{m}"] for m in MODES})
+
+
+SHARED = cmt.Beta("b")
+
+
 def test_files(pair: tuple[cmt.Results, cmt.Results], model: cmt.Model, tmp_path: Path) -> None:
     again = cmt.Results.load(pair[0].save(tmp_path / "pooled.cmt"), model)
     close(again.cov_params("robust"), pair[0].cov_params("robust"))
