@@ -18,6 +18,8 @@ from benchmarks.peers import pycmtensor as ours
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.parallel import at_the_same_time, usable_cores
 
+jax.config.update("jax_enable_x64", True)
+
 #: Numbers whose exponentials are taken at a time; they stay in the cache.
 BLOCK = 8192
 

@@ -25,6 +25,8 @@ from pycmtensor.expressions import Beta, Weight
 from pycmtensor.models import Model
 from pycmtensor.optimizers import Adam
 
+jax.config.update("jax_enable_x64", True)
+
 LR = 0.005
 
 

@@ -29,8 +29,9 @@ def exponent_of(weights: Array) -> int:
         (0, -70, -1074)
     """
     count = np.count_nonzero(weights)
-    if count and 2.0 ** (1 - ORDINARY) < weights.sum() / count < 2.0 ** (ORDINARY - 1):
-        return 0
+    with np.errstate(over="ignore"):
+        if count and 2.0 ** (1 - ORDINARY) < weights.sum() / count < 2.0 ** (ORDINARY - 1):
+            return 0
     positive = weights[weights > 0]
     if not positive.size:
         return 0

@@ -18,6 +18,7 @@ import pycmtensor as cmt
 from pycmtensor.engine.linear import linear_form
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import Beta
 from tests.conftest import MODES
@@ -32,7 +33,8 @@ def box_cox() -> Any:
     def value(*at: float) -> Any:
         return lowered(*at)[0]
 
-    return jax.jit(lambda *at: (value(*at), jax.grad(value, (0, 1))(*at), jax.hessian(value, (0, 1))(*at)))
+    derivatives = jax.jit(lambda *at: (value(*at), jax.grad(value, (0, 1))(*at), jax.hessian(value, (0, 1))(*at)))
+    return in_64_bits(derivatives)
 
 
 @settings(max_examples=60, deadline=None)
