@@ -127,8 +127,7 @@ def _bends_as_said(objective: Differentiable, best: Optimum, direction: Array, s
 
 def _rises_from(objective: Differentiable, best: Optimum, direction: Array, scale: Array) -> bool:
     """Whether the log-likelihood does not fall from the end along a direction."""
-    there = objective.value(best.theta + _step(best, direction, scale))
-    return there > best.at.value - NOTHING * (1 + abs(best.at.value))
+    return objective.value(best.theta + _step(best, direction, scale)) > best.at.value - NOTHING
 
 
 def _step(best: Optimum, direction: Array, scale: Array) -> Array:
