@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytensor.tensor as pt
@@ -120,7 +120,7 @@ class OrderedLogit(ChoiceModel):
         functions = [ParameterFunction.of(threshold, list(theta), {}) for threshold in self.thresholds]
         _check_order([function.at(np.array(list(theta.values()))) for function in functions])
 
-    def without(self, alternative: str, data: Dataset | None = None) -> ChoiceModel:
+    def without(self, alternative: str, data: Dataset | None = None) -> Self:
         """There is no such model.
 
         Raises:

@@ -144,9 +144,9 @@ def test_what_is_cached_follows_the_specification() -> None:
     ds = data()
     model = Cached(ds, utilities(ds))
     assert model.first is model.utilities["a"]
-    assert model.without("a").first is not model.first  # type: ignore[attr-defined]
+    assert model.without("a").first is not model.first
     fixed = model.with_fixed({"b": 0.2})
-    assert fixed.first is fixed.utilities["a"]  # type: ignore[attr-defined]
+    assert fixed.first is fixed.utilities["a"]
 
 
 class Classes(cmt.LatentClass):
