@@ -186,7 +186,7 @@ def _forget_traces() -> None:
 
 def _store() -> Store | None:
     """Where programs are kept; None when they are not, or by JAX in a folder that the host program has named."""
-    if getattr(jax.config, "jax_compilation_cache_dir") is not None:  # noqa: B009, as JAX adds settings by name
+    if jax.config.values["jax_compilation_cache_dir"] is not None:
         return None
     return store_of_programs(folder_of_programs())
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
 
 from pycmtensor.exceptions import CheckpointError, FileError
 from pycmtensor.host.files import beside, check_place
@@ -44,42 +43,42 @@ def only_user(checkpoint: str | PathLike[str] | None) -> Iterator[None]:
     finally:
         with suppress(OSError):  # an open file cannot be removed on Windows
             path.unlink()
-        file.close()
+        os.close(file)
 
 
-def _locked(path: Path) -> BinaryIO | None:
-    """The open file, locked; None when another run has the lock."""
+def _locked(path: Path) -> int | None:
+    """The descriptor of the open file, locked; None when another run has the lock."""
     while True:
-        file = open(path, "a+b")  # noqa: SIM115, it is open as long as the lock is held
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(file)
         except OSError:
-            file.close()
+            os.close(file)
             return None
         if _is_still_there(file, path):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {platform.node()}".encode())
-            file.flush()
+            os.truncate(file, 0)
+            os.write(file, f"process {os.getpid()} on {platform.node()}".encode())
             return file
-        file.close()  # the run that held it has just removed it
+        os.close(file)  # the run that held it has just removed it
 
 
-def _lock(file: BinaryIO) -> None:
+def _lock(file: int) -> None:
     """Lock a file for this open file only, or raise an OSError."""
     if sys.platform == "win32":
         import msvcrt
 
-        file.seek(2**30)  # beyond what it holds, which others may then read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 2**30, os.SEEK_SET)  # beyond what it holds, which others may then read
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 0, os.SEEK_SET)
     else:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _is_still_there(file: BinaryIO, path: Path) -> bool:
+def _is_still_there(file: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
 

@@ -14,20 +14,20 @@ import os
 import random
 import sys
 import warnings
+from importlib import import_module
 from typing import Any
 
 _environment, _random, _excepthook = dict(os.environ), random.getstate(), sys.excepthook
 with warnings.catch_warnings():  # which gives the filters back
     import jax
 
-    _wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    _wide = jax.config.values["jax_enable_x64"]
     _pytensor_was_there = "pytensor.link.jax.dispatch" in sys.modules
     import pytensor
     import pytensor.link.jax.dispatch as dispatch
-    import rich.style  # noqa: F401
-    import scipy.special  # noqa: F401
-    import threadpoolctl  # noqa: F401
 
+    for _library in ("rich.style", "scipy.special", "threadpoolctl"):
+        import_module(_library)
     jax.config.update("jax_enable_x64", _wide)
 random.setstate(_random)
 sys.excepthook = _excepthook
