@@ -13,6 +13,7 @@ from pycmtensor.exceptions import ModelError, checked, in_range
 from pycmtensor.expressions import Beta, Parameter
 from pycmtensor.terms.domains import Domain, with_domains
 from pycmtensor.terms.draws import Draws
+from pycmtensor.terms.parity import antisymmetric
 
 __all__ = [
     "correlated",
@@ -75,14 +76,14 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
 def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Uniform between centre - spread and centre + spread; the sign of spread means nothing."""
     centre, spread = _scalar("uniform", name, "centre", centre), _size("uniform", name, "spread", spread)
-    return _named(name, centre + spread * (2.0 * Draws(name, "uniform", within)() - 1.0))
+    return _named(name, centre + spread * antisymmetric(2.0 * Draws(name, "uniform", within)() - 1.0))
 
 
 @checked(ModelError)
 def triangular(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
     """Symmetric triangular between centre - spread and centre + spread; the sign of spread means nothing."""
     u = Draws(name, "uniform", within)()
-    t = pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u)))
+    t = antisymmetric(pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u))))
     return _named(name, _scalar("triangular", name, "centre", centre) + _size("triangular", name, "spread", spread) * t)
 
 
@@ -100,10 +101,10 @@ def truncated_normal(
     size, advice = pt.abs(_size("truncated_normal", name, "sd", sd)), "Start at the size that you expect."
     positive = Domain(f"truncated_normal '{name}': the size of sd", size, "(0, inf)", advice)
     positive.check()
-    low = _share_below((lower - mean) / sd) if np.isfinite(lower) else 0.0
-    high = _share_below((upper - mean) / sd) if np.isfinite(upper) else 1.0
+    low = _share_below((lower - mean) / size) if np.isfinite(lower) else 0.0
+    high = _share_below((upper - mean) / size) if np.isfinite(upper) else 1.0
     u = low + (high - low) * Draws(name, "uniform", within)()
-    return _named(name, mean + sd * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0), positive)
+    return _named(name, mean + size * np.sqrt(2.0) * pt.erfinv(2.0 * u - 1.0), positive)
 
 
 @checked(ModelError)
@@ -136,7 +137,7 @@ def student_t(name: str, centre: Expression, scale: Expression, df: float, withi
     u, v = Draws(f"{name}.radius", "uniform", within)(), Draws(f"{name}.angle", "uniform", within)()
     centre = _scalar("student_t", name, "centre", centre)
     scale = _size("student_t", name, "scale", scale)
-    return _named(name, centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * pt.cos(2 * np.pi * v))
+    return _named(name, centre + scale * pt.sqrt(df * (u ** (-2.0 / df) - 1.0)) * antisymmetric(pt.cos(2 * np.pi * v)))
 
 
 @checked(ModelError)

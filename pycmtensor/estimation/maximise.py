@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -13,15 +13,16 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Array, Evaluator, MakesEvaluator, Problem, evaluator_of
 from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.constrained import Constraints, constraints_of, trust_constr
+from pycmtensor.estimation.deviations import off_saddle
 from pycmtensor.estimation.expectation_maximisation import are_alike, expectation_maximisation
-from pycmtensor.estimation.fit import Ending, Fit, Optimum, Outcome, exponent_of
+from pycmtensor.estimation.fit import Ending, Fit, Iterate, Optimum, Outcome, exponent_of
 from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values, values_by_name
 from pycmtensor.estimation.progress import IterationLines
 from pycmtensor.estimation.rows import rows_not_finite, rows_separated
-from pycmtensor.estimation.starts import Starts, from_many
+from pycmtensor.estimation.starts import Starts, from_many, with_agreement
 from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.estimation.together import train_together
 from pycmtensor.estimation.train import train
@@ -50,6 +51,8 @@ def maximise(
     constraints = _constraints(problem, method, options)
     own, exponent = without_unit(problem.evaluator)
     lines, bounds = IterationLines(options.progress), bounds_of(model.free)
+    if not isinstance(method, Stochastic):
+        theta = off_saddle(model, own, theta)
     search = Search(
         own, theta, bounds, options.max_iterations, report=lambda i: lines(iterate_as_weighted(i, exponent))
     )
@@ -59,13 +62,16 @@ def maximise(
     search, table = _from_highest(model, own, search, starts, by_em)
     if isinstance(method, Stochastic):
         name, best = method.describe(), train(own, search, method, validation, options.progress)
-        best = _polished(search, method, best)
+        best = _polished(model, search, method, best)
     else:
         name, best = _second_order(problem, search, method, constraints)
         name = f"expectation-maximisation and {name}" if by_em else name
     checked = best.outcome.converged or not isinstance(method, Stochastic)
+    if not isinstance(method, Stochastic):
+        search = replace(search, bounds=model.bounds())
     fit = _fit(problem, replace(search, start=theta), name, best, checked)
     texts = constraints.texts if constraints else ()
+    fit = replace(fit, outcome=with_agreement(fit.outcome, table)) if table else fit
     table |= {"llf": scaled_by(table["llf"], exponent)} if table else {}
     return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), problem
 
@@ -90,7 +96,7 @@ def maximise_together(
     found = train_together(own, searches, method, validation, options.progress)
     fits = []
     for (seed, search), best in zip(searches.items(), found, strict=True):
-        best = _polished(search, method, best)
+        best = _polished(model, search, method, best)
         fits.append(_fit(problem, search, replace(method, seed=seed).describe(), best, best.outcome.converged))
     return [replace(fit, seconds=perf_counter() - began) for fit in fits], problem
 
@@ -139,19 +145,36 @@ def _second_order(
     problem: Problem, search: Search, method: str, constraints: Constraints | None
 ) -> tuple[str, Optimum]:
     """The name of the method that is used, and what it finds."""
+    name, maximised = method, METHODS[method]
+    if constraints is not None:
+        name, maximised = "trust-constr", partial(trust_constr, constraints=constraints)
     try:
-        if constraints is not None:
-            return "trust-constr", trust_constr(search, constraints)
-        return method, METHODS[method](search)
+        return name, _positive(problem.model, search, maximised)
     except OptimizerError as error:
         raise OptimizerError(f"{error}{rows_not_finite(problem.model, problem.data)}") from None
 
 
-def _polished(search: Search, method: Stochastic, best: Optimum) -> Optimum:
+def _positive(model: Model, search: Search, maximised: Callable[[Search], Optimum]) -> Optimum:
+    """The maximum that a method finds, where deviations are at least 0.
+
+    A search may pass 0. Where a deviation ends below, it begins anew at its size: draws are symmetric only on average,
+    so that the sign would change the log-likelihood by their noise.
+    """
+    best = maximised(search)
+    sizes = model.with_positive(best.theta)
+    if not best.outcome.converged or np.array_equal(best.theta, sizes):
+        return best
+    mirrored = maximised(replace(search, start=sizes, bounds=model.bounds()))
+    steps = [replace(i, iteration=i.iteration + len(best.path)) for i in mirrored.path if isinstance(i, Iterate)]
+    return replace(mirrored, path=[*best.path, *steps], start=best.start, start_hessian=best.start_hessian)
+
+
+def _polished(model: Model, search: Search, method: Stochastic, best: Optimum) -> Optimum:
     """The maximum near the best point of a stochastic method, when that is asked for and no network is in the way."""
     if not method.polish or networks_in(search.engine.labels):
         return best
-    return replace(METHODS["trust-region"](replace(search, start=best.theta)), path=best.path)
+    near = replace(search, start=model.with_positive(best.theta), bounds=model.bounds())
+    return replace(METHODS["trust-region"](near), path=best.path)
 
 
 def _fit(problem: Problem, search: Search, name: str, best: Optimum, check: bool) -> Fit:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.curvature import NEAR, bends, held_by_bounds, newton_distance
+from pycmtensor.estimation.fit import Outcome
 from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.exceptions import OptimizerError, checked_class, in_range, seed_of, whole
 
-__all__ = ["Starts", "from_many"]
+__all__ = ["Starts", "from_many", "with_agreement"]
 
 Array = NDArray[np.floating]
+
+#: Difference in log-likelihood up to which two ends are called the same.
+SAME_END = 0.01
 
 
 @checked_class(OptimizerError)
@@ -24,7 +29,7 @@ class Starts:
 
     A parameter with two bounds is drawn uniformly between them. The others are normal around the start, with the
     standard deviation at which a parameter changes the utilities of one choice by about ``spread``: ``spread
-    sqrt(individuals)`` conditional standard errors at the start.
+    sqrt(individuals)`` conditional standard errors at the start. What lies beyond a bound is mirrored at it.
 
     Args:
         number: Starts in all.
@@ -58,6 +63,7 @@ class Starts:
         boxed = np.isfinite(lb) & np.isfinite(ub)
         width = np.where(boxed, ub, 0.0) - np.where(boxed, lb, 0.0)
         between = np.where(boxed, lb, 0.0) + width * rng.random((self.number, len(start)))
+        around = np.where(around < lb, 2 * lb - around, np.where(around > ub, 2 * ub - around, around))
         draws = np.clip(np.where(boxed, between, around), lb, ub)
         draws[0] = start
         return draws
@@ -102,6 +108,14 @@ def from_many(
     table |= {f"start {label}": column for label, column in zip(evaluator.labels, drawn.T, strict=True)}
     table |= dict(zip(evaluator.labels, ends.theta.T, strict=True))
     return ends.theta[np.argmax(llf)], table
+
+
+def with_agreement(outcome: Outcome, table: Mapping[str, Array]) -> Outcome:
+    """The outcome, which also says how many starts led to the highest log-likelihood, of a table of `from_many`."""
+    llf = table["llf"]
+    agreed = int((llf >= np.max(llf) - SAME_END).sum())
+    word = f"{agreed} of {len(llf)} starts ended within {SAME_END:g} of the highest log-likelihood"
+    return replace(outcome, evidence=f"{outcome.evidence}, {word}" if outcome.evidence else word)
 
 
 def _is_near_maximum(evaluator: Evaluator, theta: Array, bounds: Bounds) -> bool:

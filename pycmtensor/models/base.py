@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
@@ -20,13 +21,14 @@ from pytensor.graph.traversal import graph_inputs
 from pycmtensor.dataset import Dataset, check_alike
 from pycmtensor.dataset.symbols import Origin, check_origin, columns_in, is_column, name_of
 from pycmtensor.exceptions import ModelError, checked_class
-from pycmtensor.expressions import Parameter, parameters_of
+from pycmtensor.expressions import Parameter, bounds_of, parameters_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.kernels.mixture import log_mean_exp
 from pycmtensor.models.forms import Form
 from pycmtensor.models.operations import check_operations
 from pycmtensor.terms.domains import Domain, Values, domains_in, neutral_values
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of, values_of
+from pycmtensor.terms.parity import deviations_in
 from pycmtensor.terms.segments import check_segments
 
 __all__ = ["Model"]
@@ -196,6 +198,28 @@ class Model:
     def free(self) -> list[Parameter]:
         """The parameters that are estimated."""
         return [parameter for parameter in self.params if parameter.status == 0 and parameter not in self.held]
+
+    def deviations(self) -> list[Parameter]:
+        """Free parameters whose size alone means something, such as standard deviations of random coefficients."""
+        if self.sampling is None:
+            return []
+        if self not in _DEVIATIONS:
+            _DEVIATIONS[self] = deviations_in([self.logprob], [p for p in self.params if p.shape == ()])
+        return [parameter for parameter in _DEVIATIONS[self] if parameter in self.free]
+
+    def bounds(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Lower and upper bounds of the free parameters, each (K,); a deviation without any is held at 0 or more."""
+        lb, ub = bounds_of(self.free)
+        return np.where(self._held_positive(), 0.0, lb), ub
+
+    def with_positive(self, theta: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Values of the free parameters (K,), with deviations that have no bounds by their size."""
+        return np.where(self._held_positive(), np.abs(theta), theta)
+
+    def _held_positive(self) -> NDArray[np.bool_]:
+        """Which free parameters are deviations without bounds of their own, (K,)."""
+        own = {p for p in self.deviations() if p.lb is None and p.ub is None}
+        return np.repeat([p in own for p in self.free], [p.size for p in self.free])
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -369,6 +393,9 @@ class Model:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(p.name for p in self.params)})"
 
+
+#: Parameters of models whose size alone means something.
+_DEVIATIONS: WeakKeyDictionary[Model, list[Parameter]] = WeakKeyDictionary()
 
 #: The domains of models.
 _DOMAINS: WeakKeyDictionary[Model, list[Domain]] = WeakKeyDictionary()

@@ -48,6 +48,11 @@ class Pooled(Model):
         """Those of all models."""
         return [expression for model in self.summands.values() for expression in model.expressions()]
 
+    def deviations(self) -> list[Parameter]:
+        """Free parameters whose size alone means something in all models that they are in."""
+        parts = [(set(parameters_of(m.expressions())), set(m.deviations())) for m in self.summands.values()]
+        return [p for p in self.free if all(p in own for used, own in parts if p in used)]
+
     def constraints(self, data: Dataset) -> list[Variable]:
         """Those of all models."""
         parts = self._parts_of(data)
