@@ -13,6 +13,15 @@ import pycmtensor as cmt
 from examples import swissmetro_mnl
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of `slow_cases` as slow: `make test` runs some of each kind, `make test-all` all."""
+    for item in items:
+        marker = item.get_closest_marker("slow_cases")
+        if marker and isinstance(item, pytest.Function) and item.callspec.id in marker.args:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def swissmetro() -> cmt.MNL:
     """The logit of the example: 6,768 choices, four parameters."""

@@ -112,11 +112,13 @@ assert own() == before
     assert not changed(own, USE, "say(before, own())")
 
 
+@pytest.mark.slow
 def test_a_host_program_in_64_bits_stays_so() -> None:
     own = "import jax, jax.numpy as jnp\njax.config.update('jax_enable_x64', True)\nbefore = snapshot()"
     assert not changed(own, "import pycmtensor as cmt", USE, "say(before, snapshot())")
 
 
+@pytest.mark.slow
 def test_the_mode_of_pytensor_turns_64_bits_on_as_by_itself() -> None:
     """Not before the host program compiles in it: 0.1 has 64 bits there."""
     mode = """
@@ -167,6 +169,7 @@ def test_a_forked_process_says_the_way_out_at_once(tmp_path: Path) -> None:
     assert float(in_processes(tmp_path, f"pass{pool}")) == pytest.approx(1.0986122886681098)  # forked before
 
 
+@pytest.mark.slow
 def test_spawned_processes_estimate(tmp_path: Path) -> None:
     main = "estimated(1)\nwith mp.get_context('spawn').Pool(2) as pool: print(*pool.map(estimated, [1, 2]))"
     assert list(map(float, in_processes(tmp_path, main).split())) == pytest.approx([1.0986122886681098] * 2)

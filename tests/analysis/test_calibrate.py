@@ -45,6 +45,7 @@ def results(request: pytest.FixtureRequest) -> cmt.Results:
     return cmt.estimate(specified(ds, request.param))
 
 
+@pytest.mark.slow_cases("mixed")
 def test_shares_are_reproduced(results: cmt.Results) -> None:
     found = results.calibrated(SHARES)
     np.testing.assert_allclose(found.predict().shares[list(SHARES)], list(SHARES.values()), atol=1e-10)

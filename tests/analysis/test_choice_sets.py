@@ -99,6 +99,7 @@ def test_what_needs_no_probabilities_is_told_of_samples(sampled: cmt.Results) ->
         sampled.tastes({"size": Beta("size") * ds["size"]})
 
 
+@pytest.mark.slow
 def test_mixed_logits_and_latent_classes_of_samples(zones: cmt.LongDataset) -> None:
     """Predictions are those of the same model of the whole data set with the same values."""
     sample = zones.sample_alternatives(5, seed=2)

@@ -56,6 +56,7 @@ def test_an_alternative_that_nobody_chooses() -> None:
     assert results.llconstants == pytest.approx(3 * np.log(0.75) + np.log(0.25))
 
 
+@pytest.mark.slow
 def test_folds_predict_each_other() -> None:
     ds = swissmetro_mnl.ds.like(swissmetro_mnl.frame.iloc[::25])
     model = cmt.MNL(ds, swissmetro_mnl.model.utilities, swissmetro_mnl.model.availability)

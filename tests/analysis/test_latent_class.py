@@ -59,6 +59,7 @@ def test_choices_tell_the_class(results: cmt.Results) -> None:
         np.testing.assert_allclose(found[name], ds.of_situations(expected[j]), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_draws_and_classes_are_mixed_together() -> None:
     """One class with draws is the mixed logit, also given choices."""
     ds = cmt.Dataset(panel_frame(), "mode", {name: j for j, name in enumerate(ALTERNATIVES, 1)}, individual="who")
@@ -182,6 +183,7 @@ def test_what_is_no_money_of_classes(two_costs: cmt.Results, mixed: cmt.Results)
             cmt.scenario(results, None, changes, cost=cost)
 
 
+@pytest.mark.slow
 def test_elasticities_of_long_data_by_differences() -> None:
     """The columns of classes that are written one by one, and of classes with one utility for all alternatives."""
     frame = panel_frame().assign(trip=lambda f: np.arange(len(f)))

@@ -94,6 +94,7 @@ def test_no_change_changes_nothing(mixed: cmt.Results) -> None:
     assert same.diversion.empty
 
 
+@pytest.mark.slow
 def test_random_money_of_a_panel_by_hand(panel: pd.DataFrame) -> None:
     """The average over draws of the change of the log sum over the coefficient of cost of the same draw."""
     panel = panel.assign(w=(panel.who % 3).astype(float) + 1)
@@ -145,6 +146,7 @@ def crossed_by_hand(e: NDArray) -> NDArray:
 
 
 @pytest.mark.parametrize(("make", "logsum"), [(nested, nested_by_hand), (crossed, crossed_by_hand)])
+@pytest.mark.slow_cases("crossed-crossed_by_hand")
 def test_generating_functions_by_hand(panel: pd.DataFrame, make: Any, logsum: Any) -> None:
     """Consumer surplus, and Roy's identity: its derivative with the cost of all who choose j is minus the share."""
     ds = cmt.Dataset(panel, "mode", {"car": 1, "bus": 2, "tram": 3})

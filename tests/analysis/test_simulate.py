@@ -90,6 +90,7 @@ def test_a_person_keeps_the_taste_in_all_situations(mixed: cmt.Results) -> None:
     assert both > 1.1 * np.prod((w / w.sum()) @ P)
 
 
+@pytest.mark.slow
 def test_choices_given_the_choices(mixed: cmt.Results) -> None:
     simulated = mixed.simulate(n=1500, seed=2, conditional=True)
     P = mixed.predict(conditional=True).probabilities.to_numpy()

@@ -104,6 +104,7 @@ def test_evaluations_are_of_the_whole_network(data: cmt.Dataset) -> None:
     assert training.value_and_grad(theta)[0] == pytest.approx(without.value(theta), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_run_and_a_checkpoint_continues_it(data: cmt.Dataset, tmp_path: Path) -> None:
     own = model(data)
 
@@ -119,6 +120,7 @@ def test_a_seed_repeats_a_run_and_a_checkpoint_continues_it(data: cmt.Dataset, t
 
 
 @in_64_bits
+@pytest.mark.slow
 def test_draws_and_panels_have_masks_too() -> None:
     """The likelihood of a panel with random coefficients, all masks of one situation after the other by hand."""
     rng = np.random.default_rng(4)

@@ -93,6 +93,7 @@ def cost_space(ds: cmt.Dataset) -> dict[str, Any]:
         ),
     ],
 )
+@pytest.mark.slow_cases("nonlinear-person", "shared_draws-person", "cost_space-None")
 def test_derivatives_are_those_of_the_whole(
     utilities: Callable[[cmt.Dataset], dict[str, Any]], individual: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def test_the_highest_maximum_does_not_depend_on_the_seed(found: tuple[cmt.Result
         assert again.llf == pytest.approx(results.llf, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_start_values_that_differ_are_where_it_starts() -> None:
     ds, _, _, _ = choices(2, N=100)
     model = latent(ds, 2, start=TASTES[:2])
@@ -121,6 +122,7 @@ def test_start_values_that_differ_are_where_it_starts() -> None:
     assert len(again.history) == 1  # the maximum itself
 
 
+@pytest.mark.slow
 def test_classes_with_random_tastes_contain_those_without() -> None:
     ds, _, _, _ = choices(2, N=60)
     plain = latent(ds, 2)

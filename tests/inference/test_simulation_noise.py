@@ -35,6 +35,7 @@ def few(panel: cmt.Dataset) -> cmt.Results:
     return cmt.estimate(mixed(panel, cmt.Sampling(8, seed=3)))
 
 
+@pytest.mark.slow
 def test_the_estimates_are_those_of_models_with_the_other_draws(panel: cmt.Dataset, few: cmt.Results) -> None:
     noise = few.simulation_noise()
     assert noise.others == (cmt.Sampling(16, seed=3), cmt.Sampling(8, seed=4))

@@ -72,6 +72,7 @@ def test_equal_scales_are_the_logit(seed: int, theta: float, size: float) -> Non
     assert by_formula(model) == pytest.approx(by_formula(cmt.MNL(model.dataset, V, model.availability)), rel=1e-11)
 
 
+@pytest.mark.slow
 def test_derivatives_are_difference_quotients() -> None:
     engine = LocalEvaluator(specified(problem(1, 25)[0], {"a": Beta("theta_a", 1.0), "c": Beta("theta_c", 1.0)}))
     theta = np.array([0.5, 2.5, -0.7])

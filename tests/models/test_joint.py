@@ -67,6 +67,7 @@ def test_models_that_share_nothing_are_estimated_as_one_by_one(ds: cmt.Dataset) 
     assert predicted.llf == pytest.approx(one.llf, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_a_part_answers_with_the_errors_of_the_whole(ds: cmt.Dataset) -> None:
     model, said = parts(ds)
     results = cmt.estimate(cmt.joint(choice=model, said=said))

@@ -154,6 +154,7 @@ def test_the_order_of_the_classes_means_nothing(ds: cmt.LongDataset) -> None:
         assert engine.value(np.array([*values, constant])) == pytest.approx(one.value(swapped), rel=1e-13)
 
 
+@pytest.mark.slow
 def test_random_tastes_in_classes_by_hand(ds: cmt.LongDataset) -> None:
     """The average over draws of the likelihood is that of the averages within the classes."""
     classes = {"first": utilities(ds, 1, sd=0.6), "second": utilities(ds, 2)}

@@ -47,6 +47,7 @@ def classes(ds: cmt.LongDataset, V: Any) -> cmt.ChoiceModel:
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested, heteroscedastic, ranked])
+@pytest.mark.slow_cases("cross_nested", "heteroscedastic", "ranked")
 def test_they_are_the_same(modechoice: cmt.LongDataset, make: Make) -> None:
     ds = modechoice
     one, each = (cmt.estimate(make(ds, V)) for V in (at_once(ds), one_by_one(ds)))
@@ -62,6 +63,7 @@ def test_they_are_the_same(modechoice: cmt.LongDataset, make: Make) -> None:
     np.testing.assert_allclose(one.elasticities("gc").table, each.elasticities("gc").table, rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_classes_of_such_models(modechoice: cmt.LongDataset) -> None:
     one, each = classes(modechoice, at_once(modechoice)), classes(modechoice, one_by_one(modechoice))
     assert one.labels == each.labels

@@ -192,6 +192,7 @@ def test_start_values_that_cross_are_refused(ds: cmt.Dataset) -> None:
         cmt.estimate(rated(ds), start={"threshold_1": 2, "threshold_2": -2})
 
 
+@pytest.mark.slow_cases("probit")
 def test_answers(estimated: tuple[cmt.Results, dict[str, Any]], ds: cmt.Dataset) -> None:
     results, truth = estimated
     b_wait, b_fare = truth["coefficients"]

@@ -140,6 +140,7 @@ def test_files(pair: tuple[cmt.Results, cmt.Results], model: cmt.Model, tmp_path
     assert "Pooled model" in str(again.summary())
 
 
+@pytest.mark.slow
 def test_other_kinds_of_models_in_a_part() -> None:
     """A panel with random tastes beside a logit: the sum of their log-likelihoods."""
     frame = _choices(60, 1.0, 3)

@@ -81,6 +81,7 @@ def theta(model: ChoiceModel, **other: float) -> NDArray:
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
+@pytest.mark.slow_cases("cross_nested")
 def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     model = make(panel, utilities(panel), Beta("mu", 1.7), draws=cmt.Sampling(30, "halton", seed=4))
     (z,) = (array for symbol, array in zip(model.inputs, model.arrays(), strict=True) if str(symbol) == "b")
@@ -93,6 +94,7 @@ def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[.
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
+@pytest.mark.slow_cases("cross_nested")
 def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     mixed = make(panel, utilities(panel), Beta("mu", 1.7), draws=8)
     fixed = make(panel, utilities(panel, random=False), Beta("mu", 1.7))
@@ -107,6 +109,7 @@ def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Call
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
+@pytest.mark.slow_cases("cross_nested")
 def test_scales_of_one_are_the_mixed_logit(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     V = utilities(panel)
     model, logit = make(panel, V, 1.0, draws=16), cmt.MixedLogit(panel, V, draws=16)
@@ -128,6 +131,7 @@ def test_one_utility_of_the_mixed_logit_is_the_list(panel: cmt.LongDataset) -> N
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
+@pytest.mark.slow_cases("cross_nested")
 def test_draws_go_with_a_model_that_is_specified_anew(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     model = make(panel, utilities(panel), 1.5, draws=cmt.Sampling(10, "mlhs", seed=3))
     fixed = model.with_fixed({"asc": 0.3})

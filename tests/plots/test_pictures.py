@@ -92,6 +92,7 @@ def test_what_individuals_are_willing_to_pay(swissmetro_results: cmt.Results) ->
         varying.plot("draws")
 
 
+@pytest.mark.slow
 def test_units_of_changes(swissmetro_results: cmt.Results) -> None:
     r, ds = swissmetro_results, swissmetro_mnl.ds
     assert r.marginal_effects("CAR_TT").plot().get_xlabel() == "Marginal effects, per minutes"

@@ -83,6 +83,7 @@ print(results.llf)
 """
 
 
+@pytest.mark.slow
 def test_single_precision_divides_by_no_zero() -> None:
     found = []
     for precision in ("float32", "float64"):

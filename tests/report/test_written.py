@@ -125,6 +125,7 @@ def test_what_cannot_be_compared(modechoice_results: cmt.Results, swissmetro_res
 
 
 @pytest.mark.parametrize(("inverse", "name"), [(False, "mu"), (True, "lambda")])
+@pytest.mark.slow_cases("False-mu")
 def test_scales_are_tested_against_one(tmp_path: Path, inverse: bool, name: str) -> None:
     rng = np.random.default_rng(1)
     x, alike = rng.normal(size=(400, 3)), rng.gumbel(size=400)

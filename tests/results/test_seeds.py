@@ -18,6 +18,7 @@ from pycmtensor.results.seeds import _is_alike
 from tests.models.test_neural import three
 
 
+@pytest.mark.slow
 def test_seeds_in_one_program_are_runs_of_their_own() -> None:
     """Three seeds end after different epochs, by patience, with the numbers of separate runs."""
     ds, *_ = three(11)
@@ -45,6 +46,7 @@ def test_seeds_in_one_program_are_runs_of_their_own() -> None:
     assert figures.loc["b", "std"] == pytest.approx(np.std([own.params["b"] for own in alone.values()], ddof=1))
 
 
+@pytest.mark.slow
 def test_seeds_whose_models_or_data_differ_are_trained_one_after_the_other() -> None:
     ds, utilities, *_ = three(11)
     seen: list[int] = []
