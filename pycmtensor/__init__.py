@@ -11,7 +11,7 @@ from typing import Any
 
 from pycmtensor.host import libraries as libraries  # isort: skip  # before all that import them
 from pycmtensor import coefficients, datasets, exceptions
-from pycmtensor.analysis import compare_held_out, scenario
+from pycmtensor.analysis import DesignOptions, compare_held_out, design, scenario
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
@@ -70,6 +70,7 @@ __all__ = [
     "CrossNest",
     "CrossNestedLogit",
     "Dataset",
+    "DesignOptions",
     "Embedding",
     "HeteroscedasticLogit",
     "Jackknife",
@@ -101,6 +102,7 @@ __all__ = [
     "compare_held_out",
     "constraint",
     "datasets",
+    "design",
     "estimate",
     "estimate_seeds",
     "exceptions",

@@ -4,6 +4,7 @@ from pycmtensor.analysis.calibrate import calibrated
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.cross_effects import cross_effects
+from pycmtensor.analysis.design import Design, DesignOptions, design
 from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
@@ -25,6 +26,8 @@ from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 __all__ = [
     "ConditionalEstimates",
     "CrossValidation",
+    "Design",
+    "DesignOptions",
     "PostEstimation",
     "Prediction",
     "Responses",
@@ -37,6 +40,7 @@ __all__ = [
     "confusion",
     "cross_effects",
     "cross_validate",
+    "design",
     "elasticities",
     "hit_rate",
     "llconstants",
