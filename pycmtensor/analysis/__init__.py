@@ -19,6 +19,7 @@ from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.post_estimation import PostEstimation
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
+from pycmtensor.analysis.segments import Segments
 from pycmtensor.analysis.simulate import simulate
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
@@ -32,6 +33,7 @@ __all__ = [
     "Prediction",
     "Responses",
     "Scenarios",
+    "Segments",
     "WillingnessToPay",
     "calibrated",
     "calibration",

@@ -251,6 +251,16 @@ class Dataset(Columns):
         fold = in_folds(self._units(by), k, seed)
         return [(self.take(np.flatnonzero(fold != i)), self.take(np.flatnonzero(fold == i))) for i in range(k)]
 
+    def where(self, mask: NDArray[np.bool_]) -> Dataset:
+        """The data set of some choice situations (S,), whose individuals keep their draws.
+
+        Raises:
+            DatasetError: The mask has another length, or is False everywhere.
+        """
+        if np.shape(mask) != (self.nobs,) or not np.any(mask):
+            raise DatasetError(f"where: the mask must have {self.nobs} truths, one of them True, found {mask!r}.")
+        return self._part(np.flatnonzero(mask))
+
     def split_time(self, column: str, at: Any) -> tuple[Dataset, Dataset]:
         """The choice situations before a time and those from it on; an individual can be in both.
 

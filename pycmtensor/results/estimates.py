@@ -49,6 +49,7 @@ class Estimates:
     ) -> None:
         self.fit, self.model, self.data, self.evaluator = fit, model, data, evaluator
         self._resampled: dict[str, Replicates] = {}
+        self._whole: Estimates | None = None  #: what these are a part of, whose covariance they have
 
     # ---- estimates --------------------------------------------------------------------------------------------
 
@@ -188,6 +189,8 @@ class Estimates:
         return np.sqrt(np.diag(self._covariance(kind, groups)))
 
     def _covariance(self, kind: Kind, groups: Any = None) -> Array:
+        if self._whole is not None:
+            return self._whole._covariance(kind, groups)
         return kind_of(kind, groups).of(Sources(self.fit, self._groups, self._replicates))
 
     def _replicates(self, kind: Resampling) -> Replicates:

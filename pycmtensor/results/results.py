@@ -10,10 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from pycmtensor.analysis import PostEstimation, calibrated
+import numpy as np
+
+from pycmtensor.analysis import PostEstimation, Segments, calibrated
+from pycmtensor.analysis.predict import choices_on
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
-from pycmtensor.engine import Evaluator, MakesEvaluator, evaluator_of
+from pycmtensor.engine import Evaluator, MakesEvaluator, Problem, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
 from pycmtensor.exceptions import (
     InferenceError,
@@ -193,7 +196,37 @@ class Results(PostEstimation, Presentation):
             known = f"it has {', '.join(parts)}" if parts else "it is not made by joint(...) or pooled(...)"
             raise InferenceError(f"{model.name} has no part {name!r}; {known}.")
         own = data.parts[name] if isinstance(data, PooledDataset) else data
-        return Results(self.fit, parts[name], own, evaluator.of(parts[name]).on(own))
+        return self._answering(Problem(parts[name], own, evaluator.of(parts[name]).on(own)))
+
+    def by(self, column: str) -> Segments:
+        """The results by the values of a column, for one table of shares, elasticities, willingness to pay or welfare.
+
+        Raises:
+            DatasetError: The column does not exist, misses values, or changes within a situation of long data.
+            InferenceError: The model is no choice among alternatives.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1] * 30 + [2] * 10, "city": ["Bern", "Basel"] * 20})
+            >>> ds = cmt.Dataset(frame.assign(t=[5.0, 9.0] * 20), "mode", {"car": 1, "bus": 2})
+            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car") + cmt.Beta("b") * ds["t"], "bus": 0}))
+            >>> print(results.by("city").table().round(2))
+            city         all Basel  Bern
+            what  of
+            share car   0.75  0.75  0.75
+                  bus   0.25  0.25  0.25
+        """
+        problem = choices_on(self, None, "answers by segments")
+        values = problem.data.situation_values(column)
+        parts = {value: problem.data.where(values == value) for value in np.unique(values).tolist()}
+        of = {value: self._answering(problem.on(data)) for value, data in parts.items()}
+        return Segments(column, {"all": self, **of})
+
+    def _answering(self, problem: Problem) -> Results:
+        """Results about another model or other data, with these estimates and their covariance."""
+        other = Results(self.fit, *problem)
+        other._whole = self._whole or self
+        return other
 
     # ---- classes ----------------------------------------------------------------------------------------------
 

@@ -70,6 +70,12 @@ def close(found: Any, truth: Any) -> None:
     np.testing.assert_allclose(np.asarray(found, float), np.asarray(truth, float), rtol=1e-9, atol=1e-9)
 
 
+def test_replicates_of_a_part_are_those_of_the_whole(pair: tuple[cmt.Results, cmt.Results]) -> None:
+    found, _ = pair
+    bootstrap = cmt.Bootstrap(10, seed=1)
+    assert found.part("rp").cov_params(bootstrap).equals(found.cov_params(bootstrap))
+
+
 def test_estimates_and_fit(pair: tuple[cmt.Results, cmt.Results]) -> None:
     found, truth = pair
     assert list(found.params.index) == list(truth.params.index)
