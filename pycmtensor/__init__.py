@@ -11,7 +11,7 @@ from typing import Any
 
 from pycmtensor.host import libraries as libraries  # isort: skip  # before all that import them
 from pycmtensor import coefficients, datasets, exceptions
-from pycmtensor.analysis import DesignOptions, compare_held_out, design, scenario
+from pycmtensor.analysis import DesignOptions, compare_held_out, design, pricing, scenario
 from pycmtensor.dataset import Dataset, LongDataset
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
@@ -113,6 +113,7 @@ __all__ = [
     "likelihood_ratio",
     "piecewise_linear",
     "pooled",
+    "pricing",
     "random_regret",
     "scaled",
     "scenario",

@@ -497,6 +497,21 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "kind": [None, 3, "strange", [1], Strange()],
         },
     ),
+    "pricing": (
+        lambda **g: cmt.pricing(**{"results": results(), "prices": {"a": "x0"}, "bounds": {"a": (-1.0, 1.0)}, **g}),
+        {},
+        {
+            "results": OBJECT,
+            "prices": [None, 3, "a", {}, {"z": "x0"}, {"a": "z"}, {"a": 3}, {"a": "x1"}, Strange()],
+            "objective": [None, 3, "joy", "profit", ["share"], Strange()],
+            "bounds": [3, "a", {"z": (0, 1)}, {"a": 3}, {"a": (1, 0)}, {"a": (0, "b")}, {"a": (0, 1, 2)}, Strange()],
+            "costs": [3, "a", {"a": 1.0}, Strange()],
+            "data": [3, "no.csv", Strange()],
+            "alpha": SHARE,
+            "kind": [None, 3, "strange", [1], Strange()],
+        },
+    ),
+    "by": (lambda **g: results().by(**g), {}, {"column": COLUMN}),
     "design": (
         cmt.design,
         {

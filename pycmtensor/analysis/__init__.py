@@ -18,6 +18,7 @@ from pycmtensor.analysis.held_out import compare_held_out
 from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.post_estimation import PostEstimation
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.pricing import Pricing, pricing
 from pycmtensor.analysis.scenario import Scenarios, scenario
 from pycmtensor.analysis.segments import Segments
 from pycmtensor.analysis.simulate import simulate
@@ -31,6 +32,7 @@ __all__ = [
     "DesignOptions",
     "PostEstimation",
     "Prediction",
+    "Pricing",
     "Responses",
     "Scenarios",
     "Segments",
@@ -49,6 +51,7 @@ __all__ = [
     "marginal_effects",
     "partial_dependence",
     "predict",
+    "pricing",
     "regularity",
     "scenario",
     "shares_by",
