@@ -9,7 +9,9 @@ import numpy as np
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import io_toposort
 
-__all__ = ["fingerprint"]
+from pycmtensor.models.base import Model
+
+__all__ = ["fingerprint", "fingerprint_of"]
 
 
 def fingerprint(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> str:
@@ -36,3 +38,12 @@ def fingerprint(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> str:
         places |= {output: f"{node.op} {i} {o}" for o, output in enumerate(node.outputs)}
     digest.update(str([place(variable) for variable in outputs]).encode())
     return digest.hexdigest()
+
+
+def fingerprint_of(model: Model) -> str:
+    """Text that tells a log-likelihood from others of the same parameters and data: of a sum that of all summands."""
+    if model.summands:
+        return " ".join(f"{name} {fingerprint_of(part)}" for name, part in model.summands.items())
+    inputs = [*(parameter() for parameter in model.params), *model.inputs]
+    free = [parameter in model.free for parameter in model.params]
+    return f"{fingerprint(inputs, [model.logprob])} {free} {model.sampling}"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pycmtensor.exceptions import FileError
 from pycmtensor.host.files import read
 
-__all__ = ["ArchiveError", "packed", "unpacked"]
+__all__ = ["ArchiveError", "opened", "packed", "unpacked"]
 
 FACTS = "facts"
 
@@ -60,9 +60,19 @@ def unpacked(file: str | PathLike[str], kind: str, version: int) -> tuple[dict[s
         ArchiveError: The file is foreign, of another version, truncated or changed.
     """
     try:
-        head, _, rest = read(file, beginning=_head(kind)).partition(b"\n")
+        content = read(file, beginning=_head(kind))
     except FileError as error:
         raise ArchiveError(str(error)) from None
+    return opened(content, str(file), kind, version)
+
+
+def opened(content: bytes, file: str, kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The facts and arrays in the bytes of a file, whose name is for messages.
+
+    Raises:
+        ArchiveError: As `unpacked`.
+    """
+    head, _, rest = content.partition(b"\n")
     if not head.startswith(_head(kind)):
         raise ArchiveError(f"{file} is not a {kind} of PyCMTensor.")
     found = head.removeprefix(_head(kind))[:20].decode(errors="replace")

@@ -16,7 +16,7 @@ from pycmtensor.estimation.archive import ArchiveError, packed, unpacked
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 from pycmtensor.host.files import write
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["check_run", "load_checkpoint", "save_checkpoint"]
 
 KIND, VERSION = "checkpoint", 3
 
@@ -58,14 +58,15 @@ def load_checkpoint(path: Path, run: Mapping[str, str]) -> dict[str, NDArray[Any
             continue
         if faults:
             warnings.warn(f"{faults[0]} {file} is used instead.", CheckpointWarning, stacklevel=2)
-        _check_run(file, found, run)
+        check_run(file, found, run)
         return arrays
     if faults:
         raise CheckpointError(f"{' '.join(faults)} Delete the file to start the run anew, or name another.")
     return None
 
 
-def _check_run(file: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
+def check_run(file: Path, found: Mapping[str, str], expected: Mapping[str, str]) -> None:
+    """Raise a `CheckpointError` when what a file tells of its run is not what makes this run what it is."""
     other = [name for name in expected if found.get(name) != expected[name]]
     if other:
         name = other[0]

@@ -21,6 +21,7 @@ from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values, values_by_name
 from pycmtensor.estimation.progress import IterationLines
+from pycmtensor.estimation.recorded import recorded
 from pycmtensor.estimation.rows import rows_not_finite, rows_separated
 from pycmtensor.estimation.starts import Starts, from_many, with_agreement
 from pycmtensor.estimation.stochastic import Stochastic
@@ -46,34 +47,61 @@ def maximise(
     """Maximum likelihood estimates with the derivatives there, and what was maximised; see `pycmtensor.estimate`."""
     began, options = perf_counter(), options or Options()
     check_arguments(model, data, method, options)
+    if isinstance(method, Stochastic) and options.checkpoint is not None:
+        method, options = replace(method, checkpoint=options.checkpoint), replace(options, checkpoint=None)
     problem, validation = _problem(model, data or model.dataset, method, options)
     theta = start_values(model, {} if options.start is None else dict(options.start))
     constraints = _constraints(problem, method, options)
     own, exponent = without_unit(problem.evaluator)
     lines, bounds = IterationLines(options.progress), bounds_of(model.free)
-    if not isinstance(method, Stochastic):
-        theta = off_saddle(model, own, theta)
-    search = Search(
-        own, theta, bounds, options.max_iterations, report=lambda i: lines(iterate_as_weighted(i, exponent))
-    )
+    with recorded(own, problem, options.checkpoint, _run(method, options, theta, constraints)) as own:
+        if not isinstance(method, Stochastic):
+            theta = off_saddle(model, own, theta)
+        search = Search(
+            own, theta, bounds, options.max_iterations, report=lambda i: lines(iterate_as_weighted(i, exponent))
+        )
+        name, best, table = _found(problem._replace(evaluator=own), search, method, options, constraints, validation)
+        checked = best.outcome.converged or not isinstance(method, Stochastic)
+        if not isinstance(method, Stochastic):
+            search = replace(search, bounds=model.bounds())
+        fit = _fit(problem, search, name, best, checked)
+    texts = constraints.texts if constraints else ()
+    fit = replace(fit, outcome=with_agreement(fit.outcome, table)) if table else fit
+    table |= {"llf": scaled_by(table["llf"], exponent)} if table else {}
+    return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), problem
+
+
+def _run(method: str | Stochastic, options: Options, theta: Array, constraints: Constraints | None) -> dict[str, str]:
+    """Names and values that identify an estimation, besides its likelihood; the number of iterations is not one."""
+    return {
+        "task": "estimate",
+        "method": str(method),
+        "start": str(theta.tolist()),
+        "starts": str(options.starts),
+        "constraints": str(constraints and constraints.texts),
+        "block": str(options.block),
+    }
+
+
+def _found(
+    problem: Problem,
+    search: Search,
+    method: str | Stochastic,
+    options: Options,
+    constraints: Constraints | None,
+    validation: Evaluator | None,
+) -> tuple[str, Optimum, dict[str, Array]]:
+    """The name of the methods that are used, what they find, and a table of the starts if there are several."""
+    model, own = problem.model, problem.evaluator
     starts = options.starts if isinstance(options.starts, Starts) else Starts(options.starts)
     in_classes = isinstance(model, LatentClass) and len(model.classes) > 1
     by_em = in_classes and constraints is None and not isinstance(method, Stochastic)
     search, table = _from_highest(model, own, search, starts, by_em)
     if isinstance(method, Stochastic):
-        name, best = method.describe(), train(own, search, method, validation, options.progress)
-        best = _polished(model, search, method, best)
-    else:
-        name, best = _second_order(problem, search, method, constraints)
-        name = f"expectation-maximisation and {name}" if by_em else name
-    checked = best.outcome.converged or not isinstance(method, Stochastic)
-    if not isinstance(method, Stochastic):
-        search = replace(search, bounds=model.bounds())
-    fit = _fit(problem, replace(search, start=theta), name, best, checked)
-    texts = constraints.texts if constraints else ()
-    fit = replace(fit, outcome=with_agreement(fit.outcome, table)) if table else fit
-    table |= {"llf": scaled_by(table["llf"], exponent)} if table else {}
-    return replace(fit, starts=table, constraints=texts, seconds=perf_counter() - began), problem
+        best = train(own, search, method, validation, options.progress)
+        return method.describe(), _polished(model, search, method, best), table
+    name, best = _second_order(problem, search, method, constraints)
+    return f"expectation-maximisation and {name}" if by_em else name, best, table
 
 
 @one_blas_thread

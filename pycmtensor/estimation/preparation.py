@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Options:
     max_iterations: int = 200
     block: int | None = None
     on: MakesEvaluator | None = None
+    checkpoint: str | PathLike[str] | None = None
 
 
 def check_arguments(model: Model, data: Dataset | None, method: str | Stochastic, options: Options) -> None:
@@ -55,6 +57,11 @@ def check_arguments(model: Model, data: Dataset | None, method: str | Stochastic
         raise OptimizerError(
             f"on says where the likelihood is evaluated, a function of model and data that makes an Evaluator, found "
             f"{options.on!r}. Leave it out for this machine."
+        )
+    if isinstance(method, Stochastic) and options.checkpoint is not None and method.checkpoint is not None:
+        raise OptimizerError(
+            f"The method has the checkpoint {method.checkpoint} and estimate the checkpoint {options.checkpoint}. Give "
+            "one of them."
         )
     if not isinstance(method, Stochastic) and method not in METHODS:
         known = ", ".join(map(repr, METHODS))

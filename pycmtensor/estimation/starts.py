@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import Evaluator
+from pycmtensor.engine import Ascents, Evaluator
+from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.curvature import NEAR, bends, held_by_bounds, newton_distance
 from pycmtensor.estimation.fit import Outcome
 from pycmtensor.estimation.quadratic import Bounds
@@ -20,6 +21,9 @@ Array = NDArray[np.floating]
 
 #: Difference in log-likelihood up to which two ends are called the same.
 SAME_END = 0.01
+
+#: Ascents that a core computes before the next group of them begins.
+STARTS_PER_CORE = 4
 
 
 @checked_class(OptimizerError)
@@ -94,7 +98,7 @@ def from_many(
             np.array([here.gradient for here in at]),
             np.array([-here.hessian for here in at]),
         )
-    ends = evaluator.ascents(drawn, bounds, known=known)
+    ends = _climbed(evaluator, drawn, bounds, known)
     llf = np.where(np.isfinite(ends.llf) & np.isfinite(ends.theta).all(axis=1), ends.llf, -np.inf)
     if not np.isfinite(llf).any():
         raise OptimizerError(
@@ -116,6 +120,21 @@ def with_agreement(outcome: Outcome, table: Mapping[str, Array]) -> Outcome:
     agreed = int((llf >= np.max(llf) - SAME_END).sum())
     word = f"{agreed} of {len(llf)} starts ended within {SAME_END:g} of the highest log-likelihood"
     return replace(outcome, evidence=f"{outcome.evidence}, {word}" if outcome.evidence else word)
+
+
+def _climbed(evaluator: Evaluator, drawn: Array, bounds: Bounds, known: tuple[Array, Array, Array] | None) -> Ascents:
+    """Ends of ascents, of some starts at a time, so that an interrupted run has those that came before.
+
+    All groups have one size, for which the program is compiled; the last is filled up.
+    """
+    groups = -(-len(drawn) // (STARTS_PER_CORE * usable_cores()))
+    size = -(-len(drawn) // groups)
+    found = []
+    for first in range(0, len(drawn), size):
+        rows = np.minimum(np.arange(first, first + size), len(drawn) - 1)
+        some = None if known is None else (known[0][rows], known[1][rows], known[2][rows])
+        found.append(evaluator.ascents(drawn[rows], bounds, known=some))
+    return Ascents(*(np.concatenate(parts)[: len(drawn)] for parts in zip(*found, strict=True)))
 
 
 def _is_near_maximum(evaluator: Evaluator, theta: Array, bounds: Bounds) -> bool:

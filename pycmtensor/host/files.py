@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pycmtensor.exceptions import FileError
 
-__all__ = ["beside", "check_place", "make_folder", "read", "write"]
+__all__ = ["append", "beside", "check_place", "make_folder", "read", "write"]
 
 #: Bytes of a name that another file may be named after; most systems allow names of 255 bytes.
 LONGEST = 200
@@ -56,6 +56,36 @@ def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None 
         with suppress(OSError):
             new.unlink()
     return Path(path)
+
+
+def append(path: str | PathLike[str], content: bytes, end: int, lasting: bool = True) -> int:
+    """Add to a file that only this process writes, in place of what stands behind its first ``end`` bytes.
+
+    A process that is killed leaves these bytes as they were, and behind them nothing, a part of the new ones, or all.
+
+    Args:
+        path: The file, which must exist.
+        content: The new bytes.
+        end: Bytes that are kept.
+        lasting: Wait until the file is on the disk, so that it lasts if the machine stops.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        FileError: The file is gone, or the disk is full. The bytes that are kept are unchanged.
+    """
+    try:
+        with open(path, "r+b") as file:
+            file.truncate(end)
+            file.seek(end)
+            file.write(content)
+            file.flush()
+            if lasting:
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise _cannot_write(path, f"{error.strerror}. What stood there before is unchanged") from None
+    return end + len(content)
 
 
 def read(path: str | PathLike[str], beginning: bytes = b"") -> bytes:

@@ -67,6 +67,7 @@ def estimate(
     max_iterations: int = 200,
     block: int | None = None,
     on: MakesEvaluator | None = None,
+    checkpoint: str | PathLike[str] | None = None,
 ) -> Results:
     """Estimate the free parameters of a model.
 
@@ -87,6 +88,9 @@ def estimate(
         block: Individuals that are evaluated together; None chooses as many as stay in the processor's cache.
         on: Where the likelihood is evaluated: a function that makes a `pycmtensor.engine.Evaluator` of the model and
             data. None for this machine, with the data in memory.
+        checkpoint: File that what is found is saved to as it goes. A call with the same arguments, perhaps more
+            iterations, goes on from there and ends with the same bits as one that was never interrupted, at once when
+            it had ended. None keeps nothing. For a ``Stochastic(...)`` the same as a ``checkpoint`` of its own.
 
     Returns:
         The results. ``results.outcome`` says whether they are a maximum of the likelihood.
@@ -96,6 +100,8 @@ def estimate(
         ModelError: A start value is unknown or outside its bounds, or the constraints contradict each other.
         DatasetError: ``data`` does not fit the model.
         OptimizerError: The method is unknown, or the likelihood is not finite at the start.
+        CheckpointError: The checkpoint is damaged, belongs to another run, or another run uses it now.
+        FileError: The checkpoint cannot be written, which is found before the first evaluation.
 
     Warns:
         NotConvergedWarning: A second-order method ended before a maximum.
@@ -110,7 +116,7 @@ def estimate(
         >>> results.outcome.converged
         True
     """
-    options = Options(start_of(model, start), starts, constraints, progress, max_iterations, block, on)
+    options = Options(start_of(model, start), starts, constraints, progress, max_iterations, block, on, checkpoint)
     fit, problem = maximise(model, data, method, options)
     if not fit.outcome.converged and not isinstance(method, Stochastic):
         warnings.warn(f"The estimation has {fit.outcome}", NotConvergedWarning, stacklevel=3)  # over `checked`

@@ -1,0 +1,105 @@
+"""Runs that a test stops after some evaluations, as a kill would, and calls again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pycmtensor as cmt
+from pycmtensor.coefficients import normal
+from pycmtensor.engine.local import LocalEvaluator
+from tests.estimation import train_in_pieces
+
+T = TypeVar("T")
+
+#: What costs an evaluation of the likelihood.
+ASKED = ("value", "value_and_grad", "first_order", "second_order", "ascents")
+
+
+class Killed(BaseException):
+    """The end of a process, which nothing in the library catches."""
+
+
+class Evaluations:
+    """Counts evaluations of local data, and kills a run at the one after those that are allowed."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.number, self.allowed = 0, np.inf
+        self.end: type[BaseException] = Killed
+        for name in ASKED:
+            patch.setattr(LocalEvaluator, name, self._counted(getattr(LocalEvaluator, name)))
+
+    def _counted(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **options: Any) -> Any:
+            if self.number >= self.allowed:
+                raise self.end
+            self.number += 1
+            return evaluate(*args, **options)
+
+        return counted
+
+    def of(self, run: Callable[[], T], allowed: float = np.inf) -> tuple[T | None, int]:
+        """What a run returns, None when it was killed, and its evaluations."""
+        self.number, self.allowed = 0, allowed
+        try:
+            return run(), self.number
+        except Killed:
+            return None, self.number
+        finally:
+            self.allowed = np.inf
+
+    def until_done(self, run: Callable[[], T], at_once: int = 1) -> tuple[T, int]:
+        """What a run returns that is killed again and again after a few evaluations, and all of these."""
+        total = 0
+        for _ in range(500):
+            result, number = self.of(run, at_once)
+            total += number
+            if result is not None:
+                return result, total
+        raise AssertionError("a run that is called again gets nowhere")
+
+
+def bits(results: cmt.Results) -> dict[str, Any]:
+    """Everything that an estimation found, for a comparison bit by bit."""
+    fit = results.fit
+    arrays = {"theta": fit.theta, "gradient": fit.gradient, "hessian": fit.hessian, **fit.history, **fit.starts}
+    robust = results.standard_errors("robust").to_numpy()
+    return {name: np.asarray(array).tobytes() for name, array in {**arrays, "robust": robust}.items()} | {
+        "llf": fit.llf.hex(),
+        "outcome": str(fit.outcome),
+    }
+
+
+def panel() -> cmt.Dataset:
+    """120 persons of two kinds who choose four times, with weights."""
+    rng = np.random.default_rng(5)
+    who = np.repeat(np.arange(120), 4)
+    x = rng.normal(size=(len(who), 2))
+    kind = (rng.random(120) < 0.4)[who]
+    V = x[:, 0] * np.where(kind, 2, -1) + x[:, 1] * np.where(kind, -1, 1)
+    frame = pd.DataFrame({"y": 1 + (V + rng.logistic(size=len(who)) > 0), "x": x[:, 0], "z": x[:, 1], "who": who})
+    frame["w"] = rng.uniform(0.5, 2, 120)[who]
+    return cmt.Dataset(frame, "y", {"a": 2, "b": 1}, individual="who", weights="w")
+
+
+def models() -> dict[str, cmt.Model]:
+    """Models of several kinds by name, small and quick to compile."""
+    ds = panel()
+
+    def logit(name: str) -> cmt.MNL:
+        return cmt.MNL(ds, {"a": cmt.Beta(f"x_{name}") * ds["x"] + cmt.Beta(f"z_{name}") * ds["z"], "b": 0})
+
+    taste = normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 1.0))
+    choices = train_in_pieces.model()
+    shared, scale = cmt.Beta("shared"), cmt.Beta("scale", 1.0, lb=0.1)
+    one, two = (cmt.MNL(own, {"a": shared * own["x"], "b": 0}) for own in (ds, panel()))
+    return {
+        "logit": choices,
+        "classes": cmt.LatentClass(ds, {"one": logit("one"), "two": logit("two")}),
+        "mixed": cmt.MixedLogit(ds, {"a": taste * ds["x"] + cmt.Beta("z") * ds["z"], "b": 0}, draws=20),
+        "pooled": cmt.pooled({"one": one, "two": two}, {"two": scale}),
+    }
