@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import segments
+from pycmtensor.dataset import Dataset
 from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.estimation import Options, maximise
+from pycmtensor.estimation.journal import Answer
+from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
@@ -199,7 +202,12 @@ class CrossValidation:
 
 
 def cross_validate(
-    results: Estimated, folds: int = 5, seed: int = 0, by: str = "individual", alpha: float = 0.05
+    results: Estimated,
+    folds: int = 5,
+    seed: int = 0,
+    by: str = "individual",
+    alpha: float = 0.05,
+    checkpoint: Checkpoint = None,
 ) -> CrossValidation:
     r"""k-fold cross-validation: the log-likelihood of individuals who were not used to estimate.
 
@@ -213,6 +221,7 @@ def cross_validate(
         seed: Seed of the draw of folds.
         by: "individual", or a column whose equal values stay together, as in `Dataset.folds`.
         alpha: One minus the coverage of the interval, in (0, 1).
+        checkpoint: As in `pycmtensor.estimate`.
 
     Raises:
         DatasetError: There are fewer individuals than folds.
@@ -232,17 +241,29 @@ def cross_validate(
     import pandas as pd
 
     in_range("cross_validate", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
-    (model, data, evaluator), fit = problem_of(results, "folds"), results.fit
+    problem, fit = problem_of(results, "folds"), results.fit
+    model, data, _ = problem
     start = dict(zip(fit.labels, fit.theta.tolist(), strict=True))
-    options = Options(start=start, constraints=list(fit.constraints), progress=False, on=made_like(evaluator))
-    rows, left_out = [], []
-    for train, test in data.folds(folds, seed, by):
-        part, _ = maximise(model, train, options=options)
-        found = evaluator.on(test).first_order(part.theta)
-        left_out.append(test.individual_weights * found.logprob)
-        sizes = {"individuals": test.n_individuals, "situations": test.nobs}
-        likelihoods = {"llf": part.llf, "llf left out": found.value, "llnull": model.llnull(test)}
-        rows.append({**sizes, **likelihoods, "converged": part.outcome.converged})
+    rows: list[dict[str, float]] = []
+    left_out = []
+    run = run_after(fit, f"cross-validation of {folds} folds by {by}, seed {seed}")
+    with journal_of(problem, checkpoint, run) as journal:
+        evaluator = recorded(problem.evaluator, journal)
+        options = Options(start=start, constraints=list(fit.constraints), progress=False, on=made_like(evaluator))
+        for train, test in data.folds(folds, seed, by):
+
+            def find(train: Dataset = train, test: Dataset = test) -> Answer:
+                part, _ = maximise(model, train, options=options)
+                found = evaluator.on(test).first_order(part.theta)
+                numbers = {"llf": part.llf, "llf left out": found.value, "converged": part.outcome.converged}
+                return {name: np.asarray(n) for name, n in numbers.items()} | {"logprob": found.logprob}
+
+            shapes = {"llf": (), "llf left out": (), "converged": (), "logprob": (test.n_individuals,)}
+            found = journal.answer(f"fold {len(rows)}", [], shapes, find)
+            left_out.append(test.individual_weights * found["logprob"])
+            sizes = {"individuals": test.n_individuals, "situations": test.nobs}
+            likelihoods = {name: float(found[name]) for name in ("llf", "llf left out")}
+            rows.append({**sizes, **likelihoods, "llnull": model.llnull(test), "converged": bool(found["converged"])})
     each = np.concatenate(left_out)
     std_err = float(np.sqrt(len(each)) * each.std(ddof=1))
     table = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))

@@ -26,6 +26,7 @@ from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation import Fit
+from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.exceptions import InferenceError, checked_class
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
@@ -323,7 +324,12 @@ class PostEstimation:
         return shares_by(self, segment, alpha, kind)
 
     def cross_validate(
-        self, folds: int = 5, seed: int = 0, by: str = "individual", alpha: float = 0.05
+        self,
+        folds: int = 5,
+        seed: int = 0,
+        by: str = "individual",
+        alpha: float = 0.05,
+        checkpoint: Checkpoint = None,
     ) -> CrossValidation:
         """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`."""
-        return cross_validate(self, folds, seed, by, alpha)
+        return cross_validate(self, folds, seed, by, alpha, checkpoint)

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from pycmtensor.estimation.checkpoint import check_run
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 from pycmtensor.host.files import append, read, write
 
-__all__ = ["Answer", "Journal", "Shapes"]
+__all__ = ["Answer", "Answers", "Journal", "NoJournal", "Shapes"]
 
 #: Name -> numbers of an answer.
 Answer: TypeAlias = dict[str, NDArray[Any]]
@@ -36,6 +36,25 @@ HEAD = b"PyCMTensor journal 1\n"
 LENGTH = 8  # bytes of the length of a record
 SECONDS = 0.5  # a machine that stops loses the answers of this long; a process that is killed loses none
 ANEW = "Delete the file to start the run anew, or name another."
+
+
+class Answers(Protocol):
+    """What keeps answers to questions."""
+
+    def answer(
+        self, question: str, given: Sequence[NDArray[Any]], shapes: Shapes, find: Callable[[], Answer]
+    ) -> Answer:
+        """The answer that is kept, or the one that is found now; see `Journal.answer`."""
+
+
+class NoJournal:
+    """Keeps nothing: every answer is found when it is asked for."""
+
+    def answer(
+        self, question: str, given: Sequence[NDArray[Any]], shapes: Shapes, find: Callable[[], Answer]
+    ) -> Answer:
+        """The answer that is found now."""
+        return find()
 
 
 class Journal:

@@ -21,7 +21,7 @@ from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values, values_by_name
 from pycmtensor.estimation.progress import IterationLines
-from pycmtensor.estimation.recorded import recorded
+from pycmtensor.estimation.recorded import journal_of, recorded
 from pycmtensor.estimation.rows import rows_not_finite, rows_separated
 from pycmtensor.estimation.starts import Starts, from_many, with_agreement
 from pycmtensor.estimation.stochastic import Stochastic
@@ -54,7 +54,8 @@ def maximise(
     constraints = _constraints(problem, method, options)
     own, exponent = without_unit(problem.evaluator)
     lines, bounds = IterationLines(options.progress), bounds_of(model.free)
-    with recorded(own, problem, options.checkpoint, _run(method, options, theta, constraints)) as own:
+    with journal_of(problem, options.checkpoint, _run(method, options, theta, constraints)) as journal:
+        own = recorded(own, journal)
         if not isinstance(method, Stochastic):
             theta = off_saddle(model, own, theta)
         search = Search(

@@ -34,24 +34,22 @@ from pycmtensor.engine import (
 )
 from pycmtensor.engine.fingerprint import fingerprint_of
 from pycmtensor.engine.quantity import Quantity
-from pycmtensor.estimation.journal import Answer, Journal
+from pycmtensor.estimation.fit import Fit
+from pycmtensor.estimation.journal import Answer, Answers, Journal, NoJournal
 from pycmtensor.estimation.lock import only_user
 from pycmtensor.models import Model
 
-__all__ = ["Checkpoint", "Recorded", "recorded"]
+__all__ = ["Checkpoint", "Recorded", "journal_of", "recorded", "run_after"]
 
 #: The file of a run that can go on; None keeps nothing.
 Checkpoint = str | PathLike[str] | None
 
 
 @contextmanager
-def recorded(
-    evaluator: Evaluator, problem: Problem, checkpoint: Checkpoint, run: Mapping[str, str]
-) -> Iterator[Evaluator]:
-    """The evaluator whose answers are kept in a checkpoint; without one, the evaluator itself.
+def journal_of(problem: Problem, checkpoint: Checkpoint, run: Mapping[str, str]) -> Iterator[Answers]:
+    """The answers of a run about a problem, in a file; without a checkpoint, none are kept.
 
     Args:
-        evaluator: The log-likelihood, perhaps in other units of weights than that of the problem.
         problem: What the run is about.
         checkpoint: The file.
         run: What else makes the run what it is.
@@ -61,10 +59,20 @@ def recorded(
         FileError: It cannot be written, which is found before the first evaluation.
     """
     if checkpoint is None:
-        yield evaluator
+        yield NoJournal()
         return
     with only_user(checkpoint):
-        yield Recorded(evaluator, Journal(Path(checkpoint), {**_identity(problem), **run}))
+        yield Journal(Path(checkpoint), {**_identity(problem), **run})
+
+
+def recorded(evaluator: Evaluator, journal: Answers) -> Evaluator:
+    """The evaluator whose answers are kept in a journal; the evaluator itself where nothing is kept."""
+    return evaluator if isinstance(journal, NoJournal) else Recorded(evaluator, journal)
+
+
+def run_after(fit: Fit, task: str) -> dict[str, str]:
+    """What makes a run what it is that begins at estimates."""
+    return {"task": task, "estimates": hashlib.sha256(fit.theta.tobytes()).hexdigest()}
 
 
 def _identity(problem: Problem) -> dict[str, str]:
@@ -95,7 +103,7 @@ class Recorded(Evaluator):
         likelihood: What tells its log-likelihood from the others in the journal.
     """
 
-    def __init__(self, evaluator: Evaluator, journal: Journal, likelihood: str = "") -> None:
+    def __init__(self, evaluator: Evaluator, journal: Answers, likelihood: str = "") -> None:
         self.evaluator, self.journal, self.likelihood = evaluator, journal, likelihood
         self.labels = evaluator.labels
 
@@ -150,11 +158,27 @@ class Recorded(Evaluator):
     ) -> Ascents:
         """Ascents from every row of theta; see `Evaluator.ascents`."""
 
+        if type(self.evaluator).ascents is not Evaluator.ascents:
+            return self._together(theta, bounds, factors, known)
+        found = []  # one ascent after the other, each of which is kept
+        for row in (slice(a, a + 1) for a in range(len(theta))):
+            own = None if factors is None else factors[row]
+            at_start = None if known is None else (known[0][row], known[1][row], known[2][row])
+            found.append(self._together(theta[row], bounds, own, at_start))
+        return Ascents(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    def _together(
+        self,
+        theta: Array,
+        bounds: tuple[Array, Array],
+        factors: Array | None,
+        known: tuple[Array, Array, Array] | None,
+    ) -> Ascents:
+        """Ascents that are kept as one."""
+
         def find() -> Answer:
-            return {
-                name: np.asarray(ends)
-                for name, ends in self.evaluator.ascents(theta, bounds, factors, known)._asdict().items()
-            }
+            ends = self.evaluator.ascents(theta, bounds, factors, known)
+            return {name: np.asarray(part) for name, part in ends._asdict().items()}
 
         question = f"ascents {factors is not None} {known is not None}"
         given = [theta, *bounds, *([] if factors is None else [factors]), *(known or ())]

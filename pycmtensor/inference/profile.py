@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import one_blas_thread
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.iterations import Search
+from pycmtensor.estimation.journal import Answer, Answers, NoJournal
 from pycmtensor.estimation.trust_region import trust_region
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, in_range
 
@@ -21,7 +24,7 @@ FARTHEST = 100.0
 
 
 @one_blas_thread
-def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05) -> Array:
+def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05, journal: Answers | None = None) -> Array:
     r"""Intervals of the values that a likelihood ratio test does not reject, (K, 2).
 
     .. math:: \{b : 2 (LL(\hat\theta) - \max_{\theta_k = b} LL(\theta)) \le \chi^2_{1, 1 - \alpha}\}
@@ -33,6 +36,7 @@ def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05) -> Ar
         fit: The estimates.
         evaluator: The log-likelihood.
         alpha: One minus the coverage, in (0, 1).
+        journal: Keeps the points that were estimated; None for no keeping.
 
     Raises:
         PyCMTensorError: The estimates are not a maximum, or hold linear constraints.
@@ -44,10 +48,33 @@ def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05) -> Ar
     if not fit.outcome.converged or len(fit.binding):
         why = "hold linear constraints" if fit.outcome.converged else "are not a maximum of the likelihood"
         raise PyCMTensorError(f"The estimates {why}, around which no profile can be drawn.")
-    return np.array([[_end(fit, evaluator, k, side, alpha) for side in (-1, 1)] for k in range(len(fit.theta))])
+    profile = _Profile(fit, evaluator, journal or NoJournal())
+    return np.array([[_end(profile, k, side, alpha) for side in (-1, 1)] for k in range(len(fit.theta))])
 
 
-def _end(fit: Fit, evaluator: Evaluator, k: int, side: int, alpha: float) -> float:
+@dataclass(frozen=True)
+class _Profile:
+    """The profile of a log-likelihood around estimates."""
+
+    fit: Fit
+    evaluator: Evaluator
+    journal: Answers
+
+    def held(self, k: int, value: float, start: Array) -> tuple[Array, float]:
+        """The estimates of the other parameters with parameter k held at a value, and the log-likelihood there."""
+        lb, ub = (bound.copy() for bound in self.fit.bounds)
+        lb[k] = ub[k] = value
+
+        def find() -> Answer:
+            best = trust_region(Search(self.evaluator, np.clip(start, lb, ub), (lb, ub), tolerance=1e-5))
+            return {"theta": best.theta, "llf": np.asarray(best.at.value)}
+
+        shapes = {"theta": start.shape, "llf": ()}
+        found = self.journal.answer(f"profile of {k}", [np.array(value), start], shapes, find)
+        return found["theta"], float(found["llf"])
+
+
+def _end(profile: _Profile, k: int, side: int, alpha: float) -> float:
     """The lower (side -1) or upper (1) end of the interval of parameter k.
 
     The signed root of the likelihood ratio is nearly a straight line through the estimate, which makes a secant through
@@ -56,6 +83,7 @@ def _end(fit: Fit, evaluator: Evaluator, k: int, side: int, alpha: float) -> flo
     from scipy.optimize import brentq
     from scipy.special import ndtri
 
+    fit = profile.fit
     bound = fit.bounds[0 if side < 0 else 1][k]
     if fit.theta[k] == bound:
         return float(bound)
@@ -73,7 +101,7 @@ def _end(fit: Fit, evaluator: Evaluator, k: int, side: int, alpha: float) -> flo
             near = min(warm, key=lambda d: abs(d - distance))
             start = warm[near].copy()
             start[others] += tangent * side * step * (distance - near)
-            warm[distance], llf = _held(fit, evaluator, k, fit.theta[k] + side * step * distance, start)
+            warm[distance], llf = profile.held(k, fit.theta[k] + side * step * distance, start)
             roots[distance] = np.sqrt(max(0.0, 2 * (fit.llf - llf)))
         return roots[distance] - z
 
@@ -85,11 +113,3 @@ def _end(fit: Fit, evaluator: Evaluator, k: int, side: int, alpha: float) -> flo
             return float(bound) if np.isfinite(bound) and most < FARTHEST else side * np.inf
         far = min(most, max(1.5 * far, far * z / max(roots[far], 0.5 * z)))
     return float(fit.theta[k] + side * step * brentq(short, 0.0, far, xtol=1e-6, rtol=1e-9))
-
-
-def _held(fit: Fit, evaluator: Evaluator, k: int, value: float, start: Array) -> tuple[Array, float]:
-    """The estimates of the other parameters with parameter k held at a value, and the log-likelihood there."""
-    lb, ub = (bound.copy() for bound in fit.bounds)
-    lb[k] = ub[k] = value
-    best = trust_region(Search(evaluator, np.clip(start, lb, ub), (lb, ub), tolerance=1e-5))
-    return best.theta, best.at.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from pycmtensor.engine import Evaluator
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
+from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.estimation.weighting import without_unit
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning, checked_class, whole
 from pycmtensor.inference.covariance import Covariance, Groups, Kind, Sources
@@ -37,10 +38,12 @@ class Resampling(Covariance):
 
     Attributes:
         groups: A column of the data, or one label per individual; None for individuals.
+        checkpoint: The file of a run that can go on; None keeps nothing.
     """
 
     grouped = True
     groups: Any
+    checkpoint: Checkpoint = None
 
     @abstractmethod
     def resampled(self, fit: Fit, evaluator: Evaluator, groups: Groups) -> Replicates:
@@ -67,6 +70,7 @@ class Bootstrap(Resampling):
         replicates: Samples.
         seed: Seed of the draws.
         groups: A column of the data, or one label per individual: groups are drawn as a whole. None draws individuals.
+        checkpoint: As in `pycmtensor.estimate`.
 
     Examples:
         >>> Bootstrap(500, seed=1)
@@ -76,6 +80,7 @@ class Bootstrap(Resampling):
     replicates: int = 200
     seed: int = 0
     groups: Any = None
+    checkpoint: Checkpoint = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         whole("Bootstrap", "replicates", self.replicates, least=2, error=InferenceError)
@@ -94,9 +99,11 @@ class Jackknife(Resampling):
     Args:
         groups: A column of the data, or one label per individual: groups are left out as a whole. None leaves out one
             individual at a time.
+        checkpoint: As in `pycmtensor.estimate`.
     """
 
     groups: Any = None
+    checkpoint: Checkpoint = field(default=None, repr=False, compare=False)
 
     def resampled(self, fit: Fit, evaluator: Evaluator, groups: Groups) -> Replicates:
         """The estimates without each individual or group in turn; see `jackknife`."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.estimation import Options, maximise
+from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference.hypotheses import must_be_maximum
@@ -91,7 +92,9 @@ class SimulationNoise:
         return "\n".join([title, *changes, table, advice])
 
 
-def simulation_noise(results: Estimated, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
+def simulation_noise(
+    results: Estimated, draws: int | None = None, seed: int | None = None, checkpoint: Checkpoint = None
+) -> SimulationNoise:
     """Estimate a simulated model again from its estimates, with more draws and with another seed.
 
     The noise of a simulated likelihood is in no standard error. Estimates that move by a good part of theirs with other
@@ -101,6 +104,7 @@ def simulation_noise(results: Estimated, draws: int | None = None, seed: int | N
         results: Results of a model with random coefficients, with the likelihood at hand.
         draws: How many draws of the same seed to try; None for twice as many.
         seed: The seed of as many other draws; None for the next one.
+        checkpoint: As in `pycmtensor.estimate`.
 
     Raises:
         InferenceError: The likelihood is not at hand, has no draws, or an estimation ended before a maximum.
@@ -110,7 +114,8 @@ def simulation_noise(results: Estimated, draws: int | None = None, seed: int | N
         Train (2009), Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, chapter 10.
     """
     must_be_maximum(results, "the model")
-    (model, data, evaluator), fit = problem_of(results, "other draws"), results.fit
+    problem, fit = problem_of(results, "other draws"), results.fit
+    model, data, _ = problem
     if model.sampling is None:
         raise InferenceError(
             f"A {type(model).__name__} without random coefficients has no draws, and no noise of them."
@@ -124,13 +129,14 @@ def simulation_noise(results: Estimated, draws: int | None = None, seed: int | N
     )
     start = dict(zip(fit.labels, fit.theta.tolist(), strict=True))
     found = []
-    for other in others:
-        method = "trust-region" if fit.constraints else "bfgs"
+    with journal_of(problem, checkpoint, run_after(fit, f"simulation noise {others}")) as journal:
+        evaluator = recorded(problem.evaluator, journal)
         options = Options(start=start, constraints=fit.constraints, progress=False, on=made_like(evaluator))
-        again, _ = maximise(model.with_draws(other), data, method, options)
-        if not again.outcome.near_maximum:
-            raise InferenceError(f"With {other} the estimates are no maximum of the likelihood ({again.outcome}).")
-        found.append(again)
+        for other in others:
+            again, _ = maximise(model.with_draws(other), data, "trust-region" if fit.constraints else "bfgs", options)
+            if not again.outcome.near_maximum:
+                raise InferenceError(f"With {other} the estimates are no maximum of the likelihood ({again.outcome}).")
+            found.append(again)
     return SimulationNoise(
         fit.labels,
         sampling,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.estimation import Fit
+from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, checked_class, in_range
 from pycmtensor.inference import Bootstrap, Jackknife, Kind, Replicates, profile_intervals
 from pycmtensor.inference.covariance import Groups, Sources
@@ -98,7 +100,9 @@ class Estimates:
 
         return pd.DataFrame(self._covariance(kind, groups), index=list(self.fit.labels), columns=list(self.fit.labels))
 
-    def conf_int(self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
+    def conf_int(
+        self, alpha: float = 0.05, kind: Kind = "classical", groups: Any = None, checkpoint: Checkpoint = None
+    ) -> pd.DataFrame:
         """Confidence intervals: Wald's, estimate -+ z(1 - alpha / 2) standard errors, or of the profile likelihood.
 
         Args:
@@ -106,6 +110,7 @@ class Estimates:
             kind: Kind of the standard errors as in `cov_params`, or "profile" for the values that a likelihood ratio
                 test does not reject; see `pycmtensor.inference.profile`.
             groups: As in `cov_params`.
+            checkpoint: Of kind="profile", as in `pycmtensor.estimate`.
 
         Returns:
             Columns 'lower' and 'upper', by name.
@@ -117,19 +122,40 @@ class Estimates:
         if kind == "profile":
             if groups is not None:
                 raise PyCMTensorError(f"groups go with the kinds {grouped_kinds()}, found kind='profile'.")
-            ends = profile_intervals(self.fit, self._problem("profile intervals").evaluator, alpha)
+            problem = self._problem("profile intervals")
+            with journal_of(problem, checkpoint, run_after(self.fit, f"profile, alpha {alpha}")) as journal:
+                ends = profile_intervals(self.fit, problem.evaluator, alpha, journal)
             return pd.DataFrame(ends, index=list(self.fit.labels), columns=["lower", "upper"])
+        if checkpoint is not None:
+            raise PyCMTensorError(
+                f"checkpoint goes with the kind 'profile', found kind={kind!r}. A Bootstrap(...) or "
+                "Jackknife(...) has its own."
+            )
         half = ndtri(1 - alpha / 2) * self._errors(kind, groups)
         bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
         return pd.DataFrame(bounds, index=list(self.fit.labels))
 
-    def bootstrap(self, replicates: int = 200, seed: int = 0, groups: Any = None) -> Replicates:
-        """Estimates from samples drawn with replacement; see `pycmtensor.inference.bootstrap`."""
-        return self._replicates(Bootstrap(replicates, seed, groups))
+    def bootstrap(
+        self, replicates: int = 200, seed: int = 0, groups: Any = None, checkpoint: Checkpoint = None
+    ) -> Replicates:
+        """Estimates from samples drawn with replacement; see `pycmtensor.inference.bootstrap`.
 
-    def jackknife(self, groups: Any = None) -> Replicates:
-        """Estimates without each individual or group in turn; see `pycmtensor.inference.jackknife`."""
-        return self._replicates(Jackknife(groups))
+        Args:
+            replicates: As in `Bootstrap`.
+            seed: As in `Bootstrap`.
+            groups: As in `Bootstrap`.
+            checkpoint: As in `pycmtensor.estimate`.
+        """
+        return self._replicates(Bootstrap(replicates, seed, groups, checkpoint))
+
+    def jackknife(self, groups: Any = None, checkpoint: Checkpoint = None) -> Replicates:
+        """Estimates without each individual or group in turn; see `pycmtensor.inference.jackknife`.
+
+        Args:
+            groups: As in `Jackknife`.
+            checkpoint: As in `pycmtensor.estimate`.
+        """
+        return self._replicates(Jackknife(groups, checkpoint))
 
     def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
         """Correlations of the estimates (K, K), from the covariance of one kind."""
@@ -198,7 +224,11 @@ class Estimates:
         key = repr(kind) if kind.groups is None or isinstance(kind.groups, str) else None
         if key is not None and key in self._resampled:
             return self._resampled[key]
-        found = kind.resampled(self.fit, self._problem(str(kind)).evaluator, self._groups(kind.groups))
+        problem, groups = self._problem(str(kind)), self._groups(kind.groups)
+        run = {name: str(value) for name, value in vars(kind).items() if name != "checkpoint"}
+        run |= {"groups": hashlib.sha256(groups.tobytes()).hexdigest(), **run_after(self.fit, type(kind).__name__)}
+        with journal_of(problem, kind.checkpoint, run) as journal:
+            found = kind.resampled(self.fit, recorded(problem.evaluator, journal), groups)
         if key is not None:
             self._resampled[key] = found
         return found

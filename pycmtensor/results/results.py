@@ -18,6 +18,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
 from pycmtensor.engine import Evaluator, MakesEvaluator, Problem, evaluator_of
 from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
+from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.exceptions import (
     InferenceError,
     NotConvergedWarning,
@@ -164,9 +165,11 @@ class Results(PostEstimation, Presentation):
         """Report on identification: rank, flat and weak directions, sizes of parameters; prints as text."""
         return of_fit(self.fit)
 
-    def simulation_noise(self, draws: int | None = None, seed: int | None = None) -> SimulationNoise:
+    def simulation_noise(
+        self, draws: int | None = None, seed: int | None = None, checkpoint: Checkpoint = None
+    ) -> SimulationNoise:
         """Changes of the estimates with other draws; see `pycmtensor.inference.simulation_noise`."""
-        return simulation_noise(self, draws, seed)
+        return simulation_noise(self, draws, seed, checkpoint)
 
     # ---- other constants ----------------------------------------------------------------------------------------
 
