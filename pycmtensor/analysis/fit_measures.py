@@ -18,6 +18,7 @@ from pycmtensor.estimation.journal import Answer
 from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.host.escaping import printed
+from pycmtensor.host.interruption import interruptible
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import RankedLogit
@@ -201,6 +202,7 @@ class CrossValidation:
         return f"{self.table.to_string()}\n{about}"
 
 
+@interruptible
 def cross_validate(
     results: Estimated,
     folds: int = 5,
@@ -254,6 +256,7 @@ def cross_validate(
 
             def find(train: Dataset = train, test: Dataset = test) -> Answer:
                 part, _ = maximise(model, train, options=options)
+                part.outcome.must_have_ended()
                 found = evaluator.on(test).first_order(part.theta)
                 numbers = {"llf": part.llf, "llf left out": found.value, "converged": part.outcome.converged}
                 return {name: np.asarray(n) for name, n in numbers.items()} | {"logprob": found.logprob}

@@ -21,6 +21,7 @@ from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.engine.types import Theta
 from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import OptimizerError
+from pycmtensor.host.interruption import stop_if_asked
 from pycmtensor.models.base import Model
 
 __all__ = [
@@ -198,6 +199,7 @@ class Evaluator(Differentiable, Protocol):
         """
         ends, climbed = [], in_64_bits(climb)
         for a, start in enumerate(theta):
+            stop_if_asked()
             own = self if factors is None else self.reweighted(factors[a])
             at_start = None if known is None else tuple(part[a] for part in known)
             ends.append(climbed(_derivatives(own), start, bounds, at_start, while_true))

@@ -16,6 +16,7 @@ from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
 from pycmtensor.estimation.iterations import Search, attainable, beginning, not_converged
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
 from pycmtensor.exceptions import ModelError
+from pycmtensor.host.interruption import stop_if_asked
 from pycmtensor.terms.relations import Relation, matrix, relations_of
 
 __all__ = ["Constraints", "constraints_of", "trust_constr"]
@@ -109,6 +110,7 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
     at = {first.x.tobytes(): first.at}
 
     def derivatives(u: Array) -> tuple[float, Array, Array]:
+        stop_if_asked()
         theta = u / scale
         if theta.tobytes() not in at:
             at.clear()
@@ -125,7 +127,7 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
         )
         search.report(path[-1])
 
-    ending = Ending.STALLED
+    ending, after = Ending.STALLED, ""
     try:
         with warnings.catch_warnings():  # what SciPy says of constraints that depend on each other is judged below
             warnings.simplefilter("ignore")
@@ -140,15 +142,15 @@ def trust_constr(search: Search, constraints: Constraints) -> Optimum:
                 options={"maxiter": search.max_iterations, "gtol": 1e-6, "xtol": 1e-12},
             )
         ending = Ending.ITERATION_LIMIT if found.status == 0 else ending
-    except KeyboardInterrupt:
-        ending = Ending.INTERRUPTED
+    except KeyboardInterrupt as stop:
+        ending, after = Ending.INTERRUPTED, str(stop)
     multipliers, theta = last
     value = every.A @ theta
     slack = np.minimum(value - every.low, every.high - value) / np.linalg.norm(every.A / scale, axis=1)
     sides = np.where(every.equal, 1, np.sign(multipliers) * (np.abs(multipliers) > slack))
     here, sides, distance = _along(search, every, theta, sides)
-    if distance > search.tolerance:
-        outcome = not_converged(ending, f"{len(path) - 1} iterations", distance)
+    if distance > search.tolerance or ending is Ending.INTERRUPTED:
+        outcome = not_converged(ending, after or f"{len(path) - 1} iterations", distance)
     else:
         outcome = _converged(every, sides)
     M = len(constraints.A)

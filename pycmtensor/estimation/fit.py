@@ -77,6 +77,11 @@ class Outcome:
         """Whether the estimates are a maximum of the likelihood."""
         return self.ending in (Ending.MAXIMUM, Ending.AT_BOUND)
 
+    def must_have_ended(self) -> None:
+        """Raise a KeyboardInterrupt when the estimation was interrupted, for those that need its end."""
+        if self.ending is Ending.INTERRUPTED:
+            raise KeyboardInterrupt
+
     @printed
     def __str__(self) -> str:
         word = "converged" if self.converged else "NOT CONVERGED"

@@ -14,6 +14,7 @@ from pycmtensor.estimation.curvature import NEAR, bends
 from pycmtensor.estimation.fit import Ending, Iterate, Optimum, Outcome
 from pycmtensor.estimation.quadratic import Bounds, Quadratic, around
 from pycmtensor.exceptions import OptimizerError
+from pycmtensor.host.interruption import stop_if_asked
 
 __all__ = ["Advance", "Search", "ascend", "attainable", "beginning", "converged", "not_converged", "realised"]
 
@@ -69,16 +70,18 @@ def ascend(search: Search, advance: Advance, engine: Objective | None = None) ->
     while True:
         path.append(Iterate(len(path), -here.f, here.slope, here.distance))
         search.report(path[-1])
-        if here.distance <= tolerance:
-            outcome = converged(here, engine.labels)
-            break
-        if len(path) > search.max_iterations:
-            outcome = not_converged(Ending.ITERATION_LIMIT, f"{search.max_iterations} iterations", here.distance)
-            break
         try:
+            stop_if_asked()
+            if here.distance <= tolerance:
+                outcome = converged(here, engine.labels)
+                break
+            if len(path) > search.max_iterations:
+                outcome = not_converged(Ending.ITERATION_LIMIT, f"{search.max_iterations} iterations", here.distance)
+                break
             there = advance(engine, here)
-        except KeyboardInterrupt:
-            outcome = not_converged(Ending.INTERRUPTED, f"{len(path) - 1} iterations", here.distance)
+        except KeyboardInterrupt as stop:
+            here = here if engine is search.engine else around(search.engine, here.x, here.bounds)
+            outcome = not_converged(Ending.INTERRUPTED, str(stop) or f"{len(path) - 1} iterations", here.distance)
             break
         if there is None:  # rounding can end the steps before the tolerance is reached
             stalled = not_converged(Ending.STALLED, "", here.distance)

@@ -31,12 +31,14 @@ from pycmtensor.estimation.validation import set_aside
 from pycmtensor.estimation.weighting import as_weighted, iterate_as_weighted, scaled_by, without_unit
 from pycmtensor.exceptions import ModelError, OptimizerError
 from pycmtensor.expressions import bounds_of, networks_in
+from pycmtensor.host.interruption import interruptible
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.terms.relations import relations_of
 
 __all__ = ["maximise", "maximise_together"]
 
 
+@interruptible
 @one_blas_thread
 def maximise(
     model: Model,
@@ -105,6 +107,7 @@ def _found(
     return f"expectation-maximisation and {name}" if by_em else name, best, table
 
 
+@interruptible
 @one_blas_thread
 def maximise_together(
     model: Model, starts: Mapping[int, Array], method: Stochastic, options: Options
@@ -200,7 +203,8 @@ def _positive(model: Model, search: Search, maximised: Callable[[Search], Optimu
 
 def _polished(model: Model, search: Search, method: Stochastic, best: Optimum) -> Optimum:
     """The maximum near the best point of a stochastic method, when that is asked for and no network is in the way."""
-    if not method.polish or networks_in(search.engine.labels):
+    interrupted = best.outcome.ending is Ending.INTERRUPTED
+    if not method.polish or interrupted or networks_in(search.engine.labels):
         return best
     near = replace(search, start=model.with_positive(best.theta), bounds=model.bounds())
     return replace(METHODS["trust-region"](near), path=best.path)

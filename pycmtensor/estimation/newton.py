@@ -6,6 +6,7 @@ from pycmtensor.engine import Objective
 from pycmtensor.estimation.fit import Optimum
 from pycmtensor.estimation.iterations import Search, ascend, realised
 from pycmtensor.estimation.quadratic import Quadratic, around
+from pycmtensor.host.interruption import stop_if_asked
 
 __all__ = ["line_search", "newton"]
 
@@ -16,6 +17,7 @@ def line_search(engine: Objective, here: Quadratic) -> Quadratic | None:
     bend = 0.5 * float(s @ here.H @ s)
     slope = float(here.g @ s) + min(0.0, bend)  # the bend counts where it is the reason to go there
     for halvings in range(60):
+        stop_if_asked()
         part = 0.5**halvings
         expected = -here.change(part * s)
         if -engine.value(here.x + part * s) <= here.f + 1e-4 * part * slope or expected < 1e-10 * max(1, abs(here.f)):

@@ -12,6 +12,7 @@ from pycmtensor.estimation.fit import Ending, Iterate, Optimum
 from pycmtensor.estimation.iterations import CLOSE, Search, ascend, attainable, beginning, converged, not_converged
 from pycmtensor.estimation.quadratic import around
 from pycmtensor.estimation.trust_region import TrustRegion
+from pycmtensor.host.interruption import stop_if_asked
 
 __all__ = ["bfgs", "bhhh", "lbfgs"]
 
@@ -95,6 +96,7 @@ def lbfgs(search: Search) -> Optimum:
     search.report(path[0])
 
     def negative(u: Array) -> tuple[float, Array]:
+        stop_if_asked()
         value, gradient = search.engine.value_and_grad(u / scale)
         gradients[u.tobytes()] = gradient
         return -value, -gradient / scale
@@ -112,22 +114,24 @@ def lbfgs(search: Search) -> Optimum:
     box = np.column_stack([bound * scale for bound in search.bounds])
     try:
         minimize(negative, first.x * scale, jac=True, method="L-BFGS-B", bounds=box, callback=report, options=options)
-    except KeyboardInterrupt:
-        return _judged(search, last, path, Ending.INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _judged(search, last, path, Ending.INTERRUPTED, str(stop))
     return _judged(search, last, path, Ending.ITERATION_LIMIT if len(path) > search.max_iterations else Ending.STALLED)
 
 
 def _approximately(search: Search, engine: Objective) -> Optimum:
     best = ascend(search, TrustRegion(), engine)
+    if best.outcome.ending is Ending.INTERRUPTED:
+        return best
     ending = Ending.STALLED if best.outcome.converged else best.outcome.ending
     return _judged(search, best.theta, [i for i in best.path if isinstance(i, Iterate)], ending)
 
 
-def _judged(search: Search, theta: Array, path: list[Iterate], ending: Ending) -> Optimum:
+def _judged(search: Search, theta: Array, path: list[Iterate], ending: Ending, after: str = "") -> Optimum:
     """The point with its exact derivatives: a maximum when these say so, otherwise what ended the method."""
     here = around(search.engine, theta, search.bounds)
-    if here.distance <= attainable(CLOSE, here.at.gradient.dtype):
+    if here.distance <= attainable(CLOSE, here.at.gradient.dtype) and ending is not Ending.INTERRUPTED:
         outcome = converged(here, search.engine.labels)
     else:
-        outcome = not_converged(ending, f"{len(path) - 1} iterations", here.distance)
+        outcome = not_converged(ending, after or f"{len(path) - 1} iterations", here.distance)
     return Optimum(here.x, here.at, here.held, outcome, path, search.start)

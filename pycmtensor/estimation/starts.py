@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import Ascents, Evaluator
+from pycmtensor.engine import Ascents, Evaluator, SecondOrder
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.curvature import NEAR, bends, held_by_bounds, newton_distance
 from pycmtensor.estimation.fit import Outcome
 from pycmtensor.estimation.quadratic import Bounds
 from pycmtensor.exceptions import OptimizerError, checked_class, in_range, seed_of, whole
+from pycmtensor.host.interruption import ask_to_stop, stop_if_asked
 
 __all__ = ["Starts", "from_many", "with_agreement"]
 
@@ -92,13 +93,14 @@ def from_many(
     drawn = starts.drawn(curved or evaluator, start, bounds)
     known = None
     if curved is not None:
-        at = [curved.second_order(theta) for theta in drawn]
+        at = [_curved_at(curved, theta) for theta in drawn]
         known = (
             np.array([here.value for here in at]),
             np.array([here.gradient for here in at]),
             np.array([-here.hessian for here in at]),
         )
     ends = _climbed(evaluator, drawn, bounds, known)
+    drawn = drawn[: len(ends.theta)]  # all, unless the run was interrupted
     llf = np.where(np.isfinite(ends.llf) & np.isfinite(ends.theta).all(axis=1), ends.llf, -np.inf)
     if not np.isfinite(llf).any():
         raise OptimizerError(
@@ -114,26 +116,30 @@ def from_many(
     return ends.theta[np.argmax(llf)], table
 
 
-def with_agreement(outcome: Outcome, table: Mapping[str, Array]) -> Outcome:
-    """The outcome, which also says how many starts led to the highest log-likelihood, of a table of `from_many`."""
-    llf = table["llf"]
-    agreed = int((llf >= np.max(llf) - SAME_END).sum())
-    word = f"{agreed} of {len(llf)} starts ended within {SAME_END:g} of the highest log-likelihood"
-    return replace(outcome, evidence=f"{outcome.evidence}, {word}" if outcome.evidence else word)
+def _curved_at(curved: Evaluator, theta: Array) -> SecondOrder:
+    stop_if_asked()
+    return curved.second_order(theta)
 
 
 def _climbed(evaluator: Evaluator, drawn: Array, bounds: Bounds, known: tuple[Array, Array, Array] | None) -> Ascents:
-    """Ends of ascents, of some starts at a time, so that an interrupted run has those that came before.
+    """Ends of ascents, of some starts at a time; an interrupted run has those that came before.
 
     All groups have one size, for which the program is compiled; the last is filled up.
     """
     groups = -(-len(drawn) // (STARTS_PER_CORE * usable_cores()))
     size = -(-len(drawn) // groups)
-    found = []
+    found: list[Ascents] = []
     for first in range(0, len(drawn), size):
         rows = np.minimum(np.arange(first, first + size), len(drawn) - 1)
         some = None if known is None else (known[0][rows], known[1][rows], known[2][rows])
-        found.append(evaluator.ascents(drawn[rows], bounds, known=some))
+        try:
+            stop_if_asked()
+            found.append(evaluator.ascents(drawn[rows], bounds, known=some))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            ask_to_stop(f"{first} of {len(drawn)} starts")  # the search from the highest of them too
+            break
     return Ascents(*(np.concatenate(parts)[: len(drawn)] for parts in zip(*found, strict=True)))
 
 
@@ -145,3 +151,11 @@ def _is_near_maximum(evaluator: Evaluator, theta: Array, bounds: Bounds) -> bool
     free = ~held_by_bounds(theta, at.gradient, *bounds)
     finite = np.isfinite(at.gradient).all() and np.isfinite(at.outer_product).all()
     return bool(finite and newton_distance(at.gradient[free], at.outer_product[np.ix_(free, free)]) <= NEAR)
+
+
+def with_agreement(outcome: Outcome, table: Mapping[str, Array]) -> Outcome:
+    """The outcome, which also says how many starts led to the highest log-likelihood, of a table of `from_many`."""
+    llf = table["llf"]
+    agreed = int((llf >= np.max(llf) - SAME_END).sum())
+    word = f"{agreed} of {len(llf)} starts ended within {SAME_END:g} of the highest log-likelihood"
+    return replace(outcome, evidence=f"{outcome.evidence}, {word}" if outcome.evidence else word)

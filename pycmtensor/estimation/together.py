@@ -16,6 +16,7 @@ from pycmtensor.estimation.progress import EpochBar
 from pycmtensor.estimation.run import Run, training_of
 from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.estimation.train import check_start, reported
+from pycmtensor.host.interruption import stop_if_asked
 
 __all__ = ["train_together"]
 
@@ -57,6 +58,7 @@ def train_together(
     with EpochBar(method.epochs, progress) as bar:
         try:
             while going := [run for run in runs if not run.why_stop()]:
+                stop_if_asked()
                 _advance(runs, going)
                 bar.show(going[0].epoch, going[0].path[-1])
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from pycmtensor.estimation.run import Run, relative_gradient
 from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.exceptions import OptimizerError
 from pycmtensor.expressions import networks_in
+from pycmtensor.host.interruption import stop_if_asked
 
 __all__ = ["check_start", "reported", "train"]
 
@@ -44,6 +45,7 @@ def train(
         with EpochBar(method.epochs, progress) as bar:
             try:
                 while not run.why_stop():
+                    stop_if_asked()
                     run.advance()
                     bar.show(run.epoch, run.path[-1])
                 why = run.why_stop()

@@ -9,6 +9,7 @@ from pycmtensor.estimation.fit import Optimum
 from pycmtensor.estimation.iterations import Search, ascend, realised
 from pycmtensor.estimation.quadratic import Quadratic, around
 from pycmtensor.estimation.tensor_step import with_third_derivatives
+from pycmtensor.host.interruption import stop_if_asked
 
 __all__ = ["TrustRegion", "trust_region"]
 
@@ -31,6 +32,7 @@ class TrustRegion:
     def __call__(self, engine: Objective, here: Quadratic) -> Quadratic | None:
         """Shrink the sphere until a step lowers the function about as much as the model says."""
         while self.radius > 1e-14:
+            stop_if_asked()
             s = self._step(here)
             if self.exact and self.last is not None and here.length(s) < 0.9 * self.radius:
                 s = with_third_derivatives(s, here, self.last)

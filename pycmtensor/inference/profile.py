@@ -14,6 +14,7 @@ from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.journal import Answer, Answers, NoJournal
 from pycmtensor.estimation.trust_region import trust_region
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, in_range
+from pycmtensor.host.interruption import interruptible
 
 __all__ = ["profile_intervals"]
 
@@ -23,6 +24,7 @@ Array = NDArray[np.floating]
 FARTHEST = 100.0
 
 
+@interruptible
 @one_blas_thread
 def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05, journal: Answers | None = None) -> Array:
     r"""Intervals of the values that a likelihood ratio test does not reject, (K, 2).
@@ -67,6 +69,7 @@ class _Profile:
 
         def find() -> Answer:
             best = trust_region(Search(self.evaluator, np.clip(start, lb, ub), (lb, ub), tolerance=1e-5))
+            best.outcome.must_have_ended()
             return {"theta": best.theta, "llf": np.asarray(best.at.value)}
 
         shapes = {"theta": start.shape, "llf": ()}

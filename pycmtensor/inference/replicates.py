@@ -28,6 +28,7 @@ class Replicates:
         theta: Estimates (R, K), one row per replicate that has a maximum.
         without_maximum: How many replicates have none, and are left out.
         factor: Of the sum of squared deviations from the mean in the covariance.
+        complete: Whether all samples that were asked for are among them, False when they were interrupted.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Replicates:
     theta: Array
     without_maximum: int
     factor: float
+    complete: bool = True
 
     @property
     def params(self) -> pd.DataFrame:

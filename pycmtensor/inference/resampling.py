@@ -19,6 +19,7 @@ from pycmtensor.estimation.progress import CountBar
 from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.estimation.weighting import without_unit
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, ResamplingWarning, checked_class, whole
+from pycmtensor.host.interruption import interruptible, stop_if_asked
 from pycmtensor.inference.covariance import Covariance, Groups, Kind, Sources
 from pycmtensor.inference.replicates import Replicates
 
@@ -137,8 +138,9 @@ def bootstrap(fit: Fit, evaluator: Evaluator, groups: Groups, replicates: int = 
         for _ in range(replicates):
             yield np.bincount(rng.integers(G, size=G), minlength=G)[groups]
 
-    theta = _reestimated(fit, evaluator, factors(), replicates, "bootstrap")
-    return Replicates("bootstrap", fit.labels, theta, replicates - len(theta), 1 / max(1, len(theta) - 1))
+    theta, done = _reestimated(fit, evaluator, factors(), replicates, "bootstrap")
+    factor = 1 / max(1, len(theta) - 1)
+    return Replicates("bootstrap", fit.labels, theta, done - len(theta), factor, done == replicates)
 
 
 def jackknife(fit: Fit, evaluator: Evaluator, groups: Groups) -> Replicates:
@@ -156,7 +158,7 @@ def jackknife(fit: Fit, evaluator: Evaluator, groups: Groups) -> Replicates:
         Efron & Stein (1981), doi:10.1214/aos/1176345462.
     """
     G = _number_of(groups, "jackknife")
-    theta = _reestimated(fit, evaluator, (groups != g for g in range(G)), G, "jackknife")
+    theta, _ = _reestimated(fit, evaluator, (groups != g for g in range(G)), G, "jackknife")
     return Replicates("jackknife", fit.labels, theta, G - len(theta), (len(theta) - 1) / max(1, len(theta)))
 
 
@@ -167,8 +169,10 @@ def _number_of(groups: Groups, what: str) -> int:
     return G
 
 
-def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[Counts], number: int, what: str) -> Array:
-    """Estimates with each of the weightings, (R, K); rows of replicates without a maximum are left out."""
+def _reestimated(
+    fit: Fit, evaluator: Evaluator, factors: Iterator[Counts], number: int, what: str
+) -> tuple[Array, int]:
+    """Estimates with each of the weightings that has a maximum, (R, K), and with how many it was tried."""
     if len(fit.binding) or not fit.outcome.near_maximum or fit.conditional.any():
         why = "are conditional on networks" if fit.conditional.any() else "are not a maximum of the likelihood"
         why = "hold linear constraints" if len(fit.binding) else why
@@ -178,9 +182,10 @@ def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[Counts], numb
     runs = -(-number // max(usable_cores(), WEIGHTS_AT_ONCE // len(fit.weights)))
     at_once = -(-number // runs)
     found: list[Array] = []
-    with CountBar(what, number) as bar:
+    with interruptible, CountBar(what, number) as bar:
         try:
             for _ in range(runs):
+                stop_if_asked()
                 some = list(islice(factors, at_once))
                 found.append(_some(fit, evaluator, some, at_once))
                 bar.advance(len(some))
@@ -203,7 +208,7 @@ def _reestimated(fit: Fit, evaluator: Evaluator, factors: Iterator[Counts], numb
             ResamplingWarning,
             stacklevel=4,
         )
-    return theta[has_maximum]
+    return theta[has_maximum], len(theta)
 
 
 def _some(fit: Fit, evaluator: Evaluator, factors: list[Counts], at_once: int) -> Array:

@@ -12,6 +12,7 @@ from pycmtensor.estimation import Options, maximise
 from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError
 from pycmtensor.host.escaping import printed
+from pycmtensor.host.interruption import interruptible
 from pycmtensor.inference.hypotheses import must_be_maximum
 from pycmtensor.inference.kinds import covariance
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
@@ -92,6 +93,7 @@ class SimulationNoise:
         return "\n".join([title, *changes, table, advice])
 
 
+@interruptible
 def simulation_noise(
     results: Estimated, draws: int | None = None, seed: int | None = None, checkpoint: Checkpoint = None
 ) -> SimulationNoise:
@@ -134,6 +136,7 @@ def simulation_noise(
         options = Options(start=start, constraints=fit.constraints, progress=False, on=made_like(evaluator))
         for other in others:
             again, _ = maximise(model.with_draws(other), data, "trust-region" if fit.constraints else "bfgs", options)
+            again.outcome.must_have_ended()
             if not again.outcome.near_maximum:
                 raise InferenceError(f"With {other} the estimates are no maximum of the likelihood ({again.outcome}).")
             found.append(again)

@@ -229,7 +229,7 @@ class Estimates:
         run |= {"groups": hashlib.sha256(groups.tobytes()).hexdigest(), **run_after(self.fit, type(kind).__name__)}
         with journal_of(problem, kind.checkpoint, run) as journal:
             found = kind.resampled(self.fit, recorded(problem.evaluator, journal), groups)
-        if key is not None:
+        if key is not None and found.complete:
             self._resampled[key] = found
         return found
 

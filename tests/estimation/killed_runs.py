@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -29,15 +30,17 @@ class Evaluations:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.number, self.allowed = 0, np.inf
-        self.end: type[BaseException] = Killed
+        self.signals: dict[int, list[signal.Signals]] = {}  #: number of an evaluation -> what comes during it
         for name in ASKED:
             patch.setattr(LocalEvaluator, name, self._counted(getattr(LocalEvaluator, name)))
 
     def _counted(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **options: Any) -> Any:
             if self.number >= self.allowed:
-                raise self.end
+                raise Killed
             self.number += 1
+            for number in self.signals.get(self.number, []):
+                signal.raise_signal(number)
             return evaluate(*args, **options)
 
         return counted
