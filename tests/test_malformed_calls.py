@@ -36,6 +36,7 @@ NUMBER = [None, "many", float("nan"), 1j, [1], Strange()]
 POSITIVE = [*NUMBER, -1.0, 0.0, float("inf")]
 SHARE = [*NUMBER, -0.5, 1.5, float("inf"), True]
 WHOLE = [None, "many", 1.5, -1, float("nan"), 1j, [1], Strange(), True]
+CHECKPOINT = ["", 3, [1], Strange()]
 SEED = WHOLE
 TRUTH = [None, "no", 0, 1.0, [True], Strange()]
 TEXT = [None, 3, "", "strange", ["a"], Strange()]
@@ -445,6 +446,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "max_iterations": [*WHOLE, 0],
             "block": ["a", 0, 1.5, [1]],
             "on": [3, "a", [1]],
+            "checkpoint": CHECKPOINT,
         },
     ),
     "estimate_seeds": (
@@ -557,13 +559,27 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {"groups": "who"},
         {"groups": [None, 3, "strange", [1, 2], Strange(), np.arange(3)]},
     ),
+    "profile": (
+        of_results("conf_int"),
+        {"kind": "profile"},
+        {"checkpoint": CHECKPOINT},
+    ),
     "conf_int": (of_results("conf_int"), {}, {"alpha": [*SHARE, 0.0, 1.0], "kind": [None, 3, "strange", [1]]}),
     "bootstrap": (
         of_results("bootstrap"),
         {},
-        {"replicates": [*WHOLE, 0, 1], "seed": SEED, "groups": [3, "strange", [1]]},
+        {
+            "replicates": [*WHOLE, 0, 1],
+            "seed": SEED,
+            "groups": [3, "strange", [1]],
+            "checkpoint": CHECKPOINT,
+        },
     ),
-    "jackknife": (of_results("jackknife"), {}, {"groups": [3, "strange", [1], Strange()]}),
+    "jackknife": (
+        of_results("jackknife"),
+        {},
+        {"groups": [3, "strange", [1], Strange()], "checkpoint": CHECKPOINT},
+    ),
     "krinsky_robb": (
         of_results("krinsky_robb"),
         {"expression": "b"},
@@ -635,7 +651,12 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
     "cross_validate": (
         of_results("cross_validate"),
         {},
-        {"folds": [*WHOLE, 0, 1, 1000], "seed": SEED, "by": [None, *COLUMN]},
+        {
+            "folds": [*WHOLE, 0, 1, 1000],
+            "seed": SEED,
+            "by": [None, *COLUMN],
+            "checkpoint": CHECKPOINT,
+        },
     ),
     "shares_by": (of_results("shares_by"), {"segment": "town"}, {"segment": [None, *COLUMN], "alpha": SHARE}),
     "tastes": (

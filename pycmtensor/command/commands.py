@@ -45,8 +45,13 @@ def main() -> None:
 @click.argument("model", type=FILE)
 @click.option("--data", required=True, type=FILE, help="A Parquet or CSV file.")
 @click.option("--out", required=True, type=FOLDER, help="Folder for the report; made when it is missing.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that what is found is saved to as it goes; the same command goes on from there.",
+)
 @said
-def estimate(model: Path, data: Path, out: Path) -> None:
+def estimate(model: Path, data: Path, out: Path, checkpoint: Path | None) -> None:
     """Estimate the model of a TOML file and write tables, report and results to a folder."""
     import pycmtensor as cmt
     from pycmtensor.command.specification import Specification
@@ -55,7 +60,7 @@ def estimate(model: Path, data: Path, out: Path) -> None:
     specification = Specification(model)
     model_of_file = specification.model(specification.dataset(data))
     with specification.located():
-        results = cmt.estimate(model_of_file, **specification.estimation)
+        results = cmt.estimate(model_of_file, **specification.estimation, checkpoint=checkpoint)
     click.echo(str(results.summary()))
     write(out / "summary.txt", f"{results.summary()}\n")
     write(out / "summary.md", results.to_markdown())

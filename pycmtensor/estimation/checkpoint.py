@@ -18,7 +18,7 @@ from pycmtensor.host.files import write
 
 __all__ = ["check_run", "load_checkpoint", "save_checkpoint"]
 
-KIND, VERSION = "checkpoint", 3
+KIND, VERSION = "checkpoint", 4
 
 
 def save_checkpoint(path: Path, run: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from time import perf_counter
@@ -17,9 +18,10 @@ from pycmtensor.estimation.curvature import held_by_bounds
 from pycmtensor.estimation.fit import Epoch
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.stochastic import Stochastic
+from pycmtensor.exceptions import CheckpointError
 from pycmtensor.optimizers.schedules import ReduceOnPlateau
 
-__all__ = ["Run", "relative_gradient", "training_of"]
+__all__ = ["Run", "relative_gradient", "resumed", "save", "training_of"]
 
 Array = NDArray[np.floating]
 
@@ -83,7 +85,7 @@ class Run:
         self.best, self.best_score = Epoch(0, -np.inf, np.inf), -np.inf
         self.best_theta, self.best_gradient = start, np.zeros_like(start)
         self.file = None if method.checkpoint is None else Path(method.checkpoint)
-        if training is None and (self.file is None or not self._resumed(self.file)):
+        if training is None and not resumed([self]):
             self.evaluate()
 
     def advance(self) -> None:
@@ -92,8 +94,7 @@ class Run:
         self.take_over(self.training.run(self.state, self.epoch, count, self.rate), count, perf_counter() - began)
         if self.is_due:
             self.evaluate()
-        if self.file is not None:
-            save_checkpoint(self.file, self._identity(), self._arrays())
+        save([self])
 
     @property
     def count(self) -> int:
@@ -169,7 +170,7 @@ class Run:
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 
-    def _identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, str]:
         """Names and values that identify the run; the number of epochs is not among them."""
         return {
             "parameters": ", ".join(self.evaluator.labels),
@@ -181,7 +182,8 @@ class Run:
             **self.training.identity,
         }
 
-    def _arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The numbers of the state, by name."""
         arrays: dict[str, NDArray[Any]] = {f"state.{i}": np.asarray(part) for i, part in enumerate(self.state)}
         arrays["path"] = np.array([[getattr(e, f.name) for f in fields(Epoch)] for e in self.path])
         arrays["best"] = np.array([self.path.index(self.best), self.epoch])
@@ -192,11 +194,13 @@ class Run:
             arrays["plateau"] = np.array([p.best, p.bad, p.resting, float(p.lr.get_value())])
         return arrays
 
-    def _resumed(self, file: Path) -> bool:
-        """Go on from a checkpoint, if there is one."""
-        arrays = load_checkpoint(file, self._identity())
-        if arrays is None:
-            return False
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the numbers of a state.
+
+        Raises:
+            CheckpointError: They are not those of a state of this run.
+        """
+        self._check(arrays)
         self.state = tuple(arrays[f"state.{i}"] for i in range(len(self.state)))
         self.path = [Epoch(int(row[0]), *map(float, row[1:])) for row in arrays["path"]]
         best, self.epoch = map(int, arrays["best"])
@@ -209,7 +213,43 @@ class Run:
             p.best, p.bad, p.resting = float(arrays["plateau"][0]), int(arrays["plateau"][1]), int(arrays["plateau"][2])
             p.lr.set_value(arrays["plateau"][3])
             self.rate = float(arrays["plateau"][3])
-        return True
+
+    def _check(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise a `CheckpointError` unless arrays have the names, shapes and kinds of a state of this run."""
+        K = self.best_theta.shape
+        shapes = {f"state.{i}": np.shape(part) for i, part in enumerate(self.state)}
+        shapes |= {"best": (2,), "best_theta": K, "best_gradient": K, "relative_gradient": ()}
+        shapes |= {"plateau": (4,)} if self.plateau else {}
+        found = {name: array.shape for name, array in arrays.items() if name != "path"}
+        path = arrays.get("path", np.zeros(0))
+        whole = found == shapes and path.ndim == 2 and path.shape[1] == len(fields(Epoch)) and len(path) > 0
+        numbers = all(array.dtype.kind in "fiub" for array in arrays.values())
+        if not (whole and numbers and 0 <= arrays["best"][0] < len(path) and arrays["best"][1] >= path[-1, 0] >= 0):
+            raise CheckpointError(
+                f"{self.file} was not written by this run: it holds {found}, expected numbers of the shapes {shapes} "
+                "and a path of epochs. Delete the file to start the run anew, or name another."
+            )
+
+
+def save(runs: Sequence[Run]) -> None:
+    """Save the states of runs of one file, if they have one."""
+    if (file := runs[0].file) is not None:
+        arrays = {f"{i} {name}": array for i, run in enumerate(runs) for name, array in run.arrays().items()}
+        save_checkpoint(file, _identity(runs), arrays)
+
+
+def resumed(runs: Sequence[Run]) -> bool:
+    """Whether runs go on from their file."""
+    arrays = None if runs[0].file is None else load_checkpoint(runs[0].file, _identity(runs))
+    if arrays is None:
+        return False
+    for i, run in enumerate(runs):
+        run.restore({name.removeprefix(f"{i} "): a for name, a in arrays.items() if name.startswith(f"{i} ")})
+    return True
+
+
+def _identity(runs: Sequence[Run]) -> dict[str, str]:
+    return runs[0].identity() | {"seed": ", ".join(str(run.method.seed) for run in runs)}
 
 
 def _text(schedule: Any) -> str:

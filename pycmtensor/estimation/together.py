@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pycmtensor.engine import Evaluator
 from pycmtensor.estimation.fit import Ending, Optimum
 from pycmtensor.estimation.iterations import Search
+from pycmtensor.estimation.lock import only_user
 from pycmtensor.estimation.progress import EpochBar
-from pycmtensor.estimation.run import Run, training_of
+from pycmtensor.estimation.run import Run, resumed, save, training_of
 from pycmtensor.estimation.stochastic import Stochastic
 from pycmtensor.estimation.train import check_start, reported
 from pycmtensor.host.interruption import stop_if_asked
@@ -45,21 +46,23 @@ def train_together(
         One optimum per seed.
 
     Raises:
-        OptimizerError: As `train`.
+        PyCMTensorError: As `train`.
     """
     training = training_of(evaluator, method)
     runs = [
         Run(evaluator, search, replace(method, seed=seed), validation, training) for seed, search in searches.items()
     ]
-    _evaluate(runs, runs)
-    for run in runs:
-        check_start(run)
     interrupted: list[Run] = []
-    with EpochBar(method.epochs, progress) as bar:
+    with only_user(method.checkpoint), EpochBar(method.epochs, progress) as bar:
+        if not resumed(runs):
+            _evaluate(runs, runs)
+        for run in runs:
+            check_start(run)
         try:
             while going := [run for run in runs if not run.why_stop()]:
                 stop_if_asked()
                 _advance(runs, going)
+                save(runs)
                 bar.show(going[0].epoch, going[0].path[-1])
         except KeyboardInterrupt:
             interrupted = [run for run in runs if not run.why_stop()]

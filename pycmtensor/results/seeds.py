@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytensor.graph.basic import Variable, equal_computations
@@ -13,6 +14,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError, checked, whole
 from pycmtensor.host.escaping import printed
+from pycmtensor.host.files import beside
 from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.results.results import Results, estimate, start_of
@@ -81,13 +83,14 @@ def estimate_seeds(
     Args:
         make: Seed -> the model, whose networks take their start values from that seed.
         held_out: The data to judge with, as in `compare_held_out`.
-        method: How to train; its seed is replaced.
+        method: How to train; its seed is replaced. Its ``checkpoint`` is that of all runs, from which they go on; seeds
+            that are trained one after the other have a file each beside it.
         seeds: How many, from 0 on, or which.
         start: As in `estimate`.
 
     Raises:
-        OptimizerError: The method is not stochastic, it has a checkpoint, which belongs to one run, or there are fewer
-            than two seeds.
+        OptimizerError: The method is not stochastic, or there are fewer than two seeds.
+        CheckpointError: The checkpoint is damaged, belongs to other runs, or others use it now.
 
     Examples:
         >>> import pandas as pd, pycmtensor as cmt
@@ -100,8 +103,8 @@ def estimate_seeds(
         >>> runs.spread_of(lambda results: results.predict().shares).round(6)["mean"].to_dict()
         {'car': 0.75, 'bus': 0.25}
     """
-    if not isinstance(method, Stochastic) or method.checkpoint is not None:
-        raise OptimizerError(f"estimate_seeds takes a Stochastic(...) without a checkpoint, found {method!r}.")
+    if not isinstance(method, Stochastic):
+        raise OptimizerError(f"estimate_seeds takes a Stochastic(...), found {method!r}.")
     numbers = list(range(whole("estimate_seeds", "seeds", seeds, least=2))) if isinstance(seeds, int) else list(seeds)
     if len(set(numbers)) < 2:
         raise OptimizerError(f"estimate_seeds: a spread needs two different seeds, found {numbers}.")
@@ -114,9 +117,18 @@ def estimate_seeds(
         fits, problem = maximise_together(first, starts, method, Options())
         results = {seed: Results(fit, *problem) for seed, fit in zip(numbers, fits, strict=True)}
     else:
-        results = {seed: estimate(m, method=replace(method, seed=seed), start=start) for seed, m in models.items()}
+        results = {}
+        for seed, model in models.items():
+            results[seed] = estimate(model, method=_of_seed(method, seed), start=start)
+            results[seed].outcome.must_have_ended()
     table = compare_held_out({str(seed): one for seed, one in results.items()}, held_out)
     return SeedRuns(results, table.set_axis(numbers), together)
+
+
+def _of_seed(method: Stochastic, seed: int) -> Stochastic:
+    """The method with a seed, and a checkpoint of its own."""
+    file = None if method.checkpoint is None else beside(Path(method.checkpoint), f"seed{seed}")
+    return replace(method, seed=seed, checkpoint=file)
 
 
 def _is_alike(one: Model, other: Model) -> bool:

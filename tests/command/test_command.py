@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import pycmtensor as cmt
 from pycmtensor.command import main
 from pycmtensor.command.specification import Specification, SpecificationError
+from pycmtensor.engine import SecondOrder
 from pycmtensor.engine.local import LocalEvaluator
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "swissmetro_mnl.toml"
@@ -52,6 +53,22 @@ def test_the_example_gives_the_numbers_of_the_script(
     rows.assign(CHOICE=rows.CHOICE.where(rows.index != rows.index[7], 0)).to_csv(new, index=False)
     assert "The choice is not known in 1 row(s), the first 7: all are left out." in run(*predict)
     np.testing.assert_allclose(pd.read_csv(csv, index_col=0), expected, rtol=1e-8)
+
+
+def test_a_command_goes_on_from_its_checkpoint(survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time it evaluates once, the scores for robust errors, and prints the same but for the time."""
+    out, checkpoint = tmp_path / "report", tmp_path / "run.cmt"
+    command = ("estimate", EXAMPLE, "--data", survey, "--out", out, "--checkpoint", checkpoint)
+    first, evaluate, evaluations = run(*command), LocalEvaluator.second_order, []
+
+    def counted(self: LocalEvaluator, theta: np.ndarray) -> SecondOrder:
+        evaluations.append(theta)
+        return evaluate(self, theta)
+
+    monkeypatch.setattr(LocalEvaluator, "second_order", counted)
+    second = run(*command)
+    assert len(evaluations) == 1
+    assert re.sub(r"[\d.]+ s\b", "", first) == re.sub(r"[\d.]+ s\b", "", second)
 
 
 def test_data_are_described(survey: Path) -> None:

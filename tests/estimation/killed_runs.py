@@ -1,8 +1,14 @@
-"""Runs that a test stops after some evaluations, as a kill would, and calls again."""
+"""Runs that a test stops after some evaluations, as a kill would, and calls again.
+
+By itself a run for a process that another one may kill: python -m tests.estimation.killed_runs KIND FILE.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import signal
+import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -106,3 +112,58 @@ def models() -> dict[str, cmt.Model]:
         "mixed": cmt.MixedLogit(ds, {"a": taste * ds["x"] + cmt.Beta("z") * ds["z"], "b": 0}, draws=20),
         "pooled": cmt.pooled({"one": one, "two": two}, {"two": scale}),
     }
+
+
+Known = dict[str, cmt.Model]
+
+
+def estimated(name: str, **options: Any) -> Callable[[Known, str], Any]:
+    """An estimation with a checkpoint."""
+    return lambda known, file: bits(cmt.estimate(known[name], **options, checkpoint=file))
+
+
+def asked(name: str, answer: Callable[[cmt.Results, str], Any]) -> Callable[[Known, str], Any]:
+    """An answer with a checkpoint of results, in numbers."""
+    return lambda known, file: np.asarray(answer(cmt.estimate(known[name]), file), float).tobytes()
+
+
+METHODS = ("trust-region", "newton", "bfgs", "lbfgs", "bhhh")
+
+#: Name of a kind of run -> what it gives, from models and the file of a checkpoint.
+KINDS: dict[str, Callable[[Known, str], Any]] = {
+    **{method: estimated("logit", method=method) for method in METHODS},
+    "starts": estimated("logit", starts=40),
+    "constraints": estimated("logit", constraints="b_time = 2 * b_cost"),
+    "classes": estimated("classes"),
+    "bootstrap": asked("logit", lambda results, file: results.bootstrap(20_000, checkpoint=file).theta),
+    "jackknife": asked("pooled", lambda results, file: results.jackknife(np.arange(240) % 30, checkpoint=file).theta),
+    "profile": asked("logit", lambda results, file: results.conf_int(kind="profile", checkpoint=file)),
+    "folds": asked("logit", lambda results, file: results.cross_validate(checkpoint=file).table),
+    "noise": asked("mixed", lambda results, file: results.simulation_noise(checkpoint=file).theta_others),
+}
+
+
+def fingerprint(kind: str, file: str, seconds: float = 0.0) -> str:
+    """What a run gives, in short.
+
+    Args:
+        kind: One of `KINDS`.
+        file: Of the checkpoint.
+        seconds: How long every evaluation takes longer.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ASKED if seconds else ():
+            patch.setattr(LocalEvaluator, name, _slower(getattr(LocalEvaluator, name), seconds))
+        return hashlib.sha256(str(KINDS[kind](models(), file)).encode()).hexdigest()
+
+
+def _slower(evaluate: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    def slower(*args: Any, **options: Any) -> Any:
+        time.sleep(seconds)
+        return evaluate(*args, **options)
+
+    return slower
+
+
+if __name__ == "__main__":
+    sys.stdout.write(fingerprint(sys.argv[1], sys.argv[2], seconds=0.03))

@@ -16,7 +16,8 @@ from pytensor.graph.replace import clone_replace
 
 import pycmtensor as cmt
 from pycmtensor.engine.training import Training
-from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
+from pycmtensor.estimation.archive import unpacked
+from pycmtensor.estimation.checkpoint import KIND, VERSION, load_checkpoint, save_checkpoint
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning
 from pycmtensor.optimizers import SGD, Adam
 from pycmtensor.optimizers.schedules import ReduceOnPlateau
@@ -176,7 +177,7 @@ def test_files_of_others_and_of_other_versions_are_refused(tmp_path: Path) -> No
     with pytest.raises(CheckpointError, match="table.csv is not a checkpoint of PyCMTensor. Delete the file"):
         load_checkpoint(file, RUN)
     file.write_bytes(b"PyCMTensor checkpoint 7\nabc\n")
-    with pytest.raises(CheckpointError, match="version 7, this library reads version 3"):
+    with pytest.raises(CheckpointError, match="version 7, this library reads version 4"):
         load_checkpoint(file, RUN)
     assert file.read_bytes() == b"PyCMTensor checkpoint 7\nabc\n"  # left as it was
 
@@ -187,6 +188,31 @@ def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     arrays = load_checkpoint(file, RUN)
     assert arrays is not None
     assert arrays["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("0 best_theta", np.zeros(2)),
+        ("0 state.0", np.zeros((3, 3))),
+        ("0 path", np.zeros((0, 4))),
+        ("0 path", np.zeros(4)),
+        ("0 best", np.array([7, 2])),
+        ("0 best", np.array(["0", "2"])),
+        ("0 relative_gradient", np.zeros(1)),
+        ("0 more", np.zeros(1)),
+    ],
+)
+def test_a_whole_checkpoint_with_other_contents_is_refused(
+    model: cmt.MNL, tmp_path: Path, name: str, array: np.ndarray
+) -> None:
+    """Someone wrote other numbers, with their right checksum."""
+    file = tmp_path / "run.ckpt"
+    cmt.estimate(model, method=train_in_pieces.method(str(file), 2))
+    facts, arrays = unpacked(file, KIND, VERSION)
+    save_checkpoint(file, facts, {**arrays, name: array})
+    with pytest.raises(CheckpointError, match=r"run\.ckpt was not written by this run: it holds .* Delete the file"):
+        cmt.estimate(model, method=train_in_pieces.method(str(file), 2))
 
 
 def killed_until_done(file: Path, epochs: int, kills: int, seed: int) -> tuple[str, int]:

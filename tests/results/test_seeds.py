@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import pycmtensor as cmt
 from pycmtensor.coefficients import normal
 from pycmtensor.engine.training import Training
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import CheckpointError, OptimizerError
 from pycmtensor.models import Model
 from pycmtensor.optimizers import SGD, Adam
 from pycmtensor.results.seeds import _is_alike
+from tests.estimation.killed_runs import Killed
 from tests.models.test_neural import three
 
 
@@ -109,3 +111,46 @@ def test_models_that_differ_in_more_than_start_values_are_not_alike(difference: 
 
     assert _is_alike(make(), make("start"))
     assert not _is_alike(make(), make(difference))
+
+
+@pytest.mark.parametrize("together", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_seeds_that_are_killed_go_on_to_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, together: bool
+) -> None:
+    """Every process computes one call of the program more than the one before."""
+    ds, utilities, *_ = three(11)
+    share = None if together else 0.2  # which each seed draws anew
+    run = "run_together" if together else "run"
+    train, calls = getattr(Training, run), [0]
+
+    def killed(self: Training, *args: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > 1:
+            raise Killed
+        return train(self, *args)
+
+    def runs(checkpoint: Path | None, seeds: int = 2) -> cmt.SeedRuns:
+        method = cmt.Stochastic(
+            SGD, lr=0.01, batch_size=20, epochs=3, validation=share, tolerance=0, checkpoint=checkpoint
+        )
+        return cmt.estimate_seeds(lambda seed: cmt.MNL(ds, utilities), ds, method, seeds=seeds)
+
+    whole, file, done = runs(None), tmp_path / "seeds.cmt", None
+    monkeypatch.setattr(Training, run, killed)
+    for _ in range(20):
+        calls[0] = 0
+        try:
+            done = runs(file)
+            break
+        except Killed:
+            assert list(tmp_path.iterdir())
+    assert done is not None
+    for seed, results in whole.results.items():
+        assert results.fit.theta.tobytes() == done.results[seed].fit.theta.tobytes()
+        assert results.history.equals(done.results[seed].history)
+    monkeypatch.setattr(Training, run, train)
+    if together:
+        with pytest.raises(CheckpointError, match="belongs to another run: its seed is '0, 1', here it is '0, 1, 2'"):
+            runs(file, seeds=3)
+    else:
+        assert {f.name for f in tmp_path.iterdir()} >= {"seeds.cmt.seed0", "seeds.cmt.seed1"}
