@@ -17,7 +17,7 @@ import pycmtensor as cmt
 from pycmtensor.command import main
 from pycmtensor.estimation.checkpoint import load_checkpoint, save_checkpoint
 from pycmtensor.exceptions import FileError
-from pycmtensor.host.files import write
+from pycmtensor.host.files import append, write
 
 resource = pytest.importorskip("resource", reason="limits of the system that only Unix has")
 
@@ -145,3 +145,13 @@ def test_the_command_line_says_so_before_it_computes(tmp_path: Path) -> None:
         assert done.output.count("\n") >= 1
         assert "Traceback" not in done.output
         assert message.split(".*")[0] in done.output
+
+
+def test_what_is_added_stands_behind_what_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"kept, torn by a kill")
+    assert append(path, b", new", end=4) == 9
+    assert append(path, b"!", end=9, lasting=False) == 10
+    assert path.read_bytes() == b"kept, new!"
+    with pytest.raises(FileError, match=r"none cannot be written: No such file or directory\. What stood there"):
+        append(tmp_path / "none", b"new", end=0)

@@ -18,6 +18,9 @@ from pycmtensor.host.files import write
 
 __all__ = ["check_run", "load_checkpoint", "save_checkpoint"]
 
+#: Characters of what a run is that a message quotes.
+LONGEST = 400
+
 KIND, VERSION = "checkpoint", 4
 
 
@@ -71,9 +74,15 @@ def check_run(file: Path, found: Mapping[str, str], expected: Mapping[str, str])
     if other:
         name = other[0]
         raise CheckpointError(
-            f"{file} belongs to another run: its {name} is {found.get(name)!r}, here it is {expected[name]!r}. "
+            f"{file} belongs to another run: its {name} is {_short(found.get(name))}, here it is "
+            f"{_short(expected[name])}. "
             "Name another file, or delete this one."
         )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _previous(path: Path) -> Path:

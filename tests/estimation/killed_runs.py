@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import pytensor
 import pytest
 
 import pycmtensor as cmt
@@ -106,8 +107,11 @@ def models() -> dict[str, cmt.Model]:
     choices = train_in_pieces.model()
     shared, scale = cmt.Beta("shared"), cmt.Beta("scale", 1.0, lb=0.1)
     one, two = (cmt.MNL(own, {"a": shared * own["x"], "b": 0}) for own in (ds, panel()))
+    with pytensor.config.change_flags(floatX="float32"):
+        single = train_in_pieces.model()
     return {
         "logit": choices,
+        "single precision": single,
         "classes": cmt.LatentClass(ds, {"one": logit("one"), "two": logit("two")}),
         "mixed": cmt.MixedLogit(ds, {"a": taste * ds["x"] + cmt.Beta("z") * ds["z"], "b": 0}, draws=20),
         "pooled": cmt.pooled({"one": one, "two": two}, {"two": scale}),

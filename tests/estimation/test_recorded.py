@@ -27,6 +27,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
     ("logit", {"constraints": "b_time = 2 * b_cost"}),
     ("logit", {"constraints": "b_time <= -1.2", "progress": False}),
     ("logit", {"on": SumOfHalves}),
+    *(("single precision", {"method": method}) for method in ("trust-region", "bfgs")),
     ("classes", {"starts": 9}),
     ("mixed", {}),
     ("pooled", {}),
