@@ -79,6 +79,8 @@ def from_many(
 ) -> tuple[Array, dict[str, Array]]:
     """The end of the ascent that came highest (K,), and a table of all.
 
+    An interrupted run has those that came before, or the start values, and asks the search from there to stop too.
+
     Args:
         evaluator: The log-likelihood.
         starts: How the starts are drawn.
@@ -91,20 +93,16 @@ def from_many(
         OptimizerError: The log-likelihood is finite at none of the starts.
     """
     drawn = starts.drawn(curved or evaluator, start, bounds)
-    known = None
-    if curved is not None:
-        at = [_curved_at(curved, theta) for theta in drawn]
-        known = (
-            np.array([here.value for here in at]),
-            np.array([here.gradient for here in at]),
-            np.array([-here.hessian for here in at]),
-        )
-    ends = _climbed(evaluator, drawn, bounds, known)
+    try:
+        ends = _climbed(evaluator, drawn, bounds, None if curved is None else _known(curved, drawn))
+    except KeyboardInterrupt:
+        ask_to_stop(f"0 of {len(drawn)} starts")
+        return start, {}
     drawn = drawn[: len(ends.theta)]  # all, unless the run was interrupted
     llf = np.where(np.isfinite(ends.llf) & np.isfinite(ends.theta).all(axis=1), ends.llf, -np.inf)
     if not np.isfinite(llf).any():
         raise OptimizerError(
-            f"The log-likelihood is finite at none of the {starts.number} starts. Choose a smaller spread, or scale "
+            f"The log-likelihood is finite at none of the {len(drawn)} starts. Choose a smaller spread, or scale "
             "the columns."
         )
     converged = ends.converged
@@ -116,9 +114,14 @@ def from_many(
     return ends.theta[np.argmax(llf)], table
 
 
-def _curved_at(curved: Evaluator, theta: Array) -> SecondOrder:
-    stop_if_asked()
-    return curved.second_order(theta)
+def _known(curved: Evaluator, drawn: Array) -> tuple[Array, Array, Array]:
+    """Log-likelihoods (A,), gradients (A, K), and what is taken for the information (A, K, K) at the starts."""
+    at: list[SecondOrder] = []
+    for theta in drawn:
+        stop_if_asked()
+        at.append(curved.second_order(theta))
+    values, gradients, hessians = zip(*((here.value, here.gradient, here.hessian) for here in at), strict=True)
+    return np.array(values), np.array(gradients), -np.array(hessians)
 
 
 def _climbed(evaluator: Evaluator, drawn: Array, bounds: Bounds, known: tuple[Array, Array, Array] | None) -> Ascents:
