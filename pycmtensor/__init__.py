@@ -30,6 +30,7 @@ from pycmtensor.inference import (
 from pycmtensor.models import (
     ASUDNN,
     LMNL,
+    MDCEV,
     MNL,
     ChoiceModel,
     CrossNest,
@@ -61,6 +62,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ASUDNN",
     "LMNL",
+    "MDCEV",
     "MNL",
     "Beta",
     "Bias",

@@ -88,6 +88,12 @@ def mixed(**given: Any) -> Any:
     return cmt.MixedLogit(**{"dataset": DS, "utilities": V() | {"c": random}, "draws": 4, **given})
 
 
+def goods(**given: Any) -> Any:
+    """An MDCEV of three goods of which everybody consumes all."""
+    amounts = {g: DS["w"] * (k + 1) for k, g in enumerate(CODES)}
+    return cmt.MDCEV(**{"dataset": DS, "V": V(), "amounts": amounts, "gammas": dict.fromkeys(CODES, 1.0), **given})
+
+
 def of_results(name: str) -> Callable[..., Any]:
     return lambda **given: getattr(results(), name)(**given)
 
@@ -182,6 +188,24 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {
             "allocations": [None, 3, "a", [], {}, {"a": 2.0}, {"a": -1}, {"a": "x"}, {"a": 1j}, {"a": float("nan")}],
             "scale": [None, "a", -1.0, 0.0, float("nan"), 1j, [1, 2]],
+        },
+    ),
+    "MDCEV": (
+        goods,
+        {},
+        {
+            "dataset": [None, 3, FRAME, Strange()],
+            "V": MAPPING,
+            "amounts": [*MAPPING, {"a": 1.0}],
+            "gammas": [*MAPPING, {"a": 1.0}, dict.fromkeys(CODES, -1.0), dict.fromkeys(CODES, "a")],
+            "alphas": [*MAPPING, {"a": 0.5}, dict.fromkeys(CODES, 1.5)],
+            "prices": [*MAPPING, {"a": 0.0}, {"a": "x"}],
+            "outside": [3, "d", ["a"], Strange()],
+            "scale": [None, "a", 0.0, -1.0, Strange()],
+            "profile": [3, "strange", Strange()],
+            "linear": [*MAPPING, {"a": 1.0}],
+            "budget": ["a", Strange()],
+            "draws": ["a", 0, -1, 1.5, Strange()],
         },
     ),
     "Dataset": (
@@ -722,6 +746,9 @@ CALLED = {
     "thresholds": "threshold",
     "ub": "ub|bounds",
     "utilities": "utilit",
+    "V": r"V|utilit",
+    "dataset": "dataset|first argument",
+    "draws": "draws|Sampling",
     "values": "values?|cannot be fixed",
 }
 

@@ -11,19 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
+from pycmtensor.analysis.demand import SAMPLING, forecasts_on
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners, unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of
 from pycmtensor.engine import Evaluator, Problem
-from pycmtensor.engine.quantity import Probabilities, Quantity, Slopes
+from pycmtensor.engine.quantity import Demands, Observed, Probabilities, Quantity, Slopes
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.host.escaping import printed
-from pycmtensor.inference.protocol import Estimated
+from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import Model
+from pycmtensor.models import MDCEV, Model
 from pycmtensor.models.choice import choice_of
+from pycmtensor.models.mdcev import Forecast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -269,7 +271,8 @@ def _asked(results: Estimated, column: Moved, at: str, data: Any) -> _Asked:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
-    problem = choices_on(results, data, "elasticities")
+    of_goods = isinstance(problem_of(results, "elasticities").model, MDCEV)
+    problem = forecasts_on(results, data, SAMPLING) if of_goods else choices_on(results, data, "elasticities")
     name, alternative = _key(column)
     if isinstance(column, Variable):
         origins = problem.model.origins | {problem.data.origin}
@@ -328,15 +331,17 @@ class _Asked:
     def total_arc(self, change: float) -> Dual:
         """Arc elasticities of the shares, (I J)."""
         theta, w = self.results.fit.theta, self.weights[None]
-        before, *after = (Dual(*state.totals(Probabilities(), w, theta))[0] for state in self._changed(change))
+        J = len(self.responding)
+        before, *after = (Dual(*state.totals(self._level, w, theta))[0][:J] for state in self._changed(change))
         nobody = np.where(self.chosen_from, 0.0, np.nan)
         before = Dual(before.value + nobody, before.slope)
         return stacked([_arc(before, moved, change) for moved in after])
 
     def arc(self, change: float) -> Array:
         """Arc elasticities of the choice situations, (I J, S)."""
+        J = len(self.responding)
         before, *after = (
-            self.problem.data.of_situations(state.probabilities(self.results.fit.theta))
+            self.problem.data.of_situations(state.by_situation(self._level, self.results.fit.theta)[:J])
             for state in self._changed(change)
         )
         with np.errstate(invalid="ignore"):  # 0 / 0 where an alternative is unavailable
@@ -345,8 +350,16 @@ class _Asked:
     @property
     def chosen_from(self) -> NDArray[np.bool_]:
         """The alternatives that somebody can choose, (J,)."""
+        if isinstance(self.problem.model, Forecast):
+            return np.ones(len(self.responding), dtype=bool)
         model = choice_of(self.problem.model, "elasticities")
         return np.any(model.available(self.problem.data), axis=(1, 2))
+
+    @property
+    def responding(self) -> list[str]:
+        """The alternatives or goods."""
+        model = self.problem.model
+        return list(model.alternatives if isinstance(model, Forecast) else self.problem.data.alternatives)
 
     def responses(
         self, title: str, of: Dual, rows: Callable[[], Array], alpha: float, kind: Kind, over: Dual | None = None
@@ -354,8 +367,9 @@ class _Asked:
         """The answer, of the alternatives that somebody can choose; ``over`` divides it."""
         import pandas as pd
 
-        levels = [f"{self.column} of", "probability of"]
-        here, J = self.chosen_from, list(self.problem.data.alternatives)
+        what = "quantity of" if isinstance(self.problem.model, Forecast) else "probability of"
+        levels = [f"{self.column} of", what]
+        here, J = self.chosen_from, self.responding
         nobody = [name for name, somebody in zip(J, here, strict=True) if not somebody]
         moving = [name not in nobody for name in self.moved]
         kept = np.flatnonzero(np.outer(moving, here))
@@ -377,6 +391,13 @@ class _Asked:
         return Slopes(self.column, tuple(self.moved.values()))
 
     @property
+    def _level(self) -> Quantity:
+        """What responds: probabilities, or quantities of goods with the budget of before a change."""
+        if isinstance(self.problem.model, Forecast):
+            return Demands(beside=Observed(self.problem.data))
+        return Probabilities()
+
+    @property
     def _evaluator(self) -> Evaluator:
         return self.problem.evaluator
 
@@ -386,7 +407,7 @@ class _Asked:
 
     def _split(self, stacked: Any) -> tuple[Any, Any, Any]:
         """P, once for each of the I that move, dP / dx and x dP / dx, each (I J)."""
-        J = len(self.problem.data.alternatives)
+        J = len(self.responding)
         end = (1 + len(self.moved)) * J
         return stacked[np.tile(np.arange(J), len(self.moved))], stacked[J:end], stacked[end:]
 

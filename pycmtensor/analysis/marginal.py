@@ -15,8 +15,10 @@ from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Expression as ExpressionTerm
 from pycmtensor.engine.quantity import MarginalUtility, Term
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.models import ChoiceModel, Model
+from pycmtensor.models import Model
 from pycmtensor.models.choice import choice_of
+from pycmtensor.models.mdcev import Forecast
+from pycmtensor.models.specified import Specified
 from pycmtensor.terms.relations import Expression, in_parameters, text_of
 
 __all__ = [
@@ -50,7 +52,9 @@ def owners(model: Model, column: str) -> list[str]:
     found = dict.fromkeys(
         name
         for of_class in model.by_class().values()
-        for name in _owners(choice_of(of_class, "marginal utilities"), symbols)
+        for name in _owners(
+            of_class if isinstance(of_class, Forecast) else choice_of(of_class, "marginal utilities"), symbols
+        )
     )
     return ["all"] if "all" in found else list(found)
 
@@ -147,7 +151,7 @@ def marginal_utility(problem: Problem, of: Expression, of_class: str | None = No
     return MarginalUtility(column, alternative or found[0], of_class), name
 
 
-def _owners(model: ChoiceModel, symbols: Collection[Variable]) -> list[str]:
+def _owners(model: Specified | Forecast, symbols: Collection[Variable]) -> list[str]:
     """The alternatives whose utilities in a model hold some symbols, or "all"."""
-    utilities = {"all": model.utility} if model.utility is not None else model.utilities
-    return [name for name, V in utilities.items() if any(v in symbols for v in graph_inputs([V]))]
+    terms = model.terms_of_alternatives()
+    return [name for name, held in terms.items() if any(v in symbols for v in graph_inputs(held))]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, population_draws
 from pycmtensor.analysis.cross_effects import cross_effects
+from pycmtensor.analysis.demand import demand
 from pycmtensor.analysis.elasticities import Moved, Responses, elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
@@ -30,7 +31,7 @@ from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.exceptions import InferenceError, checked_class
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import CrossNestedLogit, Model, NestedLogit
+from pycmtensor.models import MDCEV, CrossNestedLogit, Model, NestedLogit
 from pycmtensor.terms.relations import Expression
 
 if TYPE_CHECKING:
@@ -120,12 +121,16 @@ class PostEstimation:
     ) -> Prediction:
         """Choice probabilities, most probable choices and shares; see `pycmtensor.analysis.predict`.
 
+        Of an `MDCEV` a `Demand`, quantities of the goods; see `pycmtensor.analysis.demand`.
+
         Args:
             data: A frame, a path or a Dataset, also without choices; None for the data of the estimation.
             conditional: On the choices that were observed of the same individuals; for random coefficients.
             alpha: One minus the coverage of the intervals of shares.
             kind: Kind of the covariance of the estimates.
         """
+        if isinstance(problem_of(self, "predictions").model, MDCEV):
+            return demand(self, data, conditional, alpha, kind)
         return predict(self, data, conditional, alpha, kind)
 
     @overload

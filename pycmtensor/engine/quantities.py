@@ -18,9 +18,11 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.dataset.symbols import column_of, is_column
 from pycmtensor.engine.arguments import Arguments
+from pycmtensor.engine.demand import demands
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.quantity import (
     Averages,
+    Demands,
     Expression,
     LikelihoodsAtDraws,
     MarginalUtility,
@@ -40,6 +42,7 @@ from pycmtensor.engine.quantity import (
 from pycmtensor.engine.types import Columns, Fixed, Theta, Weights
 from pycmtensor.exceptions import InferenceError, ModelError
 from pycmtensor.models.choice import choice_of
+from pycmtensor.models.mdcev import Forecast
 
 __all__ = ["OfBlock", "Quantities"]
 
@@ -67,6 +70,10 @@ class Quantities:
     @of.register
     def _(self, quantity: Probabilities) -> OfBlock:
         return lambda *block: self._at_draws(*block).mean(axis=-1)
+
+    @of.register
+    def _(self, quantity: Demands) -> OfBlock:
+        return demands(self._arguments)
 
     @of.register
     def _(self, quantity: ProbabilitiesAtDraws) -> OfBlock:
@@ -111,21 +118,21 @@ class Quantities:
         """A choice situation depends on its own columns only, so that one pass moves all of them at once."""
         alternatives = quantity.alternatives
         moving = {p: self._directions(p, alternatives) for p in self._arguments.places_of(quantity.column)}
+        responding = self._responding()
 
         def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             at = {p: columns[p] for p in moving}
 
-            def probabilities(x: Any) -> Any:
-                replaced = [x.get(p, own) for p, own in enumerate(columns)]
-                return self._at_draws(theta, fixed, replaced).mean(axis=-1)
+            def response(x: Any) -> Any:
+                return responding(theta, fixed, [x.get(p, own) for p, own in enumerate(columns)])
 
             def along(direction: Any) -> Any:
                 direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in direction.items()}
                 proportional = {p: d * at[p] for p, d in direction.items()}
-                return [jax.jvp(probabilities, (at,), (d,))[1] for d in (direction, proportional)]
+                return [jax.jvp(response, (at,), (d,))[1] for d in (direction, proportional)]
 
             slopes = [slope.reshape(-1, *slope.shape[2:]) for slope in jax.lax.map(along, moving)]
-            return jnp.concatenate([probabilities(at), *slopes])
+            return jnp.concatenate([response(at), *slopes])
 
         return of
 
@@ -336,6 +343,13 @@ class Quantities:
                 f"ds['{column}', 'name of the alternative']."
             )
         return known[key][:1] if known[key].ndim == 4 else known[key]
+
+    def _responding(self) -> OfBlock:
+        """What moves with columns: choice probabilities, or quantities of goods, (J, T, B)."""
+        if isinstance(self._arguments.model, Forecast):
+            of, J = demands(self._arguments), len(self._arguments.model.quantities)
+            return lambda *block: of(*block)[:J]
+        return lambda *block: self._at_draws(*block).mean(axis=-1)
 
     # ---- probabilities ------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from pycmtensor.dataset import Dataset
 
 __all__ = [
     "Averages",
+    "Demands",
     "Expression",
     "LikelihoodsAtDraws",
     "MarginalUtility",
@@ -121,6 +122,14 @@ class Probabilities(Quantity):
 
 
 @dataclass(frozen=True)
+class Demands(Quantity):
+    """Quantities of the goods of a `Forecast`, averages over draws, and shares of draws that buy them, (2 J, T, N).
+
+    The budget is that of ``beside``, data of before a change, where the model has none of its own.
+    """
+
+
+@dataclass(frozen=True)
 class ProbabilitiesAtDraws(Quantity):
     """Choice probabilities at every draw in every latent class, (C J, T, N, R)."""
 
@@ -141,6 +150,8 @@ class ProbabilitiesGivenChoices(Quantity):
 @dataclass(frozen=True)
 class Slopes(Quantity):
     r"""Probabilities P_j (J), and with a column's values x_i the derivatives dP_j / dx_i and x_i dP_j / dx_i (I J).
+
+    Of a `Forecast`, quantities in place of probabilities.
 
     Attributes:
         column: Name of the column.

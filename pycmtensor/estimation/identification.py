@@ -98,9 +98,16 @@ def _flat_at_the_end(best: Optimum, objective: Differentiable, bounds: Bounds, Z
 
 
 def _points(best: Optimum, bounds: Bounds) -> list[Array]:
-    """Where first derivatives are compared: the start values, 0 or the bounds nearest to it, and the end."""
+    """Where first derivatives are compared: the start values, `_zero`, and the end."""
     start = [] if best.start is None else [best.start]
-    return [*start, np.clip(np.zeros_like(best.theta), *bounds), best.theta]
+    return [*start, _zero(best, bounds), best.theta]
+
+
+def _zero(best: Optimum, bounds: Bounds) -> Array:
+    """0, and the start values of parameters whose bounds leave it out, at which a likelihood may bend without end."""
+    lb, ub = bounds
+    start = np.clip(np.zeros_like(best.theta), lb, ub) if best.start is None else best.start
+    return np.where((lb <= 0) & (ub >= 0), 0.0, start)
 
 
 def _alike_everywhere(Z: Array, outer_products: list[Array]) -> Array:
@@ -170,9 +177,9 @@ def _left(best: Optimum) -> Array:
 
 
 def _usual_hessians(best: Optimum, objective: Differentiable, bounds: Bounds) -> list[Array]:
-    """The Hessians at the start values and at 0, or at the bound nearest to it."""
+    """The Hessians at the start values and at `_zero`."""
     found = [best.start_hessian] if best.start_hessian is not None else []
-    at_zero = np.clip(np.zeros_like(best.theta), *bounds)
+    at_zero = _zero(best, bounds)
     if not found or best.start is None or not np.array_equal(at_zero, best.start):
         found.append(objective.second_order(at_zero).hessian)
     return [H for H in found if np.isfinite(H).all()] or [best.at.hessian]

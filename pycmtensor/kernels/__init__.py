@@ -7,11 +7,13 @@ from pycmtensor.kernels.cross_nested import cross_nested_logit, generating_log_s
 from pycmtensor.kernels.densities import lognormal, negative_binomial, normal, tobit
 from pycmtensor.kernels.heteroscedastic import heteroscedastic_logit
 from pycmtensor.kernels.logit import log_sum, logit
+from pycmtensor.kernels.mdcev import Good, mdcev
 from pycmtensor.kernels.nested import Node, inclusive_value, nested_logit
 from pycmtensor.kernels.ordered import ordered
 from pycmtensor.kernels.ranked import later_ranks, worst
 
 __all__ = [
+    "Good",
     "Node",
     "cross_nested_logit",
     "generating_log_sum",
@@ -21,6 +23,7 @@ __all__ = [
     "log_sum",
     "logit",
     "lognormal",
+    "mdcev",
     "negative_binomial",
     "nested_logit",
     "normal",

@@ -12,9 +12,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor import config
 from pytensor.graph.basic import Variable
 
-__all__ = ["Terms", "each", "largest", "numbers", "total"]
+from pycmtensor.expressions import Parameter
+
+__all__ = ["Term", "Terms", "each", "largest", "numbers", "symbol", "total"]
+
+#: One number at each (T, N, R): symbols, a parameter or a number.
+Term: TypeAlias = Variable | Parameter | float
 
 #: J expressions, or one (J, T, N, R).
 Terms: TypeAlias = Sequence[Variable] | Variable
@@ -42,3 +48,8 @@ def total(terms: Terms) -> Variable:
 def largest(terms: Terms) -> Variable:
     """Maximum over alternatives."""
     return pt.max(terms, axis=0) if isinstance(terms, Variable) else reduce(pt.maximum, terms)
+
+
+def symbol(term: Term) -> Variable:
+    """The term as a symbol, numbers in the precision of the library."""
+    return pt.as_tensor_variable(np.asarray(term, config.floatX) if isinstance(term, float | int) else term)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import pytensor.tensor as pt
-from pytensor import config
 from pytensor.graph.basic import Variable
 
-from pycmtensor.expressions import Parameter
+from pycmtensor.kernels.alternatives import Term, symbol
 from pycmtensor.kernels.ordered import log_normal_cdf
 
 __all__ = ["lognormal", "negative_binomial", "normal", "tobit"]
-
-#: A quantity, a mean or a scale: symbols, a parameter or a number.
-Term: TypeAlias = Variable | Parameter | float
 
 
 def normal(y: Term, mean: Term, sd: Term) -> Variable:
@@ -38,7 +32,7 @@ def normal(y: Term, mean: Term, sd: Term) -> Variable:
         >>> round(float(normal(1.0, 0.0, 2.0).eval()), 6)
         -1.737086
     """
-    y, mean, sd = map(_symbol, (y, mean, sd))
+    y, mean, sd = map(symbol, (y, mean, sd))
     return -0.5 * ((y - mean) / sd) ** 2 - pt.log(sd) - 0.5 * np.log(2 * np.pi)
 
 
@@ -62,7 +56,7 @@ def lognormal(y: Term, mean: Term, sd: Term) -> Variable:
         >>> round(float(lognormal(2.0, 0.0, 1.0).eval()), 6)
         -1.852312
     """
-    log_y = pt.log(_symbol(y))
+    log_y = pt.log(symbol(y))
     return normal(log_y, mean, sd) - log_y
 
 
@@ -88,7 +82,7 @@ def tobit(y: Term, mean: Term, sd: Term, lower: float = 0.0) -> Variable:
         >>> round(float(tobit(0.0, 0.0, 1.0).eval()), 6)  # log(1 / 2)
         -0.693147
     """
-    y, mean, sd = map(_symbol, (y, mean, sd))
+    y, mean, sd = map(symbol, (y, mean, sd))
     return pt.switch(y > lower, normal(y, mean, sd), log_normal_cdf((lower - mean) / sd))
 
 
@@ -113,11 +107,6 @@ def negative_binomial(y: Term, mean: Term, dispersion: Term) -> Variable:
         >>> round(float(negative_binomial(2.0, 1.0, 1.0).eval()), 6)  # geometric: log(1 / 8)
         -2.079442
     """
-    y, mean, r = _symbol(y), _symbol(mean), 1.0 / _symbol(dispersion)
+    y, mean, r = symbol(y), symbol(mean), 1.0 / symbol(dispersion)
     of_counts = pt.gammaln(y + r) - pt.gammaln(r) - pt.gammaln(y + 1.0)
     return of_counts - r * pt.log1p(mean / r) + y * (pt.log(mean) - pt.log(r + mean))
-
-
-def _symbol(term: Term) -> Variable:
-    """The term as a symbol, numbers in the precision of the library."""
-    return pt.as_tensor_variable(np.asarray(term, config.floatX) if isinstance(term, float | int) else term)

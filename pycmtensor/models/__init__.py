@@ -9,6 +9,7 @@ from pycmtensor.models.joint import Joint, joint
 from pycmtensor.models.latent_class import LatentClass
 from pycmtensor.models.lmnl import LMNL
 from pycmtensor.models.log_likelihood import LogLikelihood
+from pycmtensor.models.mdcev import MDCEV
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.nested_logit import Nest, NestedLogit
@@ -21,6 +22,7 @@ from pycmtensor.models.taste_net import TasteNet
 __all__ = [
     "ASUDNN",
     "LMNL",
+    "MDCEV",
     "MNL",
     "ChoiceModel",
     "CrossNest",

@@ -53,7 +53,7 @@ class Specified(Model):
         """Set and check everything that follows from a specification; options of a subclass are set before."""
         self.dataset = dataset
         self.origins = self.origins | {dataset.origin}
-        self.alternatives = tuple(dataset.alternatives)
+        self.alternatives = self._alternatives_of(dataset, utilities)
         self.utilities: dict[str, Variable] = {}
         self.availability: dict[str, Variable] = {}
         self.utility: Variable | None = None
@@ -74,6 +74,16 @@ class Specified(Model):
                 f"{type(self).__name__} is a choice among alternatives, of which the data set has none. Make it with "
                 "Dataset(frame, choice=..., alternatives=...), or write a LogLikelihood of what it observes."
             )
+
+    def _alternatives_of(self, dataset: Dataset, utilities: Any) -> tuple[str, ...]:
+        """Names of what has utilities."""
+        return tuple(dataset.alternatives)
+
+    def terms_of_alternatives(self) -> dict[str, list[Variable]]:
+        """What tells the place of a column: its utility by alternative, or that of "all"."""
+        if self.utility is not None:
+            return {"all": [self.utility]}
+        return {name: [V] for name, V in self.utilities.items()}
 
     def structure(self) -> list[Variable]:
         """Expressions of parameters beside the utilities, such as the scales of nests, after a check of them."""

@@ -1,0 +1,142 @@
+"""Quantities of goods that are bought, on the data of the estimation or on others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pycmtensor.analysis.dual import Dual, intervals, note
+from pycmtensor.analysis.predict import Prediction, situation_weights
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Problem
+from pycmtensor.engine.quantity import Demands
+from pycmtensor.exceptions import InferenceError
+from pycmtensor.host.escaping import printed
+from pycmtensor.inference.protocol import Estimated, problem_of
+from pycmtensor.inference.resampling import Kind
+from pycmtensor.models import MDCEV
+from pycmtensor.models.mdcev import Forecast
+from pycmtensor.terms.draws import Sampling
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SAMPLING", "Demand", "demand", "forecasts_on"]
+
+#: Draws of the errors of each situation.
+SAMPLING = Sampling(500)
+
+
+@dataclass(frozen=True, eq=False)
+class Demand(Prediction):
+    """Forecast of quantities of goods.
+
+    Attributes:
+        probabilities: One row per situation in the order of the data, one column per good: the probability that
+            anything of the good is bought.
+        quantities: Likewise what is bought on average.
+        table: Weighted mean of the quantity of each good, with standard error and confidence interval.
+    """
+
+    quantities: pd.DataFrame = field(kw_only=True)
+
+    @property
+    def means(self) -> pd.Series:
+        """Mean quantity of each good."""
+        return self.table["estimate"].rename("mean")
+
+    @property
+    def choices(self) -> pd.Series:
+        """There are none.
+
+        Raises:
+            InferenceError: Always.
+        """
+        raise InferenceError("Goods are bought together, nobody chooses one of them. Ask for quantities.")
+
+    @property
+    def shares(self) -> pd.Series:
+        """Share of each good in the sum of quantities."""
+        return (self.means / self.means.sum()).rename("share")
+
+    @printed
+    def __str__(self) -> str:
+        about = f"{len(self.quantities):,} situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
+        return "\n".join([self.table.to_string(), about, *filter(None, [self.note])])
+
+
+def demand(
+    results: Estimated,
+    data: Any = None,
+    conditional: bool = False,
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    draws: Sampling = SAMPLING,
+) -> Demand:
+    r"""Quantities of the goods of an `MDCEV` that a budget buys, averages over draws of errors and coefficients.
+
+    .. math:: \bar x_k = \frac{\sum_n w_n E[x_{kn}]}{\sum_n w_n}, \quad
+        x_n = \operatorname{argmax} U_n(x; \varepsilon) \text{ subject to } \sum_k p_k x_k = E_n
+
+    Args:
+        results: The estimates.
+        data: A frame, a path or a `Dataset`, which may lack quantities where the model has a budget; None for the data
+            of the estimation.
+        conditional: False: nothing is known here given what was observed.
+        alpha: One minus the coverage of the intervals, in (0, 1).
+        kind: Kind of the covariance of the estimates.
+        draws: Of the errors.
+
+    Raises:
+        DatasetError: The data do not fit the model.
+        InferenceError: ``conditional`` is asked for.
+
+    References:
+        Pinjari & Bhat (2011), Computationally efficient forecasting procedures for Kuhn-Tucker consumer demand model
+        systems.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"home": [3.0, 5, 4, 2], "sport": [1.0, 0, 0, 2]}))
+        >>> V, amounts = {"home": 0, "sport": cmt.Beta("sport")}, {"home": ds["home"], "sport": ds["sport"]}
+        >>> model = cmt.MDCEV(ds, V, amounts=amounts, gammas={"sport": 1}, outside="home")
+        >>> found = cmt.estimate(model).predict()
+        >>> found.quantities.sum(axis=1).round(6).tolist()  # the budgets
+        [4.0, 5.0, 4.0, 4.0]
+        >>> list(found.table.columns)
+        ['estimate', 'std_err', 'lower', 'upper']
+    """
+    import pandas as pd
+
+    if conditional:
+        raise InferenceError("Quantities are not forecast given what was observed. Leave conditional out.")
+    asked, theta = forecasts_on(results, data, draws), results.fit.theta
+    ds, evaluator = asked.data, asked.evaluator
+    assert isinstance(asked.model, Forecast)
+    names = list(asked.model.alternatives)
+    found = ds.of_situations(evaluator.by_situation(Demands(), theta))
+    w = situation_weights(ds)
+    means = Dual(*evaluator.totals(Demands(), w[None], theta))[0][: len(names)] / w.sum()
+    quantities, bought = (pd.DataFrame(part.T, ds.situation_labels, names) for part in np.split(found, 2))
+    table = intervals(results, means, names, alpha, kind)
+    about = note(results, means, kind)
+    return Demand(bought, table, None, alpha, str(kind), about, quantities=quantities)
+
+
+def forecasts_on(results: Estimated, data: Any, draws: Sampling) -> Problem:
+    """The `Forecast` of an estimated `MDCEV` on a frame, a path, a Dataset, or on the data of the estimation.
+
+    Raises:
+        PyCMTensorError: Model and data are not at hand.
+        DatasetError: The data do not fit the model.
+    """
+    estimation = problem_of(results, "forecasts of quantities")
+    model = estimation.model
+    assert isinstance(model, MDCEV)
+    ds = estimation.data if data is None else data if isinstance(data, Dataset) else estimation.data.like(data)
+    forecast = model.forecast(draws)
+    forecast.check_to_predict(ds)
+    model.check_to_forecast(ds)
+    return Problem(forecast, ds, estimation.evaluator.of(forecast).on(ds))
