@@ -94,6 +94,17 @@ def goods(**given: Any) -> Any:
     return cmt.MDCEV(**{"dataset": DS, "V": V(), "amounts": amounts, "gammas": dict.fromkeys(CODES, 1.0), **given})
 
 
+def hybrid(**given: Any) -> Any:
+    random = coefficients.normal("r", cmt.Beta("m"), cmt.Beta("s", 1.0))
+    return cmt.HybridChoice(**{"dataset": DS, "utilities": V() | {"c": random}, "indicators": [], "draws": 4, **given})
+
+
+def answer(**given: Any) -> Any:
+    return hybrid(
+        indicators=[cmt.OrderedIndicator(**{"column": DS["y"], "mean": 0.0, "categories": (1, 2, 3), **given})]
+    )
+
+
 def of_results(name: str) -> Callable[..., Any]:
     return lambda **given: getattr(results(), name)(**given)
 
@@ -188,6 +199,20 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {
             "allocations": [None, 3, "a", [], {}, {"a": 2.0}, {"a": -1}, {"a": "x"}, {"a": 1j}, {"a": float("nan")}],
             "scale": [None, "a", -1.0, 0.0, float("nan"), 1j, [1, 2]],
+        },
+    ),
+    "HybridChoice": (hybrid, {}, {"indicators": [None, 3, "a", [1], Strange()], "draws": [None, "a", 0, 1.5]}),
+    "OrderedIndicator": (
+        answer,
+        {},
+        {
+            "column": [None, 3, "y", [1], Strange()],
+            "mean": [None, "a", Strange()],
+            "categories": [None, 3, (1, 2), (1, 1, 1)],
+            "missing": [None, 3],
+            "thresholds": [None, 3, "even", [1.0, 0.0], [0.0]],
+            "link": [None, 3, "cloglog"],
+            "scale": [None, "a", 0.0, -1.0],
         },
     ),
     "MDCEV": (
@@ -451,7 +476,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {
             "model": OBJECT,
             "data": [3, "a", FRAME, Strange()],
-            "method": [None, 3, "strange", ["bfgs"], Adam, Strange()],
+            "method": [3, "strange", ["bfgs"], Adam, Strange()],
             "start": [
                 3,
                 "a",

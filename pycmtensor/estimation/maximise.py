@@ -43,11 +43,12 @@ __all__ = ["maximise", "maximise_together"]
 def maximise(
     model: Model,
     data: Dataset | None = None,
-    method: str | Stochastic = "trust-region",
+    method: str | Stochastic | None = None,
     options: Options | None = None,
 ) -> tuple[Fit, Problem]:
     """Maximum likelihood estimates with the derivatives there, and what was maximised; see `pycmtensor.estimate`."""
     began, options = perf_counter(), options or Options()
+    method = _method_of(model, options) if method is None else method
     check_arguments(model, data, method, options)
     if isinstance(method, Stochastic) and options.checkpoint is not None:
         method, options = replace(method, checkpoint=options.checkpoint), replace(options, checkpoint=None)
@@ -145,6 +146,12 @@ def _problem(
         )
     make: MakesEvaluator = options.on or partial(evaluator_of, block=options.block)
     return Problem(model, data, make(model, data)), None if aside is None else make(model, aside)
+
+
+def _method_of(model: Model, options: Options) -> str:
+    """The method of a model; constraints need the trust region."""
+    of_model: str = getattr(model, "method", "trust-region")
+    return of_model if options.constraints is None or options.constraints == () else "trust-region"
 
 
 def _constraints(problem: Problem, method: str | Stochastic, options: Options) -> Constraints | None:

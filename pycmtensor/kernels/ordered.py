@@ -13,11 +13,12 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.kernels.applied import of_utilities
 from pycmtensor.kernels.logsum import picked
+from pycmtensor.kernels.normal_interval import FAR, log_normal_interval
 
-__all__ = ["LINKS", "log_normal_cdf", "ordered"]
+__all__ = ["LINKS", "between", "log_normal_cdf", "ordered"]
 
-#: Standard deviations below which the normal tail is a series: Phi squared must not underflow in derivatives.
-FAR = {"float64": -20.0, "float32": -8.0}
+#: Width in place of an infinite one: all that lies outside has a probability below the smallest number.
+WIDE = 1000.0
 
 #: Fall of a threshold below the one before that counts as rounding.
 ROUNDING = 1e-10
@@ -60,6 +61,33 @@ def ordered(V: Variable, thresholds: Sequence[Variable], chosen: Variable, link:
     falls = [pt.lt(next_tau, tau - ROUNDING) for tau, next_tau in pairwise(thresholds)]
     logprob = picked(categories, chosen)
     return pt.switch(reduce(pt.or_, falls), -np.inf, logprob) if falls else logprob
+
+
+def between(V: Variable, thresholds: Sequence[Variable], chosen: Variable, link: str) -> Variable:
+    r"""Log-probability of the observed category as `ordered`, of thresholds that rise.
+
+    The thresholds around the category are picked before anything is computed of them, which for J categories at many
+    draws takes a J-th of the time.
+
+    Args:
+        V: Latent utility, broadcasting to the shape of the answer.
+        thresholds: J - 1 scalars that rise.
+        chosen: Position of the observed category.
+        link: "logit" or "probit".
+
+    Examples:
+        >>> import numpy as np, pytensor.tensor as pt
+        >>> thresholds = [pt.as_tensor(-np.log(3.0)), pt.as_tensor(np.log(3.0))]
+        >>> P = [pt.exp(between(pt.as_tensor(0.0), thresholds, pt.as_tensor(k), "logit")) for k in range(3)]
+        >>> [round(float(P_k.eval()), 12) for P_k in P]
+        [0.25, 0.5, 0.25]
+    """
+    J = len(thresholds) + 1
+    upper = picked([*thresholds, thresholds[-1] + WIDE], chosen)
+    lower = picked([thresholds[0] - WIDE, *thresholds], chosen)
+    high = pt.switch(pt.eq(chosen, J - 1), lower - V + WIDE, upper - V)
+    low = pt.switch(pt.eq(chosen, 0), upper - V - WIDE, lower - V)
+    return log_normal_interval(low, high) if link == "probit" else LINKS[link].log_between(low, high)
 
 
 def log_logistic_cdf(x: Variable) -> Variable:

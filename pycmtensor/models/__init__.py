@@ -5,6 +5,8 @@ from pycmtensor.models.base import Model
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
 from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
+from pycmtensor.models.hybrid_choice import HybridChoice
+from pycmtensor.models.indicators import ContinuousIndicator, OrderedIndicator
 from pycmtensor.models.joint import Joint, joint
 from pycmtensor.models.latent_class import LatentClass
 from pycmtensor.models.lmnl import LMNL
@@ -25,9 +27,11 @@ __all__ = [
     "MDCEV",
     "MNL",
     "ChoiceModel",
+    "ContinuousIndicator",
     "CrossNest",
     "CrossNestedLogit",
     "HeteroscedasticLogit",
+    "HybridChoice",
     "Joint",
     "LatentClass",
     "LogLikelihood",
@@ -35,6 +39,7 @@ __all__ = [
     "Model",
     "Nest",
     "NestedLogit",
+    "OrderedIndicator",
     "OrderedLogit",
     "Pooled",
     "RankedLogit",

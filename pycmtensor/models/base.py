@@ -86,6 +86,9 @@ class Model:
     part: ClassVar[str] = "part of the likelihood"  #: name of what holds parameters, for messages
     parts: ClassVar[str] = "parts of the likelihood"  #: its plural
 
+    #: The method of maximum likelihood that suits the model.
+    method: ClassVar[str] = "trust-region"
+
     #: What results of the model answer, for messages about other questions.
     answers: ClassVar[tuple[str, ...]] = (
         "estimates",

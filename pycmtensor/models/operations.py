@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from pytensor.compile.builders import OpFromGraph
 from pytensor.compile.mode import optdb
 from pytensor.gradient import DisconnectedGrad
@@ -21,6 +23,7 @@ from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import Elemwise
 
 from pycmtensor.exceptions import ModelError
+from pycmtensor.kernels.normal_interval import FAR, SERIES, LogNormalInterval
 
 __all__ = ["REWRITES", "check_operations", "no_form", "without_jax"]
 
@@ -39,6 +42,39 @@ def _(op: DisconnectedGrad, **kwargs: Any) -> Callable[[Any], Any]:
 def _(op: Softplus, **kwargs: Any) -> Callable[[Any], Any]:
     """PyTensor's own conversion has derivatives that are not finite below -709, where exp(-x) overflows."""
     return jax.nn.softplus
+
+
+@jax_funcify.register(LogNormalInterval)
+def _(op: LogNormalInterval, **kwargs: Any) -> Callable[[Any, Any], Any]:
+    return _log_normal_interval
+
+
+@jax.custom_jvp
+def _log_normal_interval(low: Any, high: Any) -> Any:
+    """log(Phi(high) - Phi(low)) on the side of 0 where both are small, far in the tail by the asymptotic series."""
+    above = low + high > 0
+    low, high = jnp.where(above, -high, low), jnp.where(above, -low, high)
+    far = FAR[str(jnp.result_type(high))]
+    P = 0.5 * (jax.lax.erfc(-high / np.sqrt(2.0)) - jax.lax.erfc(-low / np.sqrt(2.0)))
+    tail, further = jnp.minimum(high, far), jnp.minimum(low, far)
+    log_high, log_low = _log_tail(tail), _log_tail(further)
+    in_tail = log_high + jnp.log(-jnp.expm1(log_low - log_high))
+    return jnp.where(high > far, jnp.log(jnp.where(high > far, P, 1.0)), in_tail)
+
+
+@_log_normal_interval.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    log_P = _log_normal_interval(*primals)
+    slopes = [jnp.exp(-0.5 * x**2 - 0.5 * np.log(2 * np.pi) - log_P) for x in primals]
+    return log_P, slopes[1] * tangents[1] - slopes[0] * tangents[0]
+
+
+def _log_tail(x: Any) -> Any:
+    """log Phi(x) by the asymptotic series; Abramowitz & Stegun (1964), equation 26.2.12."""
+    series, inverse = 1.0, 1.0 / x**2
+    for n in SERIES:
+        series = 1.0 - n * inverse * series
+    return -0.5 * x**2 + jnp.log(-series / x) - 0.5 * np.log(2 * np.pi)
 
 
 _checking = jax_funcify.dispatch(CheckAndRaise)

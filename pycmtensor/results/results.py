@@ -59,7 +59,7 @@ __all__ = ["Results", "estimate", "start_of"]
 def estimate(
     model: Model,
     data: Dataset | None = None,
-    method: str | Stochastic = "trust-region",
+    method: str | Stochastic | None = None,
     *,
     start: Mapping[str, float] | pd.Series | Results | None = None,
     starts: int | Starts = 1,
@@ -76,7 +76,8 @@ def estimate(
         model: Any model of the library. Its parameters keep their values: estimates are in the results.
         data: A data set with the model's columns; None for the one the model was made with.
         method: "trust-region" (maximum likelihood with the exact Hessian), "newton" (the same with a line search),
-            "bfgs", "lbfgs", "bhhh" (approximate Hessians), or ``Stochastic(optimizer, ...)``.
+            "bfgs", "lbfgs", "bhhh" (approximate Hessians), or ``Stochastic(optimizer, ...)``. None for that of the
+            model: "trust-region", or "bfgs" where Hessians take long, as in a `HybridChoice`.
         start: Start values by name, as a dict or the ``params`` of earlier results, or these results themselves, of
             which the names are used that match; other parameters start at their own values.
         starts: How many start values to try, the given one and others drawn around it, or ``Starts(...)``; the highest
