@@ -29,6 +29,7 @@ from pycmtensor.inference import (
 )
 from pycmtensor.models import (
     ASUDNN,
+    GMNL,
     LMNL,
     MDCEV,
     MNL,
@@ -64,6 +65,7 @@ from pycmtensor.terms.transforms import box_cox, piecewise_linear
 __version__ = "0.1.0"
 __all__ = [
     "ASUDNN",
+    "GMNL",
     "LMNL",
     "MDCEV",
     "MNL",

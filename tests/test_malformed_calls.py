@@ -105,6 +105,10 @@ def answer(**given: Any) -> Any:
     )
 
 
+def gmnl(**given: Any) -> Any:
+    return cmt.GMNL(**{"dataset": DS, "utilities": V(), "tau": 0.5, "draws": 4, **given})
+
+
 def of_results(name: str) -> Callable[..., Any]:
     return lambda **given: getattr(results(), name)(**given)
 
@@ -199,6 +203,18 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {
             "allocations": [None, 3, "a", [], {}, {"a": 2.0}, {"a": -1}, {"a": "x"}, {"a": 1j}, {"a": float("nan")}],
             "scale": [None, "a", -1.0, 0.0, float("nan"), 1j, [1, 2]],
+        },
+    ),
+    "GMNL": (
+        gmnl,
+        {},
+        {
+            "dataset": [None, 3, FRAME],
+            "utilities": MAPPING,
+            "tau": [None, "a", Strange()],
+            "gamma": [None, "a", DS["x0"]],
+            "unscaled": [3, "a", {"d": 1.0}, {"a": None}],
+            "draws": [None, "a", 0, 1.5],
         },
     ),
     "HybridChoice": (hybrid, {}, {"indicators": [None, 3, "a", [1], Strange()], "draws": [None, "a", 0, 1.5]}),

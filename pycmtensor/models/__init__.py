@@ -4,6 +4,7 @@ from pycmtensor.models.asu_dnn import ASUDNN
 from pycmtensor.models.base import Model
 from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.cross_nested_logit import CrossNest, CrossNestedLogit
+from pycmtensor.models.gmnl import GMNL
 from pycmtensor.models.heteroscedastic_logit import HeteroscedasticLogit
 from pycmtensor.models.hybrid_choice import HybridChoice
 from pycmtensor.models.indicators import ContinuousIndicator, OrderedIndicator
@@ -23,6 +24,7 @@ from pycmtensor.models.taste_net import TasteNet
 
 __all__ = [
     "ASUDNN",
+    "GMNL",
     "LMNL",
     "MDCEV",
     "MNL",
