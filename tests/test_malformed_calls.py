@@ -109,6 +109,10 @@ def gmnl(**given: Any) -> Any:
     return cmt.GMNL(**{"dataset": DS, "utilities": V(), "tau": 0.5, "draws": 4, **given})
 
 
+def multinomial_probit(**given: Any) -> Any:
+    return cmt.MultinomialProbit(**{"dataset": DS, "utilities": V(), "draws": 4, **given})
+
+
 def of_results(name: str) -> Callable[..., Any]:
     return lambda **given: getattr(results(), name)(**given)
 
@@ -214,6 +218,16 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "tau": [None, "a", Strange()],
             "gamma": [None, "a", DS["x0"]],
             "unscaled": [3, "a", {"d": 1.0}, {"a": None}],
+            "draws": [None, "a", 0, 1.5],
+        },
+    ),
+    "MultinomialProbit": (
+        multinomial_probit,
+        {},
+        {
+            "dataset": [None, 3, FRAME],
+            "utilities": MAPPING,
+            "covariance": [None, 3, "a", [1], [[1.0]], [[1.0, 2, 0], [2, 1, 0], [0, 0, 1]], [["a"] * 3] * 3],
             "draws": [None, "a", 0, 1.5],
         },
     ),

@@ -10,6 +10,7 @@ from pycmtensor.kernels.logit import log_sum, logit
 from pycmtensor.kernels.mdcev import Good, mdcev
 from pycmtensor.kernels.nested import Node, inclusive_value, nested_logit
 from pycmtensor.kernels.ordered import ordered
+from pycmtensor.kernels.probit import probit
 from pycmtensor.kernels.ranked import later_ranks, worst
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "nested_logit",
     "normal",
     "ordered",
+    "probit",
     "tobit",
     "worst",
 ]

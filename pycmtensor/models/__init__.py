@@ -15,6 +15,7 @@ from pycmtensor.models.log_likelihood import LogLikelihood
 from pycmtensor.models.mdcev import MDCEV
 from pycmtensor.models.mixed_logit import MixedLogit
 from pycmtensor.models.mnl import MNL
+from pycmtensor.models.multinomial_probit import MultinomialProbit
 from pycmtensor.models.nested_logit import Nest, NestedLogit
 from pycmtensor.models.ordered_logit import OrderedLogit
 from pycmtensor.models.pooled import Pooled, pooled
@@ -39,6 +40,7 @@ __all__ = [
     "LogLikelihood",
     "MixedLogit",
     "Model",
+    "MultinomialProbit",
     "Nest",
     "NestedLogit",
     "OrderedIndicator",

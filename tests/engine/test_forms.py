@@ -68,6 +68,13 @@ FAMILIES: dict[str, tuple[type[Model], Callable[[Any, cmt.Dataset], Model], type
         lambda of, ds: of(ds, utilities(ds), scales={"car": cmt.Beta("s_car", 1.5), "bus": cmt.Beta("s_bus", 1.2)}),
         Differentiated,
     ),
+    "scaled logit": (
+        cmt.GMNL,
+        lambda of, ds: of(ds, utilities(ds), tau=cmt.Beta("tau", 0.3), draws=16),
+        SimulatedLogit,
+    ),
+    "hybrid choice": (cmt.HybridChoice, lambda of, ds: of(ds, random(ds), indicators=[], draws=16), Differentiated),
+    "multinomial probit": (cmt.MultinomialProbit, lambda of, ds: of(ds, utilities(ds), draws=16), Differentiated),
     "residual logit": (cmt.ResLogit, lambda of, ds: of(ds, utilities(ds), layers=2), Differentiated),
 }
 
