@@ -179,6 +179,8 @@ sys.meta_path.insert(0, _Moved())  # before the finder that would load submodule
 
 
 def __getattr__(name: str) -> Any:
+    if name == "ChoiceClassifier":  # which alone needs scikit-learn
+        return import_module(f"{__name__}.results.classifier").ChoiceClassifier
     if name in _MOVED:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,7 +37,7 @@ def killed_until_done(kind: str, folder: Path, kills: int, seed: int) -> tuple[s
 
 @pytest.mark.parametrize(
     ("kind", "kills"),
-    [("bfgs", 1), *(pytest.param(kind, 20, marks=pytest.mark.slow) for kind in KINDS)],
+    [("bfgs", 1), *(pytest.param(kind, 100, marks=pytest.mark.slow) for kind in KINDS)],
 )
 def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_bits(kind: str, kills: int, tmp_path: Path) -> None:
     """A short run may be at its end before all of the kills."""
