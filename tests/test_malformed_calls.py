@@ -609,7 +609,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "alternatives": [None, 1.5, 0, 1, [], ["a", "a"], ["none", "a"], [1, 2], Strange(), True],
             "criterion": [None, 3, "E", "Db", ["D"], Strange()],
             "blocks": [*WHOLE, 0, 3],
-            "constraints": [3, [3], len, [len], [lambda x: "yes"], Strange()],
+            "constraints": [3, [3], len, [len], [str], Strange()],
             "no_choice": TRUTH,
             "seed": SEED,
             "options": [3, "a", {"starts": 1}, Strange()],

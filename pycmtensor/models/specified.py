@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pytensor.tensor as pt
@@ -17,6 +17,7 @@ from pycmtensor.exceptions import ModelError, checked_class
 from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.models.base import Model
+from pycmtensor.models.formula import of_formula
 
 __all__ = ["Expression", "Specified"]
 
@@ -42,6 +43,59 @@ class Specified(Model):
     ) -> None:
         self._check_dataset(dataset)
         self._specify(dataset, utilities, availability, params)
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        frame: Any,
+        *,
+        alternative: str,
+        situation: str,
+        individual: str | None = None,
+        weights: str | None = None,
+        alternatives: Mapping[str, Any] | Sequence[str] | None = None,
+        reference: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """The model of a formula in three parts, ``"choice ~ x | z | w"``, of a frame in long format.
+
+        Columns x of alternatives have one coefficient; columns z of people, and constants unless z begins with 0, have
+        one in each alternative but the reference; columns w of alternatives have one in each alternative. Parameters
+        are called by their columns, "income:air". Functions of columns, such as ``log(cost)`` and ``C(purpose)``, are
+        computed by formulaic, which evaluates them as Python: take formulas from people whom you trust.
+
+        Args:
+            formula: The text.
+            frame: One row per choice situation and alternative.
+            alternative: As in `LongDataset`.
+            situation: As in `LongDataset`.
+            individual: As in `LongDataset`.
+            weights: As in `LongDataset`.
+            alternatives: As in `LongDataset`.
+            reference: The alternative without constant; None for the first.
+            options: Further arguments of the model, such as ``nests``.
+
+        Raises:
+            ModelError: The formula cannot be read or computed, or the model cannot be made.
+            DatasetError: As `LongDataset`.
+
+        References:
+            Croissant (2020), Estimation of random utility models in R: the mlogit package,
+            doi:10.18637/jss.v095.i11.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({
+            ...     "trip": [1, 1, 2, 2], "mode": ["car", "bus"] * 2, "chosen": [1, 0, 0, 1], "time": [9.0, 15, 20, 12],
+            ... })
+            >>> cmt.MNL.from_formula("chosen ~ time", frame, alternative="mode", situation="trip")
+            MNL(car, bus; time, (Intercept):bus)
+        """
+        columns: dict[str, Any] = {"alternative": alternative, "situation": situation, "individual": individual}
+        columns |= {"weights": weights, "alternatives": alternatives}
+        dataset, utility = of_formula(formula, frame, reference, **columns)
+        return cls(dataset, utility, **options)
 
     def _specify(
         self,
