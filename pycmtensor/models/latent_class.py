@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import islice
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor import config
 from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset, rows_text
@@ -23,6 +25,9 @@ from pycmtensor.terms.domains import Domain, domains_in
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of
 
 __all__ = ["LatentClass"]
+
+#: Log-probability of what a class cannot choose: exp of it is 0, and sums of it stay finite in single precision.
+IMPOSSIBLE = -1e30
 
 #: What says how a class chooses: utilities by alternative, one for all of them, or a model.
 Class: TypeAlias = Mapping[str, Expression] | Variable | ChoiceModel
@@ -48,7 +53,8 @@ class LatentClass(ChoiceModel):
         dataset: As in `ChoiceModel`.
         utilities: Name of every class -> its utilities as in `ChoiceModel`, or a model of the same data set such as
             ``NestedLogit(ds, V, nests=...)``. Classes share the parameters that their utilities share.
-        availability: As in `ChoiceModel`, the same for all classes that are not models.
+        availability: As in `ChoiceModel`, of all classes that are not models; or name of a class -> its availability,
+            where classes consider different alternatives. Logits only may differ in availability.
         membership: Name of a class -> its utility of membership, a scalar expression or one of columns that stay the
             same for an individual. Classes that are not named, of which there must be one, have 0. None gives each
             class but the first a constant, ``Beta("class_<name>")``.
@@ -63,8 +69,8 @@ class LatentClass(ChoiceModel):
     Raises:
         ModelError: As `ChoiceModel`; also when there is no class, all classes have a utility of membership, this has
             draws, or a class that is given as a model has other data or draws.
-        DatasetError: As `ChoiceModel`; also when a column of the membership changes within an individual, or the
-            classes differ in availability.
+        DatasetError: As `ChoiceModel`; also when a column of the membership changes within an individual, or a class
+            can choose nothing in some situation.
 
     References:
         Kamakura & Russell (1989), doi:10.1177/002224378902600401; Bhat (1997), doi:10.1287/trsc.31.1.34; Greene &
@@ -77,6 +83,17 @@ class LatentClass(ChoiceModel):
         >>> hurried = {"car": cmt.Beta("b_time") * ds["t_car"], "bus": 0}
         >>> cmt.LatentClass(ds, {"loyal": {"car": cmt.Beta("asc_car"), "bus": 0}, "hurried": hurried})
         LatentClass(car, bus; b_time, asc_car, class_hurried)
+
+        Classes may consider only some of the alternatives (Swait & Ben-Akiva 1987,
+        doi:10.1016/0191-2615(87)90009-9), attend to only some of the attributes (Hess & Hensher 2010,
+        doi:10.1016/j.trb.2009.12.016), or differ in their scale (Magidson & Vermunt 2007):
+
+        >>> asc = cmt.Beta("asc")
+        >>> V = {"car": asc + cmt.Beta("b") * ds["t_car"], "bus": 0}
+        >>> captive = cmt.LatentClass(ds, {"choosers": V, "captive": V}, {"captive": {"bus": 0}})
+        >>> inattentive = cmt.LatentClass(ds, {"attentive": V, "inattentive": {"car": asc, "bus": 0}})
+        >>> scale = cmt.Beta("scale", 0.5, lb=0.01)
+        >>> erratic = cmt.LatentClass(ds, {"sure": V, "erratic": {name: scale * v for name, v in V.items()}})
     """
 
     name = "Latent class"
@@ -114,30 +131,66 @@ class LatentClass(ChoiceModel):
 
     @property
     def choice_set(self) -> list[Variable | None] | Variable | None:
-        """That of every class."""
-        return self._first.choice_set
+        """What somebody of some class can choose."""
+        if not self._differ():
+            return self._first.choice_set
+        sets = [model.choice_set for model in self.classes.values()]
+        if not all(isinstance(own, list) for own in sets):
+            return None if any(own is None for own in sets) else reduce(pt.maximum, sets)
+        return [None if any(a is None for a in of) else reduce(pt.maximum, of) for of in zip(*sets, strict=True)]
 
     def available(self, data: Dataset | None = None) -> Any:
-        """Which alternatives can be chosen, (J, T, N)."""
-        return self._first.available(data)
+        """Which alternatives somebody of some class can choose, (J, T, N)."""
+        return reduce(np.logical_or, (model.available(data) for model in self.classes.values()))
+
+    def _differ(self) -> bool:
+        """Whether classes differ in availability, as far as their specifications tell."""
+        sets = [model.choice_set for model in self.classes.values()]
+        alike = [list(own) if isinstance(own, list) else [own] for own in sets]
+        return any(a is not b for own in alike[1:] for a, b in zip(own, alike[0], strict=True))
+
+    def _log_possible(self, model: ChoiceModel) -> Variable:
+        """0 where the chosen alternative is available in a class, `IMPOSSIBLE` elsewhere, (T, N, 1)."""
+        chosen, own = self.dataset.chosen, model.choice_set
+        if own is None or not self._differ():
+            return pt.constant(np.zeros((1, 1, 1), config.floatX))
+        if isinstance(own, list):
+            can = sum(pt.eq(chosen, j) * (1.0 if a is None else pt.neq(a, 0)) for j, a in enumerate(own))
+        else:
+            places = np.arange(self.dataset.n_alternatives)[:, None, None, None]
+            can = pt.sum(pt.eq(chosen, places) * pt.neq(own, 0), axis=0)
+        return self.number(pt.switch(can, 0.0, IMPOSSIBLE))
 
     def log_joint_given(self, V: Sequence[Variable]) -> list[Variable]:
         """log pi_c + log L_c of each individual (N,), by class, given utilities."""
-        return [self.averaged(log_pi + model.over_situations(V_c)) for log_pi, model, V_c in self._by_class(V)]
+        return [self.averaged(log_pi + self._likelihood_in(model, V_c)) for log_pi, model, V_c in self._by_class(V)]
 
     def over_situations(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-likelihood of each individual at each draw (N, R): products over situations, averaged over classes."""
-        joint = [log_pi + model.over_situations(V_c) for log_pi, model, V_c in self._by_class(list(V))]
+        joint = [log_pi + self._likelihood_in(model, V_c) for log_pi, model, V_c in self._by_class(list(V))]
         return log_sum_exp(joint, [None] * len(joint))
 
     def log_probability(self, V: Sequence[Variable] | Variable) -> Variable:
         """Log-probability of the chosen alternative (T, N, R) of somebody of whom nothing else is known."""
-        joint = [log_pi + model.log_probability(V_c) for log_pi, model, V_c in self._by_class(list(V))]
+        joint = [log_pi + self._probability_in(model, V_c) for log_pi, model, V_c in self._by_class(list(V))]
         return log_sum_exp(joint, [None] * len(joint))
 
     def mixture(self, V: Sequence[Variable] | Variable) -> list[tuple[Variable, Variable]]:
         """By class the log of its membership times the likelihood (N, R), and the log-probability (T, N, R)."""
-        return [(log_pi + m.over_situations(V_c), m.log_probability(V_c)) for log_pi, m, V_c in self._by_class(list(V))]
+        return [
+            (log_pi + self._likelihood_in(model, V_c), self._probability_in(model, V_c))
+            for log_pi, model, V_c in self._by_class(list(V))
+        ]
+
+    def _likelihood_in(self, model: ChoiceModel, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-likelihood of each individual at each draw in a class, (N, R)."""
+        likelihood = model.over_situations(V)
+        return likelihood + self.over_time(self._log_possible(model)) if self._differ() else likelihood
+
+    def _probability_in(self, model: ChoiceModel, V: Sequence[Variable] | Variable) -> Variable:
+        """Log-probability of the chosen alternative in a class, (T, N, R)."""
+        probability = model.log_probability(V)
+        return probability + self._log_possible(model) if self._differ() else probability
 
     def expected_maximum_utility(self, V: Sequence[Variable] | Variable) -> Variable:
         """The average over classes; in money they are averaged after, as `expected_maximum_utilities` tells them."""
@@ -168,10 +221,11 @@ class LatentClass(ChoiceModel):
         """Raise a `DatasetError` when ``data`` cannot be used with this model."""
         super().check(data)
         for name, model in self.classes.items():
-            if not np.array_equal(model.available(data), self.available(data)):
+            own = model.available(data)
+            if not (isinstance(model, MNL) or np.array_equal(own, self.available(data))):
                 raise DatasetError(
-                    f"Class '{name}' has another availability than class '{next(iter(self.classes))}'. Classes choose "
-                    "from the same alternatives: make their models with the same availability."
+                    f"Class '{name}' has another availability than others, which only logits may have, found a "
+                    f"{type(model).__name__}. Make it with the availability of the others, or as utilities."
                 )
         for name, W in self.membership.items():
             for column in columns_in([pt.as_tensor_variable(W)]):
@@ -222,8 +276,16 @@ class LatentClass(ChoiceModel):
             raise ModelError(
                 "All classes are models, which have their own availability. Take it out of the LatentClass."
             )
+        by_class = isinstance(availability, Mapping) and (
+            any(isinstance(own, Mapping) for own in availability.values())
+            or (set(availability) <= set(utilities) and set(availability).isdisjoint(self.alternatives))
+        )
+        strangers = [str(name) for name in availability if name not in utilities] if by_class else []
+        if strangers:
+            raise ModelError(f"availability names {', '.join(strangers)}; the classes are {', '.join(utilities)}.")
         self.classes: dict[str, ChoiceModel] = {
-            name: self._class(name, given, availability) for name, given in utilities.items()
+            name: self._class(name, given, availability.get(name) if by_class else availability)
+            for name, given in utilities.items()
         }
         for name, model in self.classes.items():
             self.utilities |= {f"{one} of {name}": V for one, V in model.named_utilities.items()}
@@ -235,8 +297,8 @@ class LatentClass(ChoiceModel):
         if not isinstance(given, ChoiceModel):
             try:
                 return _Logit(self.dataset, given, availability, self.sampling)
-            except ModelError as error:
-                raise ModelError(f"Class '{name}': {error}") from None
+            except (ModelError, DatasetError) as error:
+                raise type(error)(f"Class '{name}': {error}") from None
         if given.dataset is not self.dataset:
             raise ModelError(f"Class '{name}' is a model of another data set. Make it with that of the LatentClass.")
         if given.sampling not in (None, self.sampling):
@@ -289,6 +351,10 @@ class _Logit(MNL):
     def __init__(self, dataset: Dataset, utilities: Any, availability: Any, draws: Sampling | None) -> None:
         self.sampling = draws
         super().__init__(dataset, utilities, availability)
+
+    def check(self, data: Dataset) -> None:
+        """As to predict; what people of this class cannot choose is chosen by others."""
+        self.check_to_predict(data)
 
     def _check_unknowns(self) -> None:
         """Nothing: the model of all classes checks this."""

@@ -276,10 +276,27 @@ def faults() -> list[tuple[type[Exception], str, Callable[[cmt.LongDataset, Any,
         ),
         (
             DatasetError,
-            "Class 'm' has another availability than class 'x'",
+            "Class 'm' has another availability than others, which only logits may have, found a HeteroscedasticLogit",
             lambda ds, V, W: cmt.LatentClass(
-                ds, {"x": V, "m": cmt.MNL(ds, V, {"a": pt_equal(ds, "a")})}, membership={"m": W}
+                ds,
+                {"x": V, "m": cmt.HeteroscedasticLogit(ds, V, {"a": pt_equal(ds, "a")}, scales={"b": Beta("s", 1.0)})},
+                membership={"m": W},
             ),
+        ),
+        (
+            ModelError,
+            "availability names y; the classes are x, z",
+            lambda ds, V, W: cmt.LatentClass(ds, {"x": V, "z": V}, {"y": {"a": 0}}),
+        ),
+        (
+            DatasetError,
+            "Class 'z': No alternative is available in",
+            lambda ds, V, W: cmt.LatentClass(ds, {"x": V, "z": V}, {"z": dict.fromkeys(NAMES, 0)}),
+        ),
+        (
+            DatasetError,
+            "is chosen where it is unavailable",
+            lambda ds, V, W: cmt.LatentClass(ds, {"x": V, "z": V}, {"x": {"a": 0}, "z": {"a": 0}}),
         ),
     ]
 
