@@ -54,7 +54,7 @@ from pycmtensor.models import (
     joint,
     pooled,
 )
-from pycmtensor.results import Results, citation, compare, estimate, estimate_seeds
+from pycmtensor.results import Results, citation, compare, estimate, estimate_seeds, specifications
 from pycmtensor.terms.draws import Sampling
 from pycmtensor.terms.networks import Embedding, Network
 from pycmtensor.terms.regret import random_regret
@@ -130,6 +130,7 @@ __all__ = [
     "scaled",
     "scenario",
     "size",
+    "specifications",
     "vuong",
 ]
 

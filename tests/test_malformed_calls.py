@@ -592,6 +592,17 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "kind": [None, 3, "strange", [1], Strange()],
         },
     ),
+    "specifications": (
+        cmt.specifications,
+        {"build": lambda q: cmt.MNL(DS, V()), "catalogue": {"q": ["a"]}, "folds": 0},
+        {
+            "build": [None, 3, "strange", Strange(), int],
+            "catalogue": [None, 3, {}, {"q": []}, {"z": ["a"]}, Strange()],
+            "folds": [None, "many", 1.5, -1, 1, 1j, [1], Strange(), True],
+            "seed": SEED,
+            "method": [3, "strange", [1], Strange()],
+        },
+    ),
     "by": (lambda **g: results().by(**g), {}, {"column": COLUMN}),
     "design": (
         cmt.design,

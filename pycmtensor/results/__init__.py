@@ -4,5 +4,15 @@ from pycmtensor.results.citation import citation
 from pycmtensor.results.presentation import compare
 from pycmtensor.results.results import Results, estimate, start_of
 from pycmtensor.results.seeds import estimate_seeds
+from pycmtensor.results.specifications import Specifications, specifications
 
-__all__ = ["Results", "citation", "compare", "estimate", "estimate_seeds", "start_of"]
+__all__ = [
+    "Results",
+    "Specifications",
+    "citation",
+    "compare",
+    "estimate",
+    "estimate_seeds",
+    "specifications",
+    "start_of",
+]
