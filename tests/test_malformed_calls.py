@@ -695,6 +695,18 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {"hypotheses": "b = 0"},
         {"hypotheses": [None, 3, "", "b", "z = 0", [], [3], Strange()]},
     ),
+    "t_test": (
+        of_results("t_test"),
+        {"hypotheses": "b = 0"},
+        {"hypotheses": [None, 3, "", "b", "z = 0", "b <= 0", [], [3], Strange()], "alpha": SHARE, "kind": [None, 3]},
+    ),
+    "wald_test": (of_results("wald_test"), {"hypotheses": "b = 0"}, {"hypotheses": [None, 3, "", "b", "z = 0", []]}),
+    "get_margeff": (
+        of_results("get_margeff"),
+        {"column": "x0"},
+        {"column": [None, 3, "z"], "at": [None, 3, "median"], "method": [None, 3, "dyex"], "alpha": SHARE},
+    ),
+    "to_frame": (of_results("to_frame"), {}, {"kind": [None, 3, "strange", [1]], "alpha": [*SHARE, 0.0, 1.0]}),
     "predict": (
         of_results("predict"),
         {},

@@ -135,6 +135,30 @@ class Estimates:
         bounds = {"lower": self.fit.theta - half, "upper": self.fit.theta + half}
         return pd.DataFrame(bounds, index=list(self.fit.labels))
 
+    def to_frame(self, kind: Kind = "classical", alpha: float = 0.05) -> pd.DataFrame:
+        """The estimates as a frame, one row per parameter, fixed ones below.
+
+        Columns: value, std_err, t, pvalue, lower and upper end of the interval; the hypothesis that t and p are about,
+        1 for scales and their inverses and 0 for others; and the status, "estimated" or "fixed".
+
+        Args:
+            kind: Kind of the standard errors.
+            alpha: One minus the coverage of the intervals.
+        """
+        import pandas as pd
+
+        null = pd.Series({label: self.fit.neutral.get(label, 0.0) for label in self.fit.labels}, dtype=float)
+        errors = self.standard_errors(kind)
+        t = (self.params - null) / errors.where(errors != 0)
+        columns = {"value": self.params, "std_err": errors, "t": t, "pvalue": t.map(two_sided)}
+        ends = self.conf_int(alpha, kind)
+        about = {"hypothesis": null, "status": "estimated"}
+        free = pd.DataFrame(columns | {"lower": ends["lower"], "upper": ends["upper"]} | about)
+        if not self.fit.fixed:
+            return free
+        fixed = pd.DataFrame({"value": self.fit.fixed, "status": "fixed"}, index=list(self.fit.fixed))
+        return pd.concat([free, fixed])
+
     def bootstrap(
         self, replicates: int = 200, seed: int = 0, groups: Any = None, checkpoint: Checkpoint = None
     ) -> Replicates:

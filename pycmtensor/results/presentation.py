@@ -183,19 +183,14 @@ class Presentation(Estimates):
         from pycmtensor.report.excel import to_excel
 
         kinds: tuple[Kind, ...] = ("classical", "robust")
-        errors = {f"{kind} std err": self.standard_errors(kind) for kind in kinds}
+        frames = {kind: self.to_frame(kind) for kind in kinds}
+        names = {"std_err": "std err", "t": "t", "pvalue": "p"}
+        of_kinds = {f"{k} {word}": frame[name] for name, word in names.items() for k, frame in frames.items()}
+        first = frames["classical"]
+        estimates = pd.DataFrame({"value": first["value"], **of_kinds, **first[["hypothesis", "status"]]})
         fit = {"choice situations": self.nobs, "individuals": self.n_individuals, "parameters": self.fit.n_parameters}
         fit |= {name: getattr(self, name) for name in ("llnull", "llf", "rho2", "rho2_adjusted", "aic", "bic")}
-        fixed = pd.DataFrame({"value": self.fit.fixed, "status": "fixed"}, index=list(self.fit.fixed))
-        null = self.params.index.map(lambda label: self.fit.neutral.get(label, 0.0))
-        t = {
-            f"{kind} t": (self.params - null) / se.where(se != 0)
-            for kind, se in zip(kinds, errors.values(), strict=True)
-        }
-        p = {f"{name[:-1]}p": values.map(two_sided) for name, values in t.items()}
-        about = {"hypothesis": null, "status": "estimated"}
-        estimates = pd.DataFrame({"value": self.params, **errors, **t, **p, **about})
-        sheets = {"estimates": pd.concat([estimates, fixed]) if self.fit.fixed else estimates}
+        sheets = {"estimates": estimates}
         sheets |= {"fit": pd.Series(fit, name="value", dtype=object).to_frame()}
         sheets |= {f"{kind} covariance": self.cov_params(kind) for kind in kinds}
         sheets |= {"correlations": self.correlation(), "history": self.history}

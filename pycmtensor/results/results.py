@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from pycmtensor.analysis import PostEstimation, Segments, calibrated
+from pycmtensor.analysis import Segments, calibrated
 from pycmtensor.analysis.predict import choices_on
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
@@ -45,6 +45,7 @@ from pycmtensor.inference import (
 )
 from pycmtensor.inference.identification import of_fit
 from pycmtensor.models import Joint, Model
+from pycmtensor.results.names import StatsmodelsNames
 from pycmtensor.results.presentation import Presentation
 from pycmtensor.terms.relations import Expression, Relation, text_of
 
@@ -136,10 +137,11 @@ def start_of(
 
 
 @checked_class(InferenceError)
-class Results(PostEstimation, Presentation):
+class Results(StatsmodelsNames, Presentation):
     """Estimates with their uncertainty and fit.
 
-    Names follow statsmodels. Standard errors, t and p values are classical unless a ``kind`` is asked for:
+    Names follow statsmodels, see `pycmtensor.results.names`. Standard errors, t and p values are classical unless a
+    ``kind`` is asked for:
     "classical" (inverse Hessian), "robust" (sandwich), "bhhh" (outer product of scores), "cluster", "bootstrap" or
     "jackknife".
 

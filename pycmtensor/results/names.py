@@ -1,0 +1,208 @@
+"""Statsmodels' names: what statisticians type, each as a word for an answer that is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Variable
+
+from pycmtensor.analysis import PostEstimation, Responses
+from pycmtensor.analysis.elasticities import Moved
+from pycmtensor.analysis.predict import choices_on
+from pycmtensor.exceptions import InferenceError, checked_class
+from pycmtensor.inference import DerivedQuantities, HypothesisTest, Kind, delta, wald
+from pycmtensor.results.estimates import Estimates
+from pycmtensor.terms.relations import Relation, matrix, relations_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["StatsmodelsNames"]
+
+#: Where marginal effects are taken: statsmodels' word -> that of `marginal_effects`.
+AT = {"overall": "individuals", "mean": "means"}
+
+
+@checked_class(InferenceError)
+class StatsmodelsNames(PostEstimation, Estimates):
+    """Names of statsmodels for answers of `pycmtensor.Results`.
+
+    They mean what they mean there, with two differences. ``llnull`` is the log-likelihood with equal shares of the
+    available alternatives, LL(0), and so is what ``llr``, ``llr_pvalue`` and ``prsquared`` compare with; constants only
+    are `llconstants` and `rho2_constants`. And tests use the normal distribution, as all of the library does.
+
+    References:
+        Seabold & Perktold (2010), statsmodels: econometric and statistical modeling with Python,
+        doi:10.25080/Majora-92bf1922-011.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+        >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> results.df_model, results.df_resid, round(results.llr, 4)  # 2 (30 log(3 / 2) + 10 log(1 / 2))
+        (1, 39, 10.465)
+        >>> results.resid.iloc[0].round(6).to_dict()  # the first chose the car, whose probability is 3 / 4
+        {'car': 0.25, 'bus': -0.25}
+    """
+
+    # ---- fit --------------------------------------------------------------------------------------------------
+
+    @property
+    def llr(self) -> float:
+        """Likelihood ratio statistic against equal shares, 2 (LL - LL(0)); NaN for a model that is no choice."""
+        return 2 * (self.llf - self.llnull)
+
+    @property
+    def llr_pvalue(self) -> float:
+        """Probability of a larger ``llr`` if shares were equal, from the chi-squared distribution of ``df_model``."""
+        from scipy.special import chdtrc
+
+        return float(chdtrc(self.df_model, max(self.llr, 0.0)))
+
+    @property
+    def prsquared(self) -> float:
+        """McFadden's pseudo R-squared, 1 - LL / LL(0): `rho2`."""
+        return self.rho2
+
+    @property
+    def k_params(self) -> int:
+        """Number of estimates, K, those that constraints determine too."""
+        return len(self.fit.theta)
+
+    @property
+    def df_model(self) -> int:
+        """Degrees of freedom of the model against equal shares: parameters that vary freely."""
+        return self.fit.n_parameters
+
+    @property
+    def df_resid(self) -> int:
+        """Choice situations less parameters that vary freely."""
+        return self.nobs - self.fit.n_parameters
+
+    @property
+    def method(self) -> str:
+        """Name of the method of estimation."""
+        return self.fit.method
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimates are a maximum of the likelihood; ``outcome`` says why."""
+        return self.fit.outcome.converged
+
+    @property
+    def cov_type(self) -> str:
+        """Kind of the covariance of ``bse``, ``tvalues`` and ``pvalues``; other kinds are asked for by ``kind=``."""
+        return "classical"
+
+    # ---- rows -------------------------------------------------------------------------------------------------
+
+    @property
+    def fittedvalues(self) -> pd.DataFrame:
+        """Choice probabilities, one row per choice situation, one column per alternative: those of `predict`."""
+        choices_on(self, None, "fitted values")
+        return self.predict().probabilities
+
+    @property
+    def resid(self) -> pd.DataFrame:
+        r"""Generalised residuals, 1 or 0 for what was chosen less its probability.
+
+        .. math:: e_{jn} = [y_n = j] - P_{jn}
+
+        One row per choice situation, one column per alternative. They are the derivatives of the log-likelihood of a
+        logit by its utilities, and sum to 0 over those who have a constant's alternative.
+
+        References:
+            Gourieroux, Monfort, Renault & Trognon (1987), Generalised residuals, doi:10.1016/0304-4076(87)90079-0.
+        """
+        ds, fitted = choices_on(self, None, "residuals").data, self.fittedvalues
+        chosen = ds.of_situations(ds.chosen_alternatives)[:, None] == np.arange(fitted.shape[1])
+        return chosen - fitted
+
+    # ---- tests and tables -------------------------------------------------------------------------------------
+
+    def t_test(
+        self,
+        hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation],
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+    ) -> DerivedQuantities:
+        """Test each of some linear hypotheses by itself; `wald_test` tests them together.
+
+        Args:
+            hypotheses: As in `wald`, such as "b_time = b_cost, asc_car = 0".
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+
+        Returns:
+            Left side minus right side of each hypothesis, with its standard error, z, p and interval, as of `delta`.
+
+        Raises:
+            ModelError: As `wald`.
+            InferenceError: A hypothesis is an inequality.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+            >>> results.t_test("asc_car = 1").table.round(4)  # (log(3) - 1) / sqrt(1 / 30 + 1 / 10)
+                         estimate  std_err       z  pvalue   lower   upper
+            asc_car = 1    0.0986   0.3651  0.2701  0.7871 -0.6171  0.8143
+        """
+        relations = relations_of(hypotheses)
+        if not relations:
+            raise InferenceError("t_test: there is no hypothesis in hypotheses. Write for example 'b_time = b_cost'.")
+        _, senses, _ = matrix(relations, self.fit.labels, self.fit.fixed)
+        for relation, sense in zip(relations, senses, strict=True):
+            if sense != "=":
+                raise InferenceError(f"A t test is about equalities, found '{relation}'. Write it with = in place.")
+        return delta(self, {str(relation): _difference(relation) for relation in relations}, alpha, kind)
+
+    def wald_test(
+        self, hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation], kind: Kind = "classical"
+    ) -> HypothesisTest:
+        """Test linear hypotheses together: `wald`.
+
+        Args:
+            hypotheses: As in `wald`.
+            kind: Kind of the covariance of the estimates.
+        """
+        return wald(self, hypotheses, kind)
+
+    def get_margeff(
+        self, column: Moved, at: str = "overall", method: str = "dydx", alpha: float = 0.05, kind: Kind = "classical"
+    ) -> Responses:
+        """Marginal effects of a column: `marginal_effects`, or `elasticities`.
+
+        Args:
+            column: A column that utilities use.
+            at: "overall" for the average over choice situations, "mean" for the effect at the means of all columns.
+            method: "dydx" for derivatives, "eyex" for elasticities, averaged with the probabilities as weights.
+            alpha: One minus the coverage of the intervals.
+            kind: Kind of the covariance of the estimates.
+        """
+        if at not in AT:
+            raise InferenceError(f"get_margeff: at is one of {', '.join(AT)}, found {at!r}.")
+        if method not in ("dydx", "eyex"):
+            raise InferenceError(f"get_margeff: method is dydx or eyex, found {method!r}.")
+        if method == "dydx":
+            return self.marginal_effects(column, AT[at], alpha, kind)
+        return self.elasticities(column, None, AT[at], alpha, kind)
+
+    def pred_table(self) -> pd.DataFrame:
+        """Weighted counts by observed (rows) and most probable (columns) alternative: `confusion`."""
+        return self.confusion()
+
+
+def _difference(relation: Relation) -> Variable:
+    """Left side minus right side, as symbols, since not all names can be written in text."""
+
+    def symbol(name: str) -> Variable:
+        found = pt.dscalar(name)
+        found.tag.label = name
+        return found
+
+    terms = [c * symbol(name) for name, c in relation.coefficients.items()]
+    return pt.add(*terms, -relation.value)
