@@ -314,7 +314,7 @@ class Columns:
 
     def _symbol(self, name: str, key: Key, leading: tuple[int, ...] = (), situations: int | None = None) -> Variable:
         T = situations if self.is_panel else 1
-        symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(*leading, T, None, 1))
+        symbol = pt.TensorType(pytensor.config.floatX, (*leading, T, None, 1))(name)  # pt.tensor bars names of dtypes
         return mark(symbol, key, self.origin)
 
     def _need_choices(self, what: str) -> None:

@@ -192,7 +192,7 @@ class Draws(Arithmetic):
                 "are functions of these; see pycmtensor.coefficients."
             )
         self.name, self.distribution, self.within = name, distribution, within
-        self.symbol = pt.tensor(name, dtype=pytensor.config.floatX, shape=(None if within else 1, None, None))
+        self.symbol = pt.TensorType(pytensor.config.floatX, (None if within else 1, None, None))(name)
         self.symbol.tag.draws = self
 
     def __call__(self) -> Variable:

@@ -13,6 +13,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.exceptions import DatasetError
+from pycmtensor.terms.draws import Draws
 from tests.conftest import MODES
 
 
@@ -172,3 +173,10 @@ def test_identifiers_of_several_types(trips: pd.DataFrame) -> None:
 def test_symbols_from_elsewhere_have_no_numbers(ds: cmt.Dataset) -> None:
     with pytest.raises(DatasetError, match="The input z is not a column"):
         ds.array(pt.dtensor3("z"))
+
+
+@pytest.mark.parametrize("name", ["float", "int8", "cost, in CHF", "a,b"])
+def test_columns_may_have_names_that_are_types_elsewhere(name: str) -> None:
+    ds = cmt.Dataset(pd.DataFrame({"y": [1, 2], name: [0.5, 1.5]}), "y", {"a": 1, "b": 2})
+    assert ds.array(ds[name]).ravel().tolist() == [0.5, 1.5]
+    assert Draws(name)().name == name
