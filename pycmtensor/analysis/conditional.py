@@ -14,9 +14,9 @@ from pytensor.graph.replace import graph_replace
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
 from pycmtensor.engine.quantity import Posterior
 from pycmtensor.exceptions import InferenceError, in_range
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.models import LatentClass
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.terms.draws import Sampling, values_of
 from pycmtensor.terms.relations import Expression
 
@@ -27,7 +27,7 @@ __all__ = ["ConditionalEstimates", "conditional_estimates", "population_draws"]
 
 
 @dataclass(frozen=True, eq=False)
-class ConditionalEstimates:
+class ConditionalEstimates(Answer):
     """The distributions of random coefficients given the choices of each individual.
 
     Attributes:
@@ -47,10 +47,9 @@ class ConditionalEstimates:
         """Conditional means, one row per individual, one column per coefficient."""
         return self.table.loc[:, (slice(None), "mean")].droplevel(1, axis=1)
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
-        return "\n".join([self.summary.to_string(), about])
+        return [self.summary, about]
 
 
 def conditional_estimates(

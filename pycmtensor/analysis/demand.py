@@ -13,11 +13,11 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Demands
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import MDCEV
 from pycmtensor.models.mdcev import Forecast
+from pycmtensor.report.answer import Part
 from pycmtensor.terms.draws import Sampling
 
 if TYPE_CHECKING:
@@ -61,10 +61,9 @@ class Demand(Prediction):
         """Share of each good in the sum of quantities."""
         return (self.means / self.means.sum()).rename("share")
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         about = f"{len(self.quantities):,} situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return "\n".join([self.table.to_string(), about, *filter(None, [self.note])])
+        return [self.table, about, *filter(None, [self.note])]
 
 
 def demand(

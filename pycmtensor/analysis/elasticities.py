@@ -20,12 +20,12 @@ from pycmtensor.dataset.symbols import check_origin, column_of
 from pycmtensor.engine import Evaluator, Problem
 from pycmtensor.engine.quantity import Demands, Observed, Probabilities, Quantity, Slopes
 from pycmtensor.exceptions import InferenceError, in_range
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import MDCEV, Model
 from pycmtensor.models.choice import choice_of
 from pycmtensor.models.mdcev import Forecast
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ Moved: TypeAlias = str | tuple[str, str] | Variable
 
 
 @dataclass(frozen=True, eq=False)
-class Responses:
+class Responses(Answer):
     """Elasticities or marginal effects of choice probabilities with respect to a column.
 
     Attributes:
@@ -82,10 +82,9 @@ class Responses:
     def _heading(self) -> str:
         return f"{self.title}, per {self.unit}" if self.unit else self.title
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return "\n".join([self._heading, self.table.to_string(), about, *filter(None, [self.note])])
+        return [self._heading, self.table, about, *filter(None, [self.note])]
 
 
 @overload

@@ -14,15 +14,15 @@ from pycmtensor.analysis.scenario import segments
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.estimation import Options, maximise
-from pycmtensor.estimation.journal import Answer
+from pycmtensor.estimation.journal import Answer as Numbers
 from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError, in_range
-from pycmtensor.host.escaping import printed
 from pycmtensor.host.interruption import interruptible
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import RankedLogit
 from pycmtensor.models.choice import choice_of
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +153,7 @@ def llconstants(results: Estimated) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class CrossValidation:
+class CrossValidation(Answer):
     """Result of a cross-validation.
 
     Attributes:
@@ -192,14 +192,13 @@ class CrossValidation:
 
         return float(ndtri(1 - self.alpha / 2)) * self.std_err
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         rho2 = "" if np.isnan(self.rho2) else f", rho-squared {self.rho2:.6f}"
         about = (
             f"Out of sample: log-likelihood {self.llf:.4f}, std err {self.std_err:.4f}, {1 - self.alpha:.4g} interval "
             f"[{self.lower:.4f}, {self.upper:.4f}], per choice situation {self.llf / self.nobs:.6f}{rho2}"
         )
-        return f"{self.table.to_string()}\n{about}"
+        return [self.table, about]
 
 
 @interruptible
@@ -254,7 +253,7 @@ def cross_validate(
         options = Options(start=start, constraints=list(fit.constraints), progress=False, on=made_like(evaluator))
         for train, test in data.folds(folds, seed, by):
 
-            def find(train: Dataset = train, test: Dataset = test) -> Answer:
+            def find(train: Dataset = train, test: Dataset = test) -> Numbers:
                 part, _ = maximise(model, train, options=options)
                 part.outcome.must_have_ended()
                 found = evaluator.on(test).first_order(part.theta)

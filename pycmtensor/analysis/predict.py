@@ -14,10 +14,10 @@ from pycmtensor.dataset.sampling import SampledDataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Observed, Probabilities, ProbabilitiesGivenChoices, Quantity
 from pycmtensor.exceptions import DatasetError, InferenceError
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models.choice import choice_of
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(Answer):
     """Prediction of choices.
 
     Attributes:
@@ -58,11 +58,10 @@ class Prediction:
         """Predicted share of each alternative."""
         return self.table["estimate"].rename("share")
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         known = [] if self.llf is None else [f"Log-likelihood {self.llf:.6f}"]
         about = f"{len(self.probabilities):,} choice situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return "\n".join([self.table.to_string(), about, *known, *filter(None, [self.note])])
+        return [self.table, about, *known, *filter(None, [self.note])]
 
 
 def predict(

@@ -15,9 +15,9 @@ from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Slopes
 from pycmtensor.exceptions import InferenceError, checked, in_range
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ STEP = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Pricing:
+class Pricing(Answer):
     """Optimal prices.
 
     Attributes:
@@ -59,12 +59,11 @@ class Pricing:
     kind: str
     note: str = ""
 
-    @printed
-    def __str__(self) -> str:
-        parts = [f"Prices of the largest {self.objective}", self.table.to_string(), "Shares", self.shares.to_string()]
-        parts += [f"{self.objective.capitalize()} of a choice situation", self.value.to_string()]
+    def _shown(self) -> list[Part]:
+        parts = [f"Prices of the largest {self.objective}", self.table, "Shares", self.shares]
+        parts += [f"{self.objective.capitalize()} of a choice situation", self.value]
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return "\n".join([*parts, about, *filter(None, [self.note])])
+        return [*parts, about, *filter(None, [self.note])]
 
 
 @checked(InferenceError)

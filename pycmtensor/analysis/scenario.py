@@ -17,9 +17,9 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.exceptions import InferenceError, checked, checked_class
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ Array = NDArray[np.floating]
 
 @checked_class(InferenceError)
 @dataclass(frozen=True, eq=False)
-class Scenarios:
+class Scenarios(Answer):
     """PostEstimation to what-if questions; every table has estimate, standard error and confidence interval.
 
     Rows are named by scenario, by segment if there are any, and by alternative.
@@ -88,14 +88,13 @@ class Scenarios:
     def _money(self) -> str:
         return self.unit or "in the unit that cost has in the utilities"
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         tables = {"Market shares": self.shares, "Changes": self.changes, "Diversion": self.diversion}
         if self.surplus is not None:
             tables[f"Change in consumer surplus of a choice, {self._money}"] = self.surplus
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        lines = [line for title, table in tables.items() for line in (title, table.to_string())]
-        return "\n".join([*lines, about, *filter(None, [self.note])])
+        parts = [part for title, table in tables.items() for part in (title, table)]
+        return [*parts, about, *filter(None, [self.note])]
 
 
 @checked(InferenceError)

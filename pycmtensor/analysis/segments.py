@@ -10,8 +10,8 @@ from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.post_estimation import PostEstimation
 from pycmtensor.analysis.scenario import scenario
 from pycmtensor.exceptions import InferenceError, checked_class
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ __all__ = ["Segments"]
 
 
 @checked_class(InferenceError)
-class Segments(Mapping[Any, PostEstimation]):
+class Segments(Answer, Mapping[Any, PostEstimation]):
     """Results by the values of a column: a dict of them, and one table for each question.
 
     Estimates and their covariance are those of the whole sample; averages are over the choice situations of a segment.
@@ -109,12 +109,8 @@ class Segments(Mapping[Any, PostEstimation]):
         flat = {what: table.set_axis([_name(label) for label in table.index]) for what, table in rows.items()}
         return pd.concat(flat, names=["what", "of"])
 
-    @printed
-    def __str__(self) -> str:
-        return f"Predicted shares by {self.column}\n{self.table().droplevel(0).to_string()}"
-
-    def __repr__(self) -> str:
-        return f"Segments({self.column!r}: {', '.join(map(str, self))})"
+    def _shown(self) -> list[Part]:
+        return [f"Predicted shares by {self.column}", self.table().droplevel(0)]
 
     def _stacked(self, table: Callable[[Any], Any]) -> pd.DataFrame:
         """The tables of all segments, one below the other."""

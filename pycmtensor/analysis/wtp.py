@@ -19,12 +19,12 @@ from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import MeanRatios, Ratio, Ratios, RatiosGivenChoices
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.delta import delta
 from pycmtensor.inference.krinsky_robb import krinsky_robb
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import LatentClass
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.terms.relations import Expression, in_parameters, text_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
-class WillingnessToPay:
+class WillingnessToPay(Answer):
     """A ratio of marginal utilities.
 
     Attributes:
@@ -100,12 +100,11 @@ class WillingnessToPay:
             raise InferenceError(f"what is 'interval' or 'individuals', found {what!r}.")
         return distribution(self.by_individual["mean"].dropna().to_numpy(), f"{label}, mean of each individual", ax)
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         unit = f" {self.unit}" if self.unit else ""
         about = f"{1 - self.alpha:.4g} interval, {self.kind} covariance"
-        spread = [] if self.distribution is None else [self.distribution.to_string()]
-        return "\n".join([f"{self.name}{unit}", self.table.to_string(), about, *spread, *filter(None, [self.note])])
+        spread = [] if self.distribution is None else [self.distribution]
+        return [f"{self.name}{unit}", self.table, about, *spread, *filter(None, [self.note])]
 
 
 def wtp(

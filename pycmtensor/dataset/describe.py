@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.dataset.frames import Table, rows_text
 from pycmtensor.report import Summary
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ OUT_OF_SCALE = 1000
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(Answer):
     """The health report of a data set: ``print`` it, or let a notebook show it.
 
     Attributes:
@@ -45,11 +46,8 @@ class Description:
             Summary("Columns", (), (), *_cells(self.columns), self.remarks),
         )
 
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.summaries()))
-
-    def _repr_html_(self) -> str:
-        return "".join(summary._repr_html_() for summary in self.summaries())
+    def _shown(self) -> list[Part]:
+        return [*self.summaries()]
 
 
 def _cells(table: pd.DataFrame) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine import ByIndividual, SecondOrder
-from pycmtensor.host.escaping import printed
+from pycmtensor.report.answer import Answer, Part
 
 __all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome", "exponent_of"]
 
@@ -54,7 +54,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Answer):
     """Outcome of an estimation.
 
     Attributes:
@@ -82,10 +82,9 @@ class Outcome:
         if self.ending is Ending.INTERRUPTED:
             raise KeyboardInterrupt
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         word = "converged" if self.converged else "NOT CONVERGED"
-        return f"{word}: {self.reason}" + (f" {self.remedy}" if self.remedy else "")
+        return [f"{word}: {self.reason}" + (f" {self.remedy}" if self.remedy else "")]
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Optimum:
 
 
 @dataclass(frozen=True)
-class Fit(ByIndividual):
+class Fit(ByIndividual, Answer):
     """Estimates and the derivatives of the log-likelihood there; nothing symbolic.
 
     Attributes:
@@ -188,6 +187,12 @@ class Fit(ByIndividual):
     constraints: tuple[str, ...] = ()
     neutral: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def _shown(self) -> list[Part]:
+        import pandas as pd
+
+        about = f"{self.model}, estimated by {self.method}: log-likelihood {self.llf:.6f}; {self.outcome}"
+        return [about, pd.DataFrame({"estimate": self.theta, "start": self.start}, index=list(self.labels))]
 
     @property
     def exponent(self) -> int:

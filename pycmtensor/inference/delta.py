@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.expressions import networks_in
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.terms.relations import Expression, ParameterFunction
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class DerivedQuantity:
+class DerivedQuantity(Answer):
     """A function of estimates with its standard error.
 
     Attributes:
@@ -73,18 +73,17 @@ class DerivedQuantity:
 
         return float(ndtri(1 - self.alpha / 2)) * self.std_err
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         if self.note:
-            return f"{self.name}: {self.estimate:.6g}. {self.note}"
-        return (
+            return [f"{self.name}: {self.estimate:.6g}. {self.note}"]
+        return [
             f"{self.name}: {self.estimate:.6g}, {self.kind} std err {self.std_err:.4g}, z {self.z:.2f}, "
             f"p {self.pvalue:.4f}, {1 - self.alpha:.4g} interval [{self.lower:.6g}, {self.upper:.6g}]"
-        )
+        ]
 
 
 @dataclass(frozen=True, eq=False)
-class DerivedQuantities:
+class DerivedQuantities(Answer):
     """Several functions of estimates with their joint covariance; ``[name]`` is one of them.
 
     Attributes:
@@ -117,10 +116,9 @@ class DerivedQuantities:
         rows = [[getattr(self[name], column) for column in columns] for name in self.estimates]
         return pd.DataFrame(rows, index=list(self.estimates), columns=list(columns))
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         notes = [f"{name}: {note}" for name, note in self.notes.items()]
-        return "\n".join([self.table.to_string(), f"{self.kind} covariance", *notes])
+        return [self.table, f"{self.kind} covariance", *notes]
 
 
 def delta(

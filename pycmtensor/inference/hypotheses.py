@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.protocol import Estimated
+from pycmtensor.report.answer import Answer, Part
 
 __all__ = ["HypothesisTest", "chi_squared", "must_be_maximum", "must_share_sample"]
 
 
 @dataclass(frozen=True)
-class HypothesisTest:
+class HypothesisTest(Answer):
     """The result of a hypothesis test; ``print`` it.
 
     Attributes:
@@ -37,11 +37,10 @@ class HypothesisTest:
     distribution: str
     note: str = ""
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         df = "" if self.df is None else f"({self.df})"
         result = f"statistic {self.statistic:.4f}, {self.distribution}{df}, p = {self.pvalue:.4g}"
-        return "\n".join([self.name, f"H0: {self.null}", result, *([self.note] if self.note else [])])
+        return [self.name, f"H0: {self.null}", result, *([self.note] if self.note else [])]
 
 
 def chi_squared(name: str, null: str, statistic: float, df: int, note: str = "") -> HypothesisTest:

@@ -17,8 +17,8 @@ from pycmtensor.estimation.curvature import bends, left_free
 from pycmtensor.estimation.identification import combination, sparse
 from pycmtensor.exceptions import ModelError, checked
 from pycmtensor.expressions import bounds_of
-from pycmtensor.host.escaping import printed
 from pycmtensor.models import ChoiceModel, Model
+from pycmtensor.report.answer import Answer, Part
 
 __all__ = ["Identification", "identification", "of_fit"]
 
@@ -35,7 +35,7 @@ POWERS = 2
 
 
 @dataclass(frozen=True)
-class Identification:
+class Identification(Answer):
     """Rank, flat and weak directions, and the sizes of the parameters.
 
     Attributes:
@@ -64,8 +64,7 @@ class Identification:
         powers = {label: -round(float(np.log10(size))) for label, size in self.sizes.items() if np.isfinite(size)}
         return {label: 10.0**power for label, power in powers.items() if abs(power) >= POWERS}
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         lines = [f"Rank {self.rank} of {len(self.labels)} parameters"]
         if self.flat:
             lines += ["The data say nothing about", *(f"  {combination}" for combination in self.flat)]
@@ -75,7 +74,7 @@ class Identification:
         for label, factor in self.factors.items():
             size = f"{self.sizes[label]:.1g}"
             lines += [f"A change of {label} by {size} moves utilities by about 1: divide its columns by {factor:g}"]
-        return "\n".join(lines)
+        return ["\n".join(lines)]
 
 
 @checked(ModelError)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.exceptions import InferenceError, in_range, seed_of, whole
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.delta import at_estimates, without_variance
 from pycmtensor.inference.protocol import Estimated
 from pycmtensor.inference.resampling import Kind
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.terms.relations import Expression
 
 __all__ = ["SimulatedQuantity", "krinsky_robb"]
@@ -20,7 +20,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
-class SimulatedQuantity:
+class SimulatedQuantity(Answer):
     """A function of estimates with its simulated distribution.
 
     Attributes:
@@ -62,14 +62,13 @@ class SimulatedQuantity:
     def _quantile(self, share: float) -> float:
         return float(np.quantile(self.draws, share)) if len(self.draws) else np.nan
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         if self.note:
-            return f"{self.name}: {self.estimate:.6g}. {self.note}"
-        return (
+            return [f"{self.name}: {self.estimate:.6g}. {self.note}"]
+        return [
             f"{self.name}: {self.estimate:.6g}, median {self.median:.6g}, mean {self.mean:.6g}, {1 - self.alpha:.4g} "
             f"interval [{self.lower:.6g}, {self.upper:.6g}] of {len(self.draws):,} draws, {self.kind} covariance"
-        )
+        ]
 
 
 def krinsky_robb(

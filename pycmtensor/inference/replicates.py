@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, in_range
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,7 @@ Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Replicates:
+class Replicates(Answer):
     """Estimates from other samples of the same individuals.
 
     Attributes:
@@ -37,6 +38,10 @@ class Replicates:
     without_maximum: int
     factor: float
     complete: bool = True
+
+    def _shown(self) -> list[Part]:
+        about = f"{len(self.theta):,} estimates by the {self.kind}, {self.without_maximum:,} samples without a maximum"
+        return [about, self.params.agg(["mean", "std", "min", "max"]).T]
 
     @property
     def params(self) -> pd.DataFrame:

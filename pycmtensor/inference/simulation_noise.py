@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.estimation.recorded import Checkpoint, journal_of, recorded, run_after
 from pycmtensor.exceptions import InferenceError
-from pycmtensor.host.escaping import printed
 from pycmtensor.host.interruption import interruptible
 from pycmtensor.inference.hypotheses import must_be_maximum
 from pycmtensor.inference.kinds import covariance
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.terms.draws import Sampling
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SHIFT = 0.2
 
 
 @dataclass(frozen=True)
-class SimulationNoise:
+class SimulationNoise(Answer):
     """Estimates of one model with other draws; ``print`` it.
 
     Attributes:
@@ -73,8 +73,7 @@ class SimulationNoise:
             columns |= {_named(sampling): theta, f"shift, {_named(sampling)}": shift}
         return pd.DataFrame(columns, index=list(self.labels))
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         changes = [
             f"{_named(sampling)}: log-likelihood {llf:.4f}, {llf - self.llf:+.4f}"
             for sampling, llf in zip(self.others, self.llf_others, strict=True)
@@ -88,9 +87,8 @@ class SimulationNoise:
                 f"Other draws move {names} by more than {SHIFT} standard errors: estimate with more draws, such as "
                 f"model.with_draws({4 * self.sampling.number}), until they stay."
             )
-        table = self.table.to_string(float_format=lambda x: f"{x:.6g}")
         title = f"Simulation noise of {_named(self.sampling)}: log-likelihood {self.llf:.4f}"
-        return "\n".join([title, *changes, table, advice])
+        return [title, *changes, self.table, advice]
 
 
 @interruptible

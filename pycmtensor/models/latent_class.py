@@ -21,8 +21,10 @@ from pycmtensor.models.choice import ChoiceModel
 from pycmtensor.models.forms import Form, MixtureOfClasses
 from pycmtensor.models.mnl import MNL
 from pycmtensor.models.specified import Expression
+from pycmtensor.report.equations import Equations
 from pycmtensor.terms.domains import Domain, domains_in
 from pycmtensor.terms.draws import Sampling, draws_of, sampling_of
+from pycmtensor.terms.relations import text_of
 
 __all__ = ["LatentClass"]
 
@@ -123,6 +125,12 @@ class LatentClass(ChoiceModel):
     def structure(self) -> list[Variable]:
         """The utilities of membership, and the structure of the classes."""
         return [*self._membership(), *(part for model in self.classes.values() for part in model.structure())]
+
+    @property
+    def equations(self) -> Equations:
+        """The utilities of the classes, and those of membership."""
+        own = {f"membership of {name}": text_of(self.number(W)) for name, W in self.membership.items()}
+        return Equations({name: one.formula for name, one in super().equations.items()} | own)
 
     def domains(self) -> list[Domain]:
         """Those of the utilities of membership, and of each class."""

@@ -18,6 +18,8 @@ from pycmtensor.expressions import Parameter, parameters_of
 from pycmtensor.host.escaping import printed
 from pycmtensor.models.base import Model
 from pycmtensor.models.formula import of_formula
+from pycmtensor.report.equations import Equations
+from pycmtensor.terms.relations import text_of
 
 __all__ = ["Expression", "Specified"]
 
@@ -152,6 +154,19 @@ class Specified(Model):
     def named_utilities(self) -> dict[str, Variable]:
         """The utilities by what they are called in messages: their alternative, or "all alternatives"."""
         return self.utilities if self.utility is None else {"all alternatives": self.utility}
+
+    @property
+    def equations(self) -> Equations:
+        """The utilities as equations, which print as text and show typeset in a notebook.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "time": [20.0, 30.0]}), "mode", {"car": 1, "bus": 2})
+            >>> cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("asc") + cmt.Beta("b") * ds["time"] / 60}).equations
+            V[car] = 0.0
+            V[bus] = asc + b * time / 60
+        """
+        return Equations({str(name): text_of(V) for name, V in self.named_utilities.items()})
 
     def expressions(self) -> list[Variable]:
         """The utilities and the expressions of the structure, which hold all parameters."""

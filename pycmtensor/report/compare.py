@@ -8,7 +8,7 @@ import numpy as np
 
 from pycmtensor.report.summary import Summary
 
-__all__ = ["compared"]
+__all__ = ["compared", "levels", "stars"]
 
 #: p values below which an estimate gets one star more.
 STARS = (0.1, 0.05, 0.01)
@@ -34,11 +34,10 @@ def compared(
     rows: list[tuple[str, ...]] = []
     for name in names:
         found = [own.get(name) for own in estimates]
-        rows.append((name, *("" if f is None else f"{f[0]:.4f}{_stars(f[2])}" for f in found)))
+        rows.append((name, *("" if f is None else f"{f[0]:.4f}{stars(f[2])}" for f in found)))
         rows.append(("", *("" if f is None else f"({f[1]:.4f})" if np.isfinite(f[1]) else "(-)" for f in found)))
     rows += [(label, *cells) for label, cells in facts.items()]
-    levels = ", ".join(f"{'*' * (i + 1)} p < {level:g}" for i, level in enumerate(STARS))
-    notes = [f"In brackets {errors} standard errors. {levels}."]
+    notes = [f"In brackets {errors} standard errors. {levels()}."]
     notes += dict.fromkeys(
         f"Stars of {names} test the value {null:g}."
         for column in columns
@@ -47,5 +46,11 @@ def compared(
     return Summary("Comparison", (), (), ("", *columns), tuple(rows), tuple(notes))
 
 
-def _stars(pvalue: float) -> str:
+def stars(pvalue: float) -> str:
+    """As many stars as there are levels of `STARS` above a p value; none for NaN."""
     return "*" * sum(pvalue < level for level in STARS)
+
+
+def levels() -> str:
+    """What stars stand for."""
+    return ", ".join(f"{'*' * (i + 1)} p < {level:g}" for i, level in enumerate(STARS))

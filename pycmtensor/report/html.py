@@ -12,7 +12,7 @@ from pycmtensor.report.contents import Contents
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["facts", "page", "table", "text", "to_html"]
+__all__ = ["facts", "fragment", "page", "sentences", "table", "text", "to_html"]
 
 STYLE = """
 .cmt { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; }
@@ -39,10 +39,15 @@ STYLE = """
 def to_html(summary: Contents) -> str:
     """An HTML fragment with its own style."""
     notes = "".join(f"<p>{html(note)}</p>" for note in summary.notes)
-    return (
-        f"<div class='cmt'><style>{STYLE}</style><h2>{html(summary.title)}</h2>"
-        f"<dl>{_facts(summary.sample + summary.fit)}</dl>{_table(summary.columns, summary.rows)}{notes}</div>"
+    return fragment(
+        f"<h2>{html(summary.title)}</h2><dl>{_facts(summary.sample + summary.fit)}</dl>"
+        f"{_table(summary.columns, summary.rows)}{notes}"
     )
+
+
+def fragment(content: str) -> str:
+    """HTML with the style of the library, for a notebook."""
+    return f"<div class='cmt'><style>{STYLE}</style>{content}</div>"
 
 
 def page(summary: Contents, sections: Mapping[str, str], pictures: Mapping[str, bytes]) -> str:
@@ -70,7 +75,7 @@ def page(summary: Contents, sections: Mapping[str, str], pictures: Mapping[str, 
 
 def table(frame: pd.DataFrame, digits: int = 6) -> str:
     """A table of numbers or texts, with its index as the first column."""
-    columns = ["", *map(str, frame.columns)]
+    columns = [_name(frame.index.names), *map(_name, frame.columns)]
     rows = [[_name(name), *(_cell(value, digits) for value in row)] for name, *row in frame.itertuples()]
     return _table(columns, rows)
 
@@ -85,6 +90,11 @@ def text(lines: str) -> str:
     return f"<div class='wide'><pre>{html(lines)}</pre></div>"
 
 
+def sentences(lines: str) -> str:
+    """Lines of prose."""
+    return f"<p style='white-space: pre-wrap'>{html(lines)}</p>"
+
+
 def _facts(pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"<div><dt>{html(label)}</dt><dd>{html(value)}</dd></div>" for label, value in pairs)
 
@@ -96,7 +106,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _name(name: Any) -> str:
-    return ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+    if isinstance(name, (tuple, list, frozenset)):
+        return ", ".join(map(_name, name))
+    return "" if name is None else str(name)
 
 
 def _cell(value: Any, digits: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.report.contents import Contents
 from pycmtensor.report.html import to_html
 from pycmtensor.report.markup import to_latex, to_markdown
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Summary"]
 
 
-class Summary(Contents):
+class Summary(Contents, Answer):
     """The printed result of an estimation: ``print`` it, or let a notebook show it."""
 
-    def __str__(self) -> str:
-        return to_text(self)
+    def _shown(self) -> list[Part]:
+        return [self]
 
     def to_latex(self) -> str:
         """A table with the rules of the LaTeX package booktabs."""
@@ -38,8 +39,8 @@ class Summary(Contents):
         return [facts, pd.DataFrame(self.rows, columns=list(self.columns)).set_index(self.columns[0])]
 
     def as_text(self) -> str:
-        """Plain text, statsmodels' name for ``str``."""
-        return str(self)
+        """Plain text, with all rows of a long table."""
+        return to_text(self)
 
     def as_html(self) -> str:
         """HTML, as a notebook shows it."""
@@ -48,6 +49,3 @@ class Summary(Contents):
     def as_latex(self) -> str:
         """LaTeX, statsmodels' name for `to_latex`."""
         return self.to_latex()
-
-    def _repr_html_(self) -> str:
-        return to_html(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, Group
@@ -14,30 +15,85 @@ from rich.text import Text
 from pycmtensor.host.escaping import one_line, printable
 from pycmtensor.report.contents import Contents
 
-__all__ = ["encodable", "to_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["WIDTH", "encodable", "frame_text", "to_text"]
+
+#: Columns of a terminal.
+WIDTH = 80
+
+#: Letters of a cell from which on it is folded where there is no room.
+LONG = 20
 
 
-def to_text(summary: Contents) -> str:
-    """Plain text: facts in two columns, the table, the notes. As wide as the table needs, never folded."""
+def to_text(summary: Contents, most: int | None = None, ends: int = 20) -> str:
+    """Plain text of 80 columns: facts in two columns, the table, the notes.
+
+    Long words are folded, numbers never: a table of many columns of numbers is as wide as it needs.
+
+    Args:
+        summary: What it says.
+        most: Rows of the table that are shown; None for all.
+        ends: Rows at either end of a longer table, whose middle is left out.
+    """
     facts = Table.grid(padding=(0, 2))
     for _ in range(2):
-        facts.add_column(justify="left", no_wrap=True)
-        facts.add_column(justify="right", no_wrap=True)
+        facts.add_column(justify="left", overflow="fold")
+        facts.add_column(justify="right", overflow="fold")
     for left, right in zip_longest(summary.sample, summary.fit, fillvalue=("", "")):
         facts.add_row(*map(one_line, (*left, *right)))
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    rows, notes = list(summary.rows), list(summary.notes)
+    if most is not None and len(rows) > most:
+        notes.append(f"The first and last {ends} of {len(rows):,} rows; as_text() has all.")
+        rows = [*rows[:ends], ("...",), *rows[-ends:]]
+    table, numbers = Table(box=box.SIMPLE_HEAD, pad_edge=False), 0
     for i, column in enumerate(summary.columns):
-        table.add_column(one_line(column), justify="left" if i == 0 else "right", no_wrap=True)
-    for row in summary.rows:
+        widest = max(len(cells[i]) for cells in (summary.columns, *summary.rows))
+        if i == 0 or any(len(row[i]) > LONG for row in summary.rows):
+            table.add_column(one_line(column), overflow="fold")
+        else:
+            table.add_column(one_line(column), justify="right", no_wrap=True)
+            numbers += 2 + widest
+    for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
 
-    console = Console(file=io.StringIO(), width=400, color_system=None, force_terminal=False, markup=False, emoji=False)
-    console.print(
-        Group(Text(one_line(summary.title), style="bold"), facts, table, *(Text(printable(n)) for n in summary.notes))
+    width = max(WIDTH, numbers + LONG)
+    console = Console(
+        file=io.StringIO(), width=width, color_system=None, force_terminal=False, markup=False, emoji=False
     )
+    title = Text(one_line(summary.title), style="bold")
+    console.print(Group(title, facts, table, *(Text(printable(note)) for note in notes)))
     assert isinstance(console.file, io.StringIO)
     return encodable("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
+
+
+def frame_text(frame: pd.DataFrame, width: int = WIDTH) -> str:
+    """A table of numbers as text: columns that do not fit follow below, and long names lose their middle.
+
+    Examples:
+        >>> import pandas as pd
+        >>> print(frame_text(pd.DataFrame({"estimate": [0.5]}, index=["the name of an alternative"]), width=30))
+                          estimate
+        the name…rnative       0.5
+    """
+    if frame.empty:
+        return "(none)"
+    lines = ""
+    for most in (None, 32, 24, 16):
+        named = frame if most is None else frame.rename(index=lambda name, most=most: _shortened(name, most))
+        lines = named.to_string(line_width=width)
+        if max(map(len, lines.split("\n"))) <= width:
+            break
+    return lines
+
+
+def _shortened(name: Any, most: int) -> Any:
+    """A name of at most so many letters."""
+    if not isinstance(name, str) or len(name) <= most:
+        return name
+    return f"{name[: most // 2]}…{name[len(name) - (most - most // 2 - 1) :]}"
 
 
 def encodable(text: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from pycmtensor.host.files import write
 from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import ChoiceModel, LatentClass
+from pycmtensor.models import ChoiceModel
 from pycmtensor.report import Summary
-from pycmtensor.report.compare import compared
+from pycmtensor.report.compare import compared, levels
+from pycmtensor.report.compare import stars as starred
 from pycmtensor.results.estimates import Estimates
-from pycmtensor.terms.relations import text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,14 @@ class Presentation(Estimates):
         def cross_effects(self, layer: int = 1) -> pd.DataFrame:
             """See `pycmtensor.Results`."""
 
-    def summary(self) -> Summary:
-        """Fit and estimates as a table that prints in a terminal and shows in a notebook."""
+    def summary(self, kind: Kind = "classical", alpha: float = 0.05, stars: bool = False) -> Summary:
+        """Fit and estimates as a table that prints in a terminal and shows in a notebook.
+
+        Args:
+            kind: Kind of the standard errors, as in `cov_params`.
+            alpha: One minus the coverage of the intervals, in (0, 1).
+            stars: Whether p values have stars.
+        """
         fit = self.fit
         sample = (
             ("Choice situations", f"{self.nobs:,}"),
@@ -66,22 +72,17 @@ class Presentation(Estimates):
         )
         without_null = () if np.isfinite(self.llnull) else ("LL(0)", "Rho-squared", "Adjusted rho-squared")
         quality = tuple((name, f"{value:.{n}f}") for name, value, n in measures if name not in without_null)
-        columns = ("Parameter", "Value", "Std err", "t", "p", "Robust std err", "Robust t", "Robust p")
-        classical, robust = (self.standard_errors(kind).to_numpy() for kind in ("classical", "robust"))
+        columns = ("Parameter", "Value", "Std err", "t", "p", f"[{alpha / 2:g}", f"{1 - alpha / 2:g}]")
         within, about = _networks(fit)
-        rows: list[tuple[str, ...]] = [
-            (label, f"{value:.6f}", *_inference_cells(value, se, null), *_inference_cells(value, robust_se, null))
-            for label, value, se, robust_se in zip(fit.labels, fit.theta, classical, robust, strict=True)
-            if label not in within
-            for null in (fit.neutral.get(label, 0.0),)
-        ]
-        rows += [
-            (label, f"{value:.6f}", "fixed", *[""] * 5) for label, value in fit.fixed.items() if label not in within
-        ]
+        table = self.to_frame(kind, alpha)
+        rows = [_cells(name, row, stars) for name, row in zip(table.index, table.to_dict("records"), strict=True)]
+        rows = [row for row in rows if row[0] not in within]
+        errors = f"{str(kind).capitalize()} standard errors, {1 - alpha:.4g} intervals."
         notes = [f"Estimated by {fit.method}; {fit.outcome}"] + [f"At the maximum: {fit.outcome.evidence}."] * bool(
             fit.outcome.evidence
         )
         notes += [f"t and p of {names} test the value {null:g}, as marked." for null, names in _nulls(fit).items()]
+        notes.append(f"{errors} {levels()}." if stars else errors)
         return Summary(fit.model, sample, quality, columns, tuple(rows), (*notes, *about))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
@@ -125,15 +126,10 @@ class Presentation(Estimates):
             FileError: The file cannot be written; one that stood there before is unchanged.
         """
         from pycmtensor.report import html
-        from pycmtensor.report.mathml import equation
 
         sections = {}
         if isinstance(self.model, ChoiceModel):
-            model = self.model
-            utilities = dict(model.named_utilities)
-            if isinstance(model, LatentClass):
-                utilities |= {f"membership of {name}": model.number(W) for name, W in model.membership.items()}
-            sections["Utilities"] = "".join(equation(name, text_of(V)) for name, V in utilities.items())
+            sections["Utilities"] = self.model.equations.to_html()
         sections["Identification"] = html.text(str(self.identification()))
         shown = [label for label in self.fit.labels if label not in _networks(self.fit)[0]]
         for title, matrix, digits in (
@@ -301,11 +297,15 @@ def _nulls(fit: Fit) -> dict[float, str]:
     return {null: ", ".join(label for label, own in fit.neutral.items() if own == null) for null in values}
 
 
-def _inference_cells(value: float, se: float, null: float) -> tuple[str, str, str]:
-    """Standard error, t and p; a t against another value than 0 says so."""
-    if np.isnan(se):
-        return "-", "-", "-"
-    if se == 0:  # a constraint determines it
-        return "0", "-", "-"
-    t = (value - null) / se
-    return f"{se:.6f}", f"{t:.2f}" + f" (vs {null:g})" * bool(null), f"{two_sided(t):.4f}"
+def _cells(name: str, row: Mapping[Hashable, Any], with_stars: bool) -> tuple[str, ...]:
+    """A row of the summary; a t against another value than 0 says so."""
+    value = f"{row['value']:.6f}"
+    if row["status"] == "fixed":
+        return name, value, "fixed", *[""] * 4
+    if np.isnan(row["std_err"]):
+        return name, value, *["-"] * 5
+    if row["std_err"] == 0:  # a constraint determines it
+        return name, value, "0", *["-"] * 4
+    t = f"{row['t']:.2f}" + f" (vs {row['hypothesis']:g})" * bool(row["hypothesis"])
+    p = f"{row['pvalue']:.4f}" + f"{starred(row['pvalue']):<3}" * with_stars
+    return name, value, f"{row['std_err']:.6f}", t, p, f"{row['lower']:.4f}", f"{row['upper']:.4f}"

@@ -13,10 +13,10 @@ from pycmtensor.analysis import compare_held_out
 from pycmtensor.dataset import Dataset
 from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError, checked, whole
-from pycmtensor.host.escaping import printed
 from pycmtensor.host.files import beside
 from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.results.results import Results, estimate, start_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["SeedRuns", "estimate_seeds"]
 
 
 @dataclass(frozen=True, eq=False)
-class SeedRuns:
+class SeedRuns(Answer):
     """The results of one model by seed.
 
     Attributes:
@@ -60,9 +60,8 @@ class SeedRuns:
         named = {seed: n if isinstance(n, (Mapping, pd.Series)) else {"figure": n} for seed, n in found.items()}
         return pd.DataFrame(named).T.agg(["mean", "std"]).T
 
-    @printed
-    def __str__(self) -> str:
-        return f"{self.table.to_string()}\n{self.spread.to_string()}"
+    def _shown(self) -> list[Part]:
+        return [self.table, self.spread]
 
 
 @checked(OptimizerError)

@@ -94,7 +94,7 @@ def outline(html: str) -> Outline:
 def test_the_summary_in_a_notebook(swissmetro_results: cmt.Results) -> None:
     for shown in (swissmetro_results, swissmetro_results.summary()):
         cells = outline(shown._repr_html_()).cells
-        assert cells[8:12] == ["ASC_TRAIN", "-0.701187", "0.054874", "-12.78"]
+        assert cells[7:11] == ["ASC_TRAIN", "-0.701187", "0.054874", "-12.78"]
 
 
 def test_the_page_needs_no_other_file(swissmetro_results: cmt.Results, tmp_path: Path) -> None:

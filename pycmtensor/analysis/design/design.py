@@ -18,9 +18,9 @@ from pycmtensor.analysis.design.exchange import Loss, exchanged
 from pycmtensor.analysis.design.information import Information, model_of
 from pycmtensor.analysis.design.power import samples_of
 from pycmtensor.exceptions import ModelError, checked, checked_class, in_range, seed_of, whole
-from pycmtensor.host.escaping import printed
 from pycmtensor.host.files import write
 from pycmtensor.models import ChoiceModel
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ class DesignOptions:
 
 @checked_class(ModelError)
 @dataclass(frozen=True)
-class Design:
+class Design(Answer):
     """Choice sets of an experiment, and what the answers of one person to all of them tell of the parameters.
 
     Attributes:
@@ -185,17 +185,17 @@ class Design:
             parts.append(f"**Block {block}, question {number}.** Which would you choose?\n\n{text}\n")
         return "\n".join(parts)
 
-    @printed
-    def __str__(self) -> str:
-        sets, sizes = self._information.sets, self.sample_sizes()
+    def _shown(self) -> list[Part]:
+        sets = self._information.sets
         head = f"Design of {len(self._rows)} choice sets between {', '.join(sets.names)}, by {self.criterion}-error"
         blocks = self.table["block"].max()
-        lines = [head + (f", in {blocks} blocks" if blocks > 1 else "")]
         averaged = f", averaged over priors {self.db_error:.4g}" if self.db_error != self.d_error else ""
-        lines.append(f"D-error {self.d_error:.4g}{averaged}, A-error {self.a_error:.4g}")
-        lines.append("People who make a parameter differ from 0 at 5%:")
-        lines += [f"  {name:<20} {'-' if np.isnan(size) else f'{size:.1f}'}" for name, size in sizes.items()]
-        return "\n".join(lines)
+        return [
+            head + (f", in {blocks} blocks" if blocks > 1 else ""),
+            f"D-error {self.d_error:.4g}{averaged}, A-error {self.a_error:.4g}",
+            "People who make a parameter differ from 0 at 5%:",
+            self.sample_sizes().round(1),
+        ]
 
 
 @checked(ModelError)
