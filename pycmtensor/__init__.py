@@ -27,6 +27,7 @@ from pycmtensor.inference import (
     likelihood_ratio,
     vuong,
 )
+from pycmtensor.inference.posterior import priors
 from pycmtensor.models import (
     ASUDNN,
     GMNL,
@@ -54,7 +55,16 @@ from pycmtensor.models import (
     joint,
     pooled,
 )
-from pycmtensor.results import Results, citation, compare, estimate, estimate_seeds, specifications
+from pycmtensor.results import (
+    Posterior,
+    Results,
+    citation,
+    compare,
+    estimate,
+    estimate_seeds,
+    sample,
+    specifications,
+)
 from pycmtensor.terms.draws import Sampling
 from pycmtensor.terms.networks import Embedding, Network
 from pycmtensor.terms.regret import random_regret
@@ -95,6 +105,7 @@ __all__ = [
     "Network",
     "OrderedIndicator",
     "OrderedLogit",
+    "Posterior",
     "PyCMTensorError",
     "RankedLogit",
     "ResLogit",
@@ -126,7 +137,9 @@ __all__ = [
     "piecewise_linear",
     "pooled",
     "pricing",
+    "priors",
     "random_regret",
+    "sample",
     "scaled",
     "scenario",
     "size",
@@ -146,6 +159,7 @@ _MOVED = {
     "networks": "terms.networks",
     "output": "results.presentation",
     "plots": "report.plots",
+    "priors": "inference.posterior.priors",
     "regret": "terms.regret",
     "relations": "terms.relations",
     "schedules": "optimizers.schedules",

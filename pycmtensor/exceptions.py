@@ -87,6 +87,10 @@ class CacheWarning(_Printed, UserWarning):
     """Compiled programs cannot be kept, or one that was kept is of no use; results are the same."""
 
 
+class SamplingWarning(_Printed, UserWarning):
+    """Draws of a posterior that cannot be relied on yet: chains disagree, are too few, or met divergences."""
+
+
 class ResamplingWarning(_Printed, UserWarning):
     """Some samples of a bootstrap or jackknife have no maximum of the likelihood; the rest is reported."""
 

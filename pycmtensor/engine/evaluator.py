@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.climb import climb, while_true
+from pycmtensor.engine.density import GivenDraws, Traceable
 from pycmtensor.engine.individuals import ByIndividual, Individuals
 from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.engine.types import Theta
 from pycmtensor.engine.xla import in_64_bits
-from pycmtensor.exceptions import OptimizerError
+from pycmtensor.exceptions import InferenceError, OptimizerError
 from pycmtensor.host.interruption import stop_if_asked
 from pycmtensor.models.base import Model
 
@@ -135,8 +136,8 @@ class Differentiable(Objective, Protocol):
 class Evaluator(Differentiable, Protocol):
     """The log-likelihood of a model on data at a flat theta (K,), with its derivatives and what follows from them.
 
-    A subclass gives everything but `probabilities`; `ascents` and `training` may stay as they are, where there is no
-    better way than one ascent after the other, and no training.
+    A subclass gives everything but `probabilities`; `ascents`, `training`, `traceable` and `given_draws` may stay
+    as they are, where there is no better way than one ascent after the other, no training, and no sampling of posteriors.
     """
 
     def describe(self) -> Sample:
@@ -204,6 +205,28 @@ class Evaluator(Differentiable, Protocol):
             at_start = None if known is None else tuple(part[a] for part in known)
             ends.append(climbed(_derivatives(own), start, bounds, at_start, while_true))
         return Ascents(*(np.array(part) for part in zip(*ends, strict=True)))
+
+    def traceable(self) -> Traceable:
+        """The log-likelihood as a part of larger programs, for samplers.
+
+        Raises:
+            InferenceError: The evaluator has no such form of it.
+        """
+        raise InferenceError(
+            f"{type(self).__name__} is no function that JAX can trace, which a sampler of posteriors needs. Sample "
+            "with data in the memory of this machine."
+        )
+
+    def given_draws(self) -> GivenDraws:
+        """The log-likelihood given the draws of each individual, for hierarchical posteriors.
+
+        Raises:
+            InferenceError: The evaluator has no such form of it.
+        """
+        raise InferenceError(
+            f"{type(self).__name__} does not evaluate a likelihood given the draws of individuals, of which "
+            "hierarchical=True makes unknowns. Sample a model of one data set in the memory of this machine."
+        )
 
     def training(self, settings: TrainingSettings) -> Trainer:
         """Epochs of an optimizer on batches of individuals.

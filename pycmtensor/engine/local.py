@@ -18,6 +18,7 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine.ascent import ascents
 from pycmtensor.engine.blocks import Blocks, aligned, fitting_block, numbers_of_a_row
 from pycmtensor.engine.compiled import compiled_for
+from pycmtensor.engine.density import GivenDraws, Traceable, given_draws, traceable
 from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, Sample, SecondOrder, TrainingSettings
 from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.likelihood import unflattened
@@ -226,6 +227,14 @@ class LocalEvaluator(Evaluator):
         shared = self.fixed, bounds, self.undivided().prepared
         running = at_the_same_time(lambda share: run(jax.tree.map(itemgetter(share), asked), *shared), shares)
         return Ascents(*(np.concatenate(parts) for parts in zip(*running, strict=True)))
+
+    def traceable(self) -> Traceable:
+        """The log-likelihood as a part of larger programs, for samplers."""
+        return traceable(self)
+
+    def given_draws(self) -> GivenDraws:
+        """The log-likelihood given the draws of each individual, for hierarchical posteriors."""
+        return given_draws(self)
 
     def training(self, settings: TrainingSettings) -> Training:
         """Epochs of an optimizer on batches of individuals."""

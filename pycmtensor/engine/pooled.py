@@ -10,6 +10,7 @@ import numpy as np
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
+from pycmtensor.engine.density import Traceable, summed
 from pycmtensor.engine.evaluator import Array, Evaluator, FirstOrder, Sample, SecondOrder
 from pycmtensor.engine.individuals import Individuals
 from pycmtensor.engine.quantity import Quantity
@@ -68,6 +69,10 @@ class PooledEvaluator(Evaluator):
     def individuals_at(self, theta: Array) -> Individuals:
         """Scores and log-likelihoods of the individuals of all parts."""
         return _OfParts([part.individuals_at(theta) for part in self.parts.values()])
+
+    def traceable(self) -> Traceable:
+        """The sum of those of the parts, as a part of larger programs."""
+        return summed([part.traceable() for part in self.parts.values()])
 
     def by_situation(self, quantity: Quantity, theta: Array) -> NoReturn:
         """There is none of all parts.

@@ -1,6 +1,6 @@
 """Methods of estimation: a log-likelihood and start values in, a Fit out."""
 
-from pycmtensor.estimation.fit import Fit, Outcome
+from pycmtensor.estimation.fit import Ending, Fit, Outcome
 from pycmtensor.estimation.maximise import maximise, maximise_together
 from pycmtensor.estimation.preparation import Options, start_values
 from pycmtensor.estimation.saved import load_fit, save_fit
@@ -8,6 +8,7 @@ from pycmtensor.estimation.starts import Starts
 from pycmtensor.estimation.stochastic import Stochastic
 
 __all__ = [
+    "Ending",
     "Fit",
     "Options",
     "Outcome",

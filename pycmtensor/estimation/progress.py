@@ -74,11 +74,15 @@ class CountBar(_Bar):
 
     def __init__(self, what: str, number: int, show: bool | None = None) -> None:
         text = TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}")
-        super().__init__((text, BarColumn(), TimeRemainingColumn()), number, show)
+        super().__init__((text, BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn()), number, show)
 
     def advance(self, number: int) -> None:
         """Add to the number that is done."""
         self._progress.advance(self._task, number)
+
+    def tell(self, what: str) -> None:
+        """Show a word beside the bar."""
+        self._progress.update(self._task, description=what)
 
 
 class EpochBar(_Bar):

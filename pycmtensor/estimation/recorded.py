@@ -39,7 +39,7 @@ from pycmtensor.estimation.journal import Answer, Answers, Journal, NoJournal
 from pycmtensor.estimation.lock import only_user
 from pycmtensor.models import Model
 
-__all__ = ["Checkpoint", "Recorded", "journal_of", "recorded", "run_after"]
+__all__ = ["Checkpoint", "Recorded", "identity", "journal_of", "recorded", "run_after"]
 
 #: The file of a run that can go on; None keeps nothing.
 Checkpoint = str | PathLike[str] | None
@@ -62,7 +62,7 @@ def journal_of(problem: Problem, checkpoint: Checkpoint, run: Mapping[str, str])
         yield NoJournal()
         return
     with only_user(checkpoint):
-        yield Journal(Path(checkpoint), {**_identity(problem), **run})
+        yield Journal(Path(checkpoint), {**identity(problem), **run})
 
 
 def recorded(evaluator: Evaluator, journal: Answers) -> Evaluator:
@@ -75,7 +75,7 @@ def run_after(fit: Fit, task: str) -> dict[str, str]:
     return {"task": task, "estimates": hashlib.sha256(fit.theta.tobytes()).hexdigest()}
 
 
-def _identity(problem: Problem) -> dict[str, str]:
+def identity(problem: Problem) -> dict[str, str]:
     """Names and values that tell the likelihood from others, and the libraries that compute it."""
     model, evaluator = problem.model, problem.evaluator
     return _versions() | {

@@ -1,0 +1,140 @@
+"""Log-likelihoods that JAX can trace, as parts of larger programs such as samplers of posteriors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtr
+from pytensor.graph.basic import Variable
+
+from pycmtensor.engine.likelihood import unflattened
+from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.types import Theta
+from pycmtensor.engine.xla import compile_with_xla, in_64_bits
+
+if TYPE_CHECKING:
+    from pycmtensor.engine.local import LocalEvaluator
+
+__all__ = ["GivenDraws", "Traceable", "given_draws", "summed", "traceable"]
+
+
+@dataclass(frozen=True, eq=False)
+class Traceable:
+    """A log-likelihood as a function that JAX can trace.
+
+    Attributes:
+        loglike: Of theta (K,), what is latent of each individual, and data; summed with the sample weights.
+        data: Arrays that the function takes, placed before any trace.
+        latent: Shape of each latent variable, (1 or T, N); none where the likelihood is an average over draws.
+    """
+
+    loglike: Callable[[Theta, Sequence[Any], Any], Any]
+    data: Any
+    latent: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class GivenDraws(Traceable):
+    r"""The log-likelihood given the random variables of each individual, which are standard normals z.
+
+    .. math:: \log L(\theta, z) = \sum_n w_n \log L_n(\theta, z_n)
+
+    A uniform random variable is :math:`\Phi(z)`.
+    """
+
+    evaluator: LocalEvaluator | None = None
+
+    @in_64_bits
+    def values(self, expression: Variable, theta: Any, z: Sequence[Any]) -> Any:
+        """An expression of parameters, columns and draws of each individual, at S draws of theta and z.
+
+        Args:
+            expression: Symbols of the model, (1, 1 or N, 1 or R).
+            theta: Parameters (S, K).
+            z: Latent variables, each (S, 1 or T, N).
+
+        Returns:
+            Its values (S, N).
+        """
+        assert self.evaluator is not None
+        of = _function_of(self.evaluator, [expression])
+        N = self.evaluator.n_individuals
+
+        def at_one(theta: Any, z: Any, data: Any) -> Any:
+            return jnp.broadcast_to(of(theta, z, data)[0][0, :, 0], (N,))
+
+        def at_all(theta: Any, z: Any, data: Any) -> Any:
+            return jax.lax.map(lambda at: at_one(at[0], at[1], data), (theta, z))
+
+        program = compile_with_xla(at_all)
+        return np.asarray(program(np.asarray(theta), [np.asarray(one) for one in z], self.data))
+
+
+def traceable(evaluator: LocalEvaluator) -> Traceable:
+    """The log-likelihood of an evaluator, with the gradient that its program knows, as a part of larger programs."""
+    own = evaluator.undivided()
+    program = own.program
+
+    def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
+        fixed, parts = data
+
+        @jax.custom_vjp
+        def total(theta: Theta) -> Any:
+            return forward(theta)[0]
+
+        def forward(theta: Theta) -> Any:
+            found = [program.summed_gradient(theta, fixed, *part)[0] for part in parts]
+            return sum(value for value, _ in found), sum(gradient for _, gradient in found)
+
+        total.defvjp(forward, lambda gradient, change: (change * gradient,))
+        return total(theta)
+
+    return Traceable(loglike, (_placed(own.fixed), own.prepared))
+
+
+def given_draws(evaluator: LocalEvaluator) -> GivenDraws:
+    """The log-likelihood of an evaluator given the draws of each individual."""
+    model, data = evaluator.model, evaluator.dataset
+    log_likelihood = _function_of(evaluator, [model.log_likelihood()])
+
+    def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
+        (by_individual,) = log_likelihood(theta, latent, data)
+        return data[2] @ by_individual[:, 0]
+
+    shapes = tuple((data.n_situations if draws.within else 1, data.n_individuals) for draws in model.draws)
+    columns = [data.array(symbol) for symbol in evaluator.program.inputs]
+    placed = _placed([evaluator.fixed, columns, evaluator.weights])
+    return GivenDraws(loglike, placed, shapes, evaluator)
+
+
+def summed(parts: Sequence[Traceable]) -> Traceable:
+    """The sum of log-likelihoods of the same parameters."""
+
+    def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
+        return sum(part.loglike(theta, (), own) for part, own in zip(parts, data, strict=True))
+
+    return Traceable(loglike, [part.data for part in parts])
+
+
+def _function_of(evaluator: LocalEvaluator, expressions: Sequence[Variable]) -> Callable[..., Any]:
+    """Expressions as a function of theta, standard normals in place of the draws, and (fixed, columns, weights)."""
+    program, draws = evaluator.program, evaluator.model.draws
+    lowered = lower([*program.symbols, *(one() for one in draws)], list(expressions))
+
+    def function(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
+        fixed, columns, _ = data
+        values = [ndtr(z) if one.distribution == "uniform" else z for one, z in zip(draws, latent, strict=True)]
+        drawn = [value[..., None].astype(one().dtype) for one, value in zip(draws, values, strict=True)]
+        return lowered(*unflattened(theta, program.free), *fixed, *columns, *drawn)
+
+    return function
+
+
+@in_64_bits
+def _placed(arrays: Any) -> Any:
+    return jax.device_put(arrays)

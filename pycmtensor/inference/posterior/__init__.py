@@ -1,0 +1,1 @@
+"""Posteriors: priors, the density that is sampled, chains, and their diagnostics."""

@@ -1,0 +1,365 @@
+"""Posteriors: draws of parameters and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pycmtensor.analysis.elasticities import Moved, Responses, elasticities
+from pycmtensor.analysis.marginal import Marginal, coefficients_of, expressed
+from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.scenario import Scenarios, scenario
+from pycmtensor.analysis.wtp import WillingnessToPay, wtp
+from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Evaluator
+from pycmtensor.engine.nuts import Steps
+from pycmtensor.estimation import Fit
+from pycmtensor.exceptions import InferenceError, checked_class, in_range, whole
+from pycmtensor.host.escaping import printed
+from pycmtensor.inference.posterior.diagnostics import Diagnostics, Verdict, diagnosed
+from pycmtensor.inference.posterior.libraries import arviz_data
+from pycmtensor.inference.protocol import problem_of
+from pycmtensor.models import Model
+from pycmtensor.results.posterior.over_draws import Answer, AtDraw, combined
+from pycmtensor.terms.relations import Expression
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Draws", "Individuals", "Posterior", "PosteriorSummary"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of a posterior, with the axes (chain, draw) first.
+
+    Attributes:
+        theta: Parameters (C, S, K).
+        latent: Standard normals of each individual in a hierarchical posterior, each (C, S, 1 or T, N).
+        steps: What the steps of the chains left behind.
+        priors: In words, one for each parameter; "default" ones are marked.
+        asked: Draws of each chain that were asked for.
+        seconds: Wall time, compilation included.
+    """
+
+    theta: Array
+    latent: tuple[Array, ...]
+    steps: Steps
+    priors: tuple[str, ...]
+    asked: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorSummary:
+    """Summary of a posterior.
+
+    Attributes:
+        table: One row per parameter: mean, sd, median, the interval lower to upper, ess, ess_tail, rhat, and the prior.
+        verdict: Whether it can be relied on.
+        about: What was sampled, in a sentence.
+        alpha: One minus the coverage of the intervals.
+    """
+
+    table: pd.DataFrame
+    verdict: Verdict
+    about: str
+    alpha: float
+
+    @printed
+    def __str__(self) -> str:
+        numbers = self.table.round({"ess": 0, "ess_tail": 0, "rhat": 3})
+        shown = numbers.to_string(float_format=lambda x: f"{x:.6g}")
+        return "\n".join([str(self.verdict), self.about, shown, f"{1 - self.alpha:.4g} intervals"])
+
+
+@dataclass(frozen=True, eq=False)
+class Individuals:
+    """Part-worths: a random coefficient of each individual.
+
+    Attributes:
+        name: Of the coefficient.
+        table: One row per individual: mean, sd, and the quantiles lower, median and upper of the posterior.
+        alpha: One minus the coverage of lower to upper.
+    """
+
+    name: str
+    table: pd.DataFrame
+    alpha: float
+
+    @property
+    def means(self) -> pd.Series:
+        """The posterior mean of each individual."""
+        return self.table["mean"].rename(self.name)
+
+    @printed
+    def __str__(self) -> str:
+        about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
+        return "\n".join([self.name, self.table.describe().to_string(), about])
+
+
+@checked_class(InferenceError)
+class Posterior:
+    """The posterior of a model, as draws.
+
+    Answers have the form that `pycmtensor.Results` gives them. They are evaluated at some draws of the parameters,
+    spread evenly over all: ``estimate`` is the mean over these, ``std_err`` the standard deviation, and the interval holds
+    quantiles.
+
+    Args:
+        fit: Of the posterior means, with the names of the parameters.
+        draws: The draws.
+        model: The model; None when it is not at hand any more, nor data and evaluator.
+        data: The data.
+        evaluator: The log-likelihood of the model on the data.
+    """
+
+    def __init__(
+        self,
+        fit: Fit,
+        draws: Draws,
+        model: Model | None = None,
+        data: Dataset | None = None,
+        evaluator: Evaluator | None = None,
+    ) -> None:
+        self.fit, self.draws = fit, draws
+        self.model, self.data, self.evaluator = model, data, evaluator
+
+    # ---- parameters -----------------------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> pd.Series:
+        """Posterior means of the free parameters, by name."""
+        return self.frame.mean().rename("mean")
+
+    @property
+    def sd(self) -> pd.Series:
+        """Posterior standard deviations, by name."""
+        return self.frame.std().rename("sd")
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """All draws, one row each with the index (chain, draw), one column per parameter."""
+        import pandas as pd
+
+        C, S, K = self.draws.theta.shape
+        index = pd.MultiIndex.from_product([range(C), range(S)], names=["chain", "draw"])
+        return pd.DataFrame(self.draws.theta.reshape(-1, K), index, list(self.fit.labels))
+
+    def cov_params(self) -> pd.DataFrame:
+        """Posterior covariance of the parameters (K, K)."""
+        return self.frame.cov()
+
+    def interval(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Intervals between the quantiles alpha / 2 and 1 - alpha / 2: columns 'lower' and 'upper', by name."""
+        in_range("interval", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
+        return self.frame.quantile([alpha / 2, 1 - alpha / 2]).T.set_axis(["lower", "upper"], axis=1)
+
+    @cached_property
+    def diagnostics(self) -> Diagnostics:
+        """R-hat and effective numbers of draws of each parameter, and the verdict."""
+        return diagnosed(self.fit.labels, self.draws.theta, self.draws.steps, self.draws.asked)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the draws can be relied on, in words."""
+        return self.diagnostics.verdict
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether the tastes of individuals were sampled too."""
+        return bool(self.draws.latent)
+
+    def summary(self, alpha: float = 0.05) -> PosteriorSummary:
+        """Table of the parameters with the verdict on the chains.
+
+        Args:
+            alpha: One minus the coverage of the intervals, in (0, 1).
+        """
+        found, bounds = self.diagnostics, self.interval(alpha)
+        table = self.params.to_frame().assign(sd=self.sd, median=self.frame.median(), **bounds)
+        table = table.assign(ess=found.ess, ess_tail=found.ess_tail, rhat=found.rhat, prior=list(self.draws.priors))
+        C, S, _ = self.draws.theta.shape
+        kind = "hierarchical posterior" if self.hierarchical else "posterior"
+        about = f"{self.fit.model}, {kind} of {len(self.fit.weights):,} individuals, {C} chains of {S:,} draws"
+        return PosteriorSummary(table, found.verdict, f"{about} in {self.draws.seconds:.1f} s", alpha)
+
+    # ---- individuals ----------------------------------------------------------------------------------------------
+
+    def individual(self, name: Expression, alpha: float = 0.05) -> Individuals:
+        """A random coefficient of each individual, given all choices: part-worths with their intervals.
+
+        Args:
+            name: Of a coefficient that `pycmtensor.coefficients` made, or an expression of coefficients and parameters,
+                such as "time / cost".
+            alpha: One minus the coverage of lower to upper, in (0, 1).
+
+        Raises:
+            InferenceError: The posterior is not hierarchical, or the expression varies within individuals.
+            ModelError: A name is unknown.
+        """
+        import pandas as pd
+
+        in_range("individual", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
+        asked = problem_of(self.at(self.fit.theta), "individuals")
+        if not self.hierarchical:
+            raise InferenceError(
+                "Tastes of individuals were not sampled. Sample with hierarchical=True, or ask results for their "
+                "conditional_estimates."
+            )
+        known = coefficients_of(asked.model)
+        symbol = expressed(asked.model, name)
+        if symbol.ndim not in (0, 3):
+            raise InferenceError(f"{name}: it differs between alternatives. Ask for a coefficient: {', '.join(known)}.")
+        if symbol.ndim == 3 and symbol.type.shape[0] != 1:
+            raise InferenceError(
+                f"{name}: it varies between the choice situations of an individual. Ask for a taste that an individual "
+                f"keeps: {', '.join(known)}."
+            )
+        theta = self.draws.theta.reshape(-1, self.draws.theta.shape[-1])
+        latent = [z.reshape(-1, *z.shape[2:]) for z in self.draws.latent]
+        values = asked.evaluator.given_draws().values(symbol, theta, latent)
+        lower, median, upper = np.quantile(values, [alpha / 2, 0.5, 1 - alpha / 2], axis=0)
+        columns = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1), "lower": lower, "median": median}
+        table = pd.DataFrame({**columns, "upper": upper}, asked.data.individual_labels)
+        return Individuals(str(name), table, alpha)
+
+    # ---- answers --------------------------------------------------------------------------------------------------
+
+    def predict(self, data: Any = None, conditional: bool = False, alpha: float = 0.05, draws: int = 200) -> Prediction:
+        """Choice probabilities, most probable choices and shares; see `pycmtensor.analysis.predict`.
+
+        Args:
+            data: A frame, a path or a Dataset, also without choices; None for the data of the estimation.
+            conditional: On the choices that were observed of the same individuals; for random coefficients.
+            alpha: One minus the coverage of the intervals of shares.
+            draws: At how many draws of the posterior.
+        """
+        return self.over(lambda at: predict(at, data, conditional, alpha), alpha, draws)
+
+    def shares(self, data: Any = None, alpha: float = 0.05, draws: int = 200) -> pd.DataFrame:
+        """Shares of the alternatives with their uncertainty, the table of `predict`."""
+        return self.predict(data, alpha=alpha, draws=draws).table
+
+    def elasticities(
+        self,
+        column: Moved | list[Moved],
+        change: float | None = None,
+        at: str = "individuals",
+        alpha: float = 0.05,
+        data: Any = None,
+        draws: int = 200,
+    ) -> Responses | dict[str, Responses]:
+        """Elasticities of choice probabilities, direct and cross; see `pycmtensor.analysis.elasticities`.
+
+        Args:
+            column: As in `Results.elasticities`.
+            change: As there.
+            at: As there.
+            alpha: One minus the coverage of the intervals.
+            data: As in `predict`.
+            draws: As in `predict`.
+        """
+
+        def asked(estimated: Any) -> Any:
+            return elasticities(estimated, column, change, at, alpha, data=data)
+
+        return self.over(asked, alpha, draws)
+
+    def wtp(
+        self, numerator: Marginal, denominator: Marginal, alpha: float = 0.05, draws: int = 200
+    ) -> WillingnessToPay:
+        """Willingness to pay, a ratio of marginal utilities; see `pycmtensor.analysis.wtp`.
+
+        Args:
+            numerator: As in `Results.wtp`.
+            denominator: As there, of cost.
+            alpha: One minus the coverage of the interval.
+            draws: As in `predict`.
+        """
+        return self.over(lambda at: wtp(at, numerator, denominator, alpha), alpha, draws)
+
+    def scenario(
+        self,
+        data: Any,
+        changes: Mapping[Any, Any],
+        segment: str | None = None,
+        cost: Marginal | None = None,
+        alpha: float = 0.05,
+        draws: int = 200,
+    ) -> Scenarios:
+        """Shares, diversion and surplus of changed columns; see `pycmtensor.scenario`.
+
+        Args:
+            data: As in `predict`.
+            changes: As in `pycmtensor.scenario`.
+            segment: As there.
+            cost: As there.
+            alpha: One minus the coverage of the intervals.
+            draws: As in `predict`.
+        """
+        return self.over(lambda at: scenario(at, data, changes, segment=segment, cost=cost, alpha=alpha), alpha, draws)
+
+    def over(self, answer: Callable[[AtDraw], Answer], alpha: float = 0.05, draws: int = 200) -> Answer:
+        """Any answer about estimates as one about the posterior: its mean, standard deviation and quantiles.
+
+        Args:
+            answer: A function of estimates, such as ``lambda at: pycmtensor.analysis.predict(at)``.
+            alpha: One minus the coverage of the intervals.
+            draws: At how many draws of the posterior, spread evenly over all.
+        """
+        in_range("over", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
+        return combined([answer(self.at(theta)) for theta in self.thinned(draws)], alpha)
+
+    def thinned(self, draws: int) -> Array:
+        """Some draws of the parameters, spread evenly over all chains, (at most draws, K)."""
+        whole("Posterior", "draws", draws, least=2, error=InferenceError)
+        theta = np.swapaxes(self.draws.theta, 0, 1).reshape(-1, self.draws.theta.shape[-1])
+        return theta[np.unique(np.linspace(0, len(theta) - 1, draws).astype(int))]
+
+    def at(self, theta: Array) -> AtDraw:
+        """Estimates with parameters (K,), and the covariance of the posterior."""
+        return AtDraw(replace(self.fit, theta=theta), self.model, self.data, self.evaluator, self._covariance)
+
+    @cached_property
+    def _covariance(self) -> pd.DataFrame:
+        return self.cov_params()
+
+    # ---- elsewhere ------------------------------------------------------------------------------------------------
+
+    def to_arviz(self, log_likelihood: bool = False) -> Any:
+        """The posterior as arviz holds it: an InferenceData, or a DataTree of arviz 1.
+
+        Args:
+            log_likelihood: Whether with the log-likelihood of each individual at each draw, which loo and waic need.
+        """
+        steps = self.draws.steps
+        stats = {"diverging": steps.divergent, "acceptance_rate": steps.acceptance, "n_steps": steps.gradients}
+        groups = {
+            "posterior": {label: self.draws.theta[..., k] for k, label in enumerate(self.fit.labels)},
+            "sample_stats": {**stats, "lp": steps.log_density},
+        }
+        dims, coords = {}, {}
+        if log_likelihood:
+            asked = problem_of(self.at(self.fit.theta), "log-likelihoods")
+            groups["log_likelihood"] = {"individuals": self.log_likelihood()}
+            dims, coords = {"individuals": ["individual"]}, {"individual": np.asarray(asked.data.individual_labels)}
+        return arviz_data(groups, dims, coords)
+
+    def log_likelihood(self) -> Array:
+        """Log-likelihood of each individual at each draw, (C, S, N), of averages over random coefficients."""
+        asked, (C, S, K) = problem_of(self.at(self.fit.theta), "log-likelihoods"), self.draws.theta.shape
+        found = [asked.evaluator.individuals_at(theta).numbers[1] for theta in self.draws.theta.reshape(-1, K)]
+        return np.array(found).reshape(C, S, -1)
+
+    @printed
+    def __repr__(self) -> str:
+        C, S, _ = self.draws.theta.shape
+        return f"Posterior({self.fit.model}, {C} chains of {S:,} draws, {self.verdict})"
