@@ -772,6 +772,23 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {"path": "r"},
         {"path": [None, 3, "", "/no/such/folder/r.html", [1], Strange()]},
     ),
+    "to_simulator": (
+        of_results("to_simulator"),
+        {"path": "s.html"},
+        {
+            "path": [None, 3, "", "/no/such/folder/s.html", Strange()],
+            "attributes": [3, ["z"], [3], Strange()],
+            "prices": [3, ["a"], {"a": "z"}, {"z": "x0"}, Strange()],
+            "rows": [3, "some", [1], Strange()],
+            "segment": [3, "strange", ["town"]],
+            "kind": [None, 3, "strange"],
+        },
+    ),
+    "summary": (
+        of_results("summary"),
+        {},
+        {"kind": [None, 3, "strange", [1]], "alpha": [*SHARE, 0.0, 1.0], "stars": TRUTH},
+    ),
     "to_excel": (
         of_results("to_excel"),
         {"path": "r.xlsx"},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, population_draws
@@ -22,6 +23,7 @@ from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.simulate import simulate
+from pycmtensor.analysis.simulator import Simulator, simulator
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.dataset import Dataset
@@ -304,6 +306,27 @@ class PostEstimation:
     def simulate(self, data: Any = None, seed: int = 1, n: int = 1, conditional: bool = False) -> pd.DataFrame:
         """Choices drawn from the model, as a frame; see `pycmtensor.analysis.simulate`."""
         return simulate(self, data, seed, n, conditional)
+
+    def to_simulator(
+        self,
+        path: str | PathLike[str],
+        attributes: Sequence[str] | None = None,
+        prices: Mapping[str, str] | None = None,
+        rows: Literal["all"] | None = None,
+        segment: str | None = None,
+        kind: Kind = "classical",
+    ) -> Simulator:
+        """Write a page in which attributes move and shares follow; see `pycmtensor.analysis.simulator`.
+
+        Args:
+            path: The file; its folder must exist.
+            attributes: Columns that move; None for those that differ between alternatives.
+            prices: Alternative -> the column of its price, for revenue.
+            rows: "all" writes every choice situation into the file; None groups of at least five.
+            segment: A column by whose values shares are shown too.
+            kind: Kind of the covariance of the estimates.
+        """
+        return simulator(self, path, attributes, prices, rows, segment, kind)
 
     @property
     def hit_rate(self) -> float:

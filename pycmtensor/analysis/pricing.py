@@ -60,7 +60,7 @@ class Pricing(Answer):
     note: str = ""
 
     def _shown(self) -> list[Part]:
-        parts = [f"Prices of the largest {self.objective}", self.table, "Shares", self.shares]
+        parts: list[Part] = [f"Prices of the largest {self.objective}", self.table, "Shares", self.shares]
         parts += [f"{self.objective.capitalize()} of a choice situation", self.value]
         about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
         return [*parts, about, *filter(None, [self.note])]

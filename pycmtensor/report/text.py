@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def frame_text(frame: pd.DataFrame, width: int = WIDTH) -> str:
         return "(none)"
     lines = ""
     for most in (None, 32, 24, 16):
-        named = frame if most is None else frame.rename(index=lambda name, most=most: _shortened(name, most))
+        named = frame if most is None else frame.rename(index=partial(_shortened, most=most))
         lines = named.to_string(line_width=width)
         if max(map(len, lines.split("\n"))) <= width:
             break

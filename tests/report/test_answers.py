@@ -32,8 +32,9 @@ def results() -> cmt.Results:
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"town": rng.integers(0, TOWNS, 300)})
     frame = frame.assign(fare=rng.uniform(1, 5, 300), time=rng.uniform(10, 50, 300))
-    V = np.column_stack([1.5 - 0.8 * frame["fare"], -0.02 * frame["time"], np.zeros(300)]) + rng.gumbel(size=(300, 3))
-    frame["y"] = V.argmax(axis=1) + 1
+    utility = np.column_stack([1.5 - 0.8 * frame["fare"], -0.02 * frame["time"], np.zeros(300)])
+    utility = utility + rng.gumbel(size=(300, 3))
+    frame["y"] = utility.argmax(axis=1) + 1
     frame.attrs["units"] = {"fare": "CHF", "time": "min"}
     ds = cmt.Dataset(frame, "y", {BAD: 1, "a rather long name of an alternative": 2, "walk": 3})
     b_fare, b_time = cmt.Beta("b_fare", -0.1), cmt.Beta(BAD)

@@ -43,13 +43,14 @@ def test_inference_follows_the_normal_distribution(swissmetro_results: cmt.Resul
 def test_the_summary_in_a_terminal(swissmetro_results: cmt.Results) -> None:
     text = str(swissmetro_results.summary())
     lines = text.splitlines()
-    assert re.search(r"^ B_COST +-1\.083791 +0\.051830 +-20\.91 +0\.0000 +0\.068225 +-15\.89 +0\.0000$", text, re.M)
+    assert re.search(r"^ B_COST +-1\.083791 +0\.051830 +-20\.91 +0\.0000 +-1\.1854 +-0\.9822$", text, re.M)
     assert re.search(r"LL\(0\) +-6964\.662979", text)
     assert re.search(r"Rho-squared +0\.234528", text)
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 80
     assert "\x1b" not in text
-    assert "converged: a maximum of the log-likelihood." in lines[-2]
-    assert re.fullmatch(r"At the maximum: largest derivative \de-\d+, eigenvalues .* 0.19 to 1.9.", lines[-1])
+    assert "converged: a maximum of the log-likelihood." in text
+    evidence = r"At the maximum: largest derivative \de-\d+, eigenvalues .* 0.19 to 1.9\. Classical standard errors"
+    assert re.search(evidence, " ".join(text.split()))
 
 
 def test_fixed_parameters_are_shown_as_fixed(ds: cmt.Dataset) -> None:
