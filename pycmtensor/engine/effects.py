@@ -85,7 +85,7 @@ def _alike(utilities: Any) -> list[Any]:
     return [jnp.broadcast_to(v, shape) for v in utilities]
 
 
-def _moments(d: Any, observed: Array) -> Any:
+def _moments(d: Any, observed: Any) -> Any:
     """Spread and mean of effects (J, T, N, R), or of one utility for all (1, T, N, R)."""
     J, weight = len(d), observed[..., None]
     d = jnp.broadcast_to(d, (J, *jnp.broadcast_shapes(d.shape[1:], weight.shape[1:])))

@@ -110,8 +110,8 @@ class Posterior:
     """The posterior of a model, as draws.
 
     Answers have the form that `pycmtensor.Results` gives them. They are evaluated at some draws of the parameters,
-    spread evenly over all: ``estimate`` is the mean over these, ``std_err`` the standard deviation, and the interval holds
-    quantiles.
+    spread evenly over all: ``estimate`` is the mean over these, ``std_err`` the standard deviation, and the interval
+    holds quantiles.
 
     Args:
         fit: Of the posterior means, with the names of the parameters.
