@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["WillingnessToPay", "wtp"]
+__all__ = ["WillingnessToPay", "is_one_number", "ratio_of", "wtp"]
 
 Array = NDArray[np.floating]
 
@@ -170,7 +170,7 @@ def wtp(
     """
     if method not in METHODS:
         raise InferenceError(f"method is one of {', '.join(METHODS)}, found {method!r}.")
-    if _is_one_number(results, numerator) and _is_one_number(results, denominator):
+    if is_one_number(results, numerator) and is_one_number(results, denominator):
         return _of_parameters(results, numerator, denominator, alpha, kind, method)
     if method != "delta":
         raise InferenceError("A ratio with a distribution over situations or draws has errors by method='delta'.")
@@ -213,7 +213,7 @@ def _individuals(results: Estimated, asked: Problem, ratios: Ratio, alpha: float
     return pd.DataFrame(found.T, asked.data.individual_labels, ["mean", "sd", "lower", "median", "upper"])
 
 
-def _is_one_number(results: Estimated, expression: Marginal) -> bool:
+def is_one_number(results: Estimated, expression: Marginal) -> bool:
     """Whether it depends on parameters alone."""
     if isinstance(expression, str) and results.model is not None:
         expression = expressed(results.model, expression)
@@ -228,10 +228,7 @@ def _of_parameters(
     """A ratio that is one number."""
     import pandas as pd
 
-    ratio: Expression = f"({numerator}) / ({denominator})"
-    if not (isinstance(numerator, str) and isinstance(denominator, str)):
-        parameters = problem_of(results, "symbols beside text").model.params
-        ratio = in_parameters(numerator, parameters) / in_parameters(denominator, parameters)
+    ratio = ratio_of(results, numerator, denominator)
     name = text_of(ratio)
     if method == "delta":
         found = delta(results, {name: ratio}, alpha, kind)
@@ -241,6 +238,15 @@ def _of_parameters(
     row = {"estimate": simulated.estimate, "std_err": np.nan, "lower": simulated.lower, "upper": simulated.upper}
     about = simulated.note or f"The interval holds quantiles of {len(simulated.draws):,} draws of the estimates."
     return WillingnessToPay(name, pd.DataFrame(row, index=[name]), None, "", alpha, str(kind), about)
+
+
+def ratio_of(results: Estimated, numerator: Any, denominator: Any) -> Expression:
+    """The ratio of two expressions of parameters, as text or symbols."""
+    if isinstance(numerator, str) and isinstance(denominator, str):
+        return f"({numerator}) / ({denominator})"
+    parameters = problem_of(results, "symbols beside text").model.params
+    ratio: Expression = in_parameters(numerator, parameters) / in_parameters(denominator, parameters)
+    return ratio
 
 
 def _distribution(values: Array, w: Array) -> tuple[pd.Series | None, str]:

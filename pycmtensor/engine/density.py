@@ -15,12 +15,16 @@ from pytensor.graph.basic import Variable
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.lowering import lower
 from pycmtensor.engine.types import Theta
-from pycmtensor.engine.xla import compile_with_xla, in_64_bits
+from pycmtensor.engine.xla import ONCE, compile_plainly, compile_with_xla, in_64_bits
 
 if TYPE_CHECKING:
     from pycmtensor.engine.local import LocalEvaluator
 
 __all__ = ["GivenDraws", "Traceable", "given_draws", "summed", "traceable"]
+
+#: Axis of columns and draws that is 1 beside the individuals: that of draws after them, or their own, with the
+#: individuals in the place of draws. Loops over the last axis are fast, which has the individuals then.
+ALONG, ACROSS = -1, -2
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +34,13 @@ class Traceable:
     Attributes:
         loglike: Of theta (K,), what is latent of each individual, and data; summed with the sample weights.
         data: Arrays that the function takes, placed before any trace.
+        compile: Compiles a program that the function is a part of.
         latent: Shape of each latent variable, (1 or T, N); none where the likelihood is an average over draws.
     """
 
     loglike: Callable[[Theta, Sequence[Any], Any], Any]
     data: Any
+    compile: Callable[[Callable[..., Any]], Callable[..., Any]] = compile_with_xla
     latent: tuple[tuple[int, int], ...] = ()
 
 
@@ -72,7 +78,10 @@ class GivenDraws(Traceable):
             return jax.lax.map(lambda at: at_one(at[0], at[1], data), (theta, z))
 
         program = compile_with_xla(at_all)
-        return np.asarray(program(np.asarray(theta), [np.asarray(one) for one in z], self.data))
+        data = self.evaluator.dataset
+        columns = [data.array(symbol) for symbol in self.evaluator.program.inputs]
+        given = [self.evaluator.fixed, columns, self.evaluator.weights]
+        return np.asarray(program(np.asarray(theta), [np.asarray(one) for one in z], given))
 
 
 def traceable(evaluator: LocalEvaluator) -> Traceable:
@@ -94,22 +103,49 @@ def traceable(evaluator: LocalEvaluator) -> Traceable:
         total.defvjp(forward, lambda gradient, change: (change * gradient,))
         return total(theta)
 
-    return Traceable(loglike, (_placed(own.fixed), own.prepared))
+    return Traceable(loglike, (_placed(own.fixed), own.prepared), program.compile)
 
 
 def given_draws(evaluator: LocalEvaluator) -> GivenDraws:
     """The log-likelihood of an evaluator given the draws of each individual."""
     model, data = evaluator.model, evaluator.dataset
-    log_likelihood = _function_of(evaluator, [model.log_likelihood()])
-
-    def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
-        (by_individual,) = log_likelihood(theta, latent, data)
-        return data[2] @ by_individual[:, 0]
-
     shapes = tuple((data.n_situations if draws.within else 1, data.n_individuals) for draws in model.draws)
     columns = [data.array(symbol) for symbol in evaluator.program.inputs]
-    placed = _placed([evaluator.fixed, columns, evaluator.weights])
-    return GivenDraws(loglike, placed, shapes, evaluator)
+    along, across = (_loglike(evaluator, axis) for axis in (ALONG, ACROSS))
+    given = [_placed([evaluator.fixed, [put(c) for c in columns], evaluator.weights]) for put in (np.asarray, _swapped)]
+    loglike, placed = (across, given[1]) if _are_same(evaluator, (along, across), given, shapes) else (along, given[0])
+    return GivenDraws(loglike, placed, compile_plainly, shapes, evaluator)
+
+
+def _loglike(evaluator: LocalEvaluator, axis: int) -> Callable[..., Any]:
+    """The log-likelihood given latent variables, with the individuals along an axis of columns and draws."""
+    function = _function_of(evaluator, [evaluator.model.log_likelihood()], axis)
+
+    def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
+        (by_individual,) = function(theta, latent, data)
+        return data[2] @ by_individual.ravel()
+
+    return loglike
+
+
+def _swapped(column: Any) -> Any:
+    """A column (.., N, 1) with the individuals on the axis of draws, (.., 1, N)."""
+    return np.ascontiguousarray(np.swapaxes(column, -1, -2))
+
+
+def _are_same(evaluator: LocalEvaluator, functions: Any, data: Any, shapes: tuple[tuple[int, int], ...]) -> bool:
+    """Whether a likelihood is the same with the individuals on the axis of draws, at a point.
+
+    It is wherever individuals are only added up in the end, as axes broadcast alike.
+    """
+    rng = np.random.default_rng(0)
+    theta = np.concatenate([p.get_value().ravel() for p in evaluator.program.free]).astype(float)
+    theta, latent = theta + 0.01 * rng.standard_normal(len(theta)), [rng.standard_normal(shape) for shape in shapes]
+    try:
+        along, across = (compile_with_xla(f, ONCE)(theta, latent, own) for f, own in zip(functions, data, strict=True))
+    except (TypeError, ValueError, IndexError):  # of an operation that knows the length of an axis
+        return False
+    return bool(np.allclose(along, across, rtol=1e-9, equal_nan=True))
 
 
 def summed(parts: Sequence[Traceable]) -> Traceable:
@@ -121,7 +157,7 @@ def summed(parts: Sequence[Traceable]) -> Traceable:
     return Traceable(loglike, [part.data for part in parts])
 
 
-def _function_of(evaluator: LocalEvaluator, expressions: Sequence[Variable]) -> Callable[..., Any]:
+def _function_of(evaluator: LocalEvaluator, expressions: Sequence[Variable], axis: int = ALONG) -> Callable[..., Any]:
     """Expressions as a function of theta, standard normals in place of the draws, and (fixed, columns, weights)."""
     program, draws = evaluator.program, evaluator.model.draws
     lowered = lower([*program.symbols, *(one() for one in draws)], list(expressions))
@@ -129,7 +165,7 @@ def _function_of(evaluator: LocalEvaluator, expressions: Sequence[Variable]) -> 
     def function(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
         fixed, columns, _ = data
         values = [ndtr(z) if one.distribution == "uniform" else z for one, z in zip(draws, latent, strict=True)]
-        drawn = [value[..., None].astype(one().dtype) for one, value in zip(draws, values, strict=True)]
+        drawn = [jnp.expand_dims(value, axis).astype(one().dtype) for one, value in zip(draws, values, strict=True)]
         return lowered(*unflattened(theta, program.free), *fixed, *columns, *drawn)
 
     return function

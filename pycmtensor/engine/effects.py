@@ -59,13 +59,15 @@ def effects(model: Model, fixed: list[Array], theta: Array) -> Effects | None:
         shape = 2, data.draw_situations if within else 1, data.n_individuals
         columns.append(np.broadcast_to(words_of(data.individual_numbers)[:, None], shape)[..., None])
     available = np.broadcast_to(own.available(data), (len(own.alternatives), *data.array(data.chosen).shape[:2]))
-    observed = np.asarray(available & (data.array(data.observed)[..., 0] != 0))
+    seen = np.asarray(data.array(data.observed)[..., 0] != 0)
+    observed = np.stack([seen & a for a in available])
 
     def utilities(theta: Any) -> Any:
-        found = lowered(*unflattened(theta, arguments.free), *fixed, *columns)
+        found = [jnp.asarray(v) for v in lowered(*unflattened(theta, arguments.free), *fixed, *columns)]
         if len(found) == 1 and found[0].ndim == 4:
             return found[0]
-        return jnp.stack([jnp.broadcast_to(v, (*observed.shape[1:], 1)) if v.ndim < 3 else v for v in _alike(found)])
+        shape = jnp.broadcast_shapes((*observed.shape[1:], 1), *(v.shape for v in found))
+        return jnp.stack([jnp.broadcast_to(v, shape) for v in found])
 
     def slope(theta: Any, direction: Any) -> Any:
         d = jax.jvp(utilities, (theta,), (direction,))[1]
@@ -79,18 +81,12 @@ def effects(model: Model, fixed: list[Array], theta: Array) -> Effects | None:
     return Effects(here[:, 0], here[:, 1], curved)
 
 
-def _alike(utilities: Any) -> list[Any]:
-    """Utilities with the same axes, (T, N, R) or as numbers."""
-    shape = jnp.broadcast_shapes(*(v.shape for v in utilities))
-    return [jnp.broadcast_to(v, shape) for v in utilities]
-
-
-def _moments(d: Any, observed: Any) -> Any:
+def _moments(d: Any, observed: NDArray[np.bool_]) -> Any:
     """Spread and mean of effects (J, T, N, R), or of one utility for all (1, T, N, R)."""
-    J, weight = len(d), observed[..., None]
+    J, weight = len(d), observed.reshape(*observed.shape, 1)
     d = jnp.broadcast_to(d, (J, *jnp.broadcast_shapes(d.shape[1:], weight.shape[1:])))
     if J == 1 and len(observed) > 1:
-        seen = jnp.broadcast_to(observed.any(axis=0)[None, ..., None], d.shape)
+        seen = jnp.broadcast_to(weight.any(axis=0, keepdims=True), d.shape)
         mean = jnp.mean(d, where=seen)
         return jnp.stack([jnp.sqrt(jnp.mean((d - mean) ** 2, where=seen)), mean])
     count = weight.sum(axis=0)

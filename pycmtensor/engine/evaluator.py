@@ -137,7 +137,7 @@ class Evaluator(Differentiable, Protocol):
     """The log-likelihood of a model on data at a flat theta (K,), with its derivatives and what follows from them.
 
     A subclass gives everything but `probabilities`; `ascents`, `training`, `traceable` and `given_draws` may stay
-    as they are, where there is no better way than one ascent after the other, no training, and no posterior.
+    as they are, where there is no better way than one ascent after the other, no training, and no sampling.
     """
 
     def describe(self) -> Sample:

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine.xla import WIDE, compile_with_xla, in_64_bits
+from pycmtensor.engine.density import Traceable
+from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import PyCMTensorError
 
 __all__ = ["NUTS", "Chain", "Steps"]
@@ -57,7 +58,7 @@ class NUTS:
 
     Args:
         log_density: Of a position (D,) and data; JAX traces it.
-        data: Arrays, placed.
+        likelihood: That is a part of the density, with its data.
         warmup: Steps of the warm-up.
         dense: Whether the metric knows correlations; else the variances only.
 
@@ -65,14 +66,14 @@ class NUTS:
         PyCMTensorError: The library blackjax is not installed.
     """
 
-    def __init__(self, log_density: Callable[[Any, Any], Any], data: Any, warmup: int, dense: bool) -> None:
+    def __init__(self, log_density: Callable[[Any, Any], Any], likelihood: Traceable, warmup: int, dense: bool) -> None:
         blackjax = _blackjax()
-        self._nuts, self._log_density, self._data = blackjax.nuts, log_density, data
+        self._nuts, self._log_density, self._data = blackjax.nuts, log_density, likelihood.data
         self._averaging = blackjax.adaptation.step_size.dual_averaging_adaptation(ACCEPTANCE)
         self._metric = blackjax.adaptation.mass_matrix.mass_matrix_adaptation(is_diagonal_matrix=not dense)
         self._schedule = _schedule(blackjax, warmup)
-        self._program = compile_with_xla(self._steps, WIDE)
-        self._value = compile_with_xla(jax.value_and_grad(log_density))
+        self._program = likelihood.compile(self._steps)
+        self._value = likelihood.compile(jax.value_and_grad(log_density))
 
     def at(self, position: Any) -> tuple[float, NDArray[Any]]:
         """The log-density and its gradient at a position (D,)."""

@@ -25,7 +25,7 @@ from jax.experimental import serialize_executable
 from pycmtensor.engine.process import check_process
 from pycmtensor.engine.store import Store, folder_of_programs, store_of_programs
 
-__all__ = ["ONCE", "PRODUCTS", "WIDE", "compile_with_xla", "in_64_bits"]
+__all__ = ["ONCE", "PRODUCTS", "WIDE", "compile_plainly", "compile_with_xla", "in_64_bits"]
 
 Option = str | bool | int
 
@@ -111,6 +111,11 @@ def compile_with_xla(
         options: Further ones of ``jax.jit``.
     """
     return CompiledFunction(function, compiler_options(also), options)
+
+
+def compile_plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`compile_with_xla` with the compiler's own options, which suit short loops that end in many small sums."""
+    return CompiledFunction(function, {}, {})
 
 
 class CompiledFunction:

@@ -65,7 +65,8 @@ class Bounds:
         low, high = self._finite
         below, above, between = self._kinds
         width = np.where(between, high - low, 1.0)
-        slope = np.select([between, below, above], [(x - low) * (high - x) / width, x - low, high - x], 1.0)
+        share = np.where(between, (x - low) / width, 0.0)
+        slope = np.select([between, below, above], [width * share * (1 - share), x - low, high - x], 1.0)
         return np.asarray(slope)
 
     @property

@@ -44,7 +44,8 @@ def combined(answers: Sequence[Answer], alpha: float) -> Answer:
     """One answer of several of the same question, each at a draw of the posterior.
 
     In tables of numbers with their uncertainty, ``estimate`` is the mean over draws, ``std_err`` the standard
-    deviation, and ``lower`` and ``upper`` the quantiles alpha / 2 and 1 - alpha / 2. Other numbers are means.
+    deviation, and ``lower`` and ``upper`` the quantiles alpha / 2 and 1 - alpha / 2. Other numbers are
+    means over draws.
 
     Args:
         answers: Records, or dicts of records.

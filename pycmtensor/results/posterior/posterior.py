@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,95 +17,27 @@ from pycmtensor.analysis.elasticities import Moved, Responses, elasticities
 from pycmtensor.analysis.marginal import Marginal, coefficients_of, expressed
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.scenario import Scenarios, scenario
-from pycmtensor.analysis.wtp import WillingnessToPay, wtp
+from pycmtensor.analysis.wtp import WillingnessToPay, is_one_number, ratio_of, wtp
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import Evaluator
-from pycmtensor.engine.nuts import Steps
+from pycmtensor.engine import Evaluator, evaluator_of
 from pycmtensor.estimation import Fit
-from pycmtensor.exceptions import InferenceError, checked_class, in_range, whole
+from pycmtensor.exceptions import InferenceError, PyCMTensorError, checked_class, in_range, whole
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference.posterior.diagnostics import Diagnostics, Verdict, diagnosed
-from pycmtensor.inference.posterior.libraries import arviz_data
+from pycmtensor.inference.posterior.libraries import arviz, arviz_data
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.models import Model
+from pycmtensor.results.posterior.draws import Draws, Individuals, PosteriorSummary
 from pycmtensor.results.posterior.over_draws import Answer, AtDraw, combined
-from pycmtensor.terms.relations import Expression
+from pycmtensor.results.posterior.saved import load_draws, save_draws
+from pycmtensor.terms.relations import Expression, ParameterFunction, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Draws", "Individuals", "Posterior", "PosteriorSummary"]
+__all__ = ["Posterior"]
 
 Array = NDArray[np.floating]
-
-
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """Draws of a posterior, with the axes (chain, draw) first.
-
-    Attributes:
-        theta: Parameters (C, S, K).
-        latent: Standard normals of each individual in a hierarchical posterior, each (C, S, 1 or T, N).
-        steps: What the steps of the chains left behind.
-        priors: In words, one for each parameter; "default" ones are marked.
-        asked: Draws of each chain that were asked for.
-        seconds: Wall time, compilation included.
-    """
-
-    theta: Array
-    latent: tuple[Array, ...]
-    steps: Steps
-    priors: tuple[str, ...]
-    asked: int
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class PosteriorSummary:
-    """Summary of a posterior.
-
-    Attributes:
-        table: One row per parameter: mean, sd, median, the interval lower to upper, ess, ess_tail, rhat, and the prior.
-        verdict: Whether it can be relied on.
-        about: What was sampled, in a sentence.
-        alpha: One minus the coverage of the intervals.
-    """
-
-    table: pd.DataFrame
-    verdict: Verdict
-    about: str
-    alpha: float
-
-    @printed
-    def __str__(self) -> str:
-        numbers = self.table.round({"ess": 0, "ess_tail": 0, "rhat": 3})
-        shown = numbers.to_string(float_format=lambda x: f"{x:.6g}")
-        return "\n".join([str(self.verdict), self.about, shown, f"{1 - self.alpha:.4g} intervals"])
-
-
-@dataclass(frozen=True, eq=False)
-class Individuals:
-    """Part-worths: a random coefficient of each individual.
-
-    Attributes:
-        name: Of the coefficient.
-        table: One row per individual: mean, sd, and the quantiles lower, median and upper of the posterior.
-        alpha: One minus the coverage of lower to upper.
-    """
-
-    name: str
-    table: pd.DataFrame
-    alpha: float
-
-    @property
-    def means(self) -> pd.Series:
-        """The posterior mean of each individual."""
-        return self.table["mean"].rename(self.name)
-
-    @printed
-    def __str__(self) -> str:
-        about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
-        return "\n".join([self.name, self.table.describe().to_string(), about])
 
 
 @checked_class(InferenceError)
@@ -110,8 +45,8 @@ class Posterior:
     """The posterior of a model, as draws.
 
     Answers have the form that `pycmtensor.Results` gives them. They are evaluated at some draws of the parameters,
-    spread evenly over all: ``estimate`` is the mean over these, ``std_err`` the standard deviation, and the interval
-    holds quantiles.
+    spread evenly over all: ``estimate`` is the mean over these, ``std_err`` the standard deviation, and intervals hold
+    quantiles.
 
     Args:
         fit: Of the posterior means, with the names of the parameters.
@@ -119,6 +54,7 @@ class Posterior:
         model: The model; None when it is not at hand any more, nor data and evaluator.
         data: The data.
         evaluator: The log-likelihood of the model on the data.
+        provenance: Where a loaded posterior came from.
     """
 
     def __init__(
@@ -128,9 +64,10 @@ class Posterior:
         model: Model | None = None,
         data: Dataset | None = None,
         evaluator: Evaluator | None = None,
+        provenance: Mapping[str, str] | None = None,
     ) -> None:
         self.fit, self.draws = fit, draws
-        self.model, self.data, self.evaluator = model, data, evaluator
+        self.model, self.data, self.evaluator, self._provenance = model, data, evaluator, provenance
 
     # ---- parameters -----------------------------------------------------------------------------------------------
 
@@ -284,7 +221,37 @@ class Posterior:
             alpha: One minus the coverage of the interval.
             draws: As in `predict`.
         """
+        here = self.at(self.fit.theta)
+        if is_one_number(here, numerator) and is_one_number(here, denominator):
+            ratio = ratio_of(here, numerator, denominator)
+            table = self.functions(ratio, alpha)
+            return WillingnessToPay(text_of(ratio), table, None, "", alpha, "posterior")
         return self.over(lambda at: wtp(at, numerator, denominator, alpha), alpha, draws)
+
+    def functions(self, expression: Expression | Mapping[str, Expression], alpha: float = 0.05) -> pd.DataFrame:
+        """Functions of parameters over all draws: mean, standard deviation and quantiles.
+
+        Args:
+            expression: Symbols such as ``b_time / b_cost``, text such as "b_time / b_cost", or a dict of several, such
+                as the covariances that `pycmtensor.coefficients.correlated` gives.
+            alpha: One minus the coverage of the intervals, in (0, 1).
+
+        Returns:
+            Columns estimate, std_err, lower, upper; one row per function.
+
+        Raises:
+            ModelError: An expression cannot be read, or names an unknown parameter.
+        """
+        import pandas as pd
+
+        in_range("functions", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
+        named = expression if isinstance(expression, Mapping) else {text_of(expression): expression}
+        theta = self.draws.theta.reshape(-1, self.draws.theta.shape[-1])
+        found = {name: ParameterFunction.of(one, self.fit.labels, self.fit.fixed) for name, one in named.items()}
+        values = np.array([np.broadcast_to(function.over(theta), len(theta)) for function in found.values()])
+        lower, upper = np.quantile(values, [alpha / 2, 1 - alpha / 2], axis=1)
+        columns = {"estimate": values.mean(axis=1), "std_err": values.std(axis=1, ddof=1)}
+        return pd.DataFrame({**columns, "lower": lower, "upper": upper}, index=list(found))
 
     def scenario(
         self,
@@ -358,6 +325,62 @@ class Posterior:
         asked, (C, S, K) = problem_of(self.at(self.fit.theta), "log-likelihoods"), self.draws.theta.shape
         found = [asked.evaluator.individuals_at(theta).numbers[1] for theta in self.draws.theta.reshape(-1, K)]
         return np.array(found).reshape(C, S, -1)
+
+    def loo(self) -> Any:
+        """Expected log-likelihood of individuals who were not used, by arviz's Pareto-smoothed importance sampling.
+
+        References:
+            Vehtari, Gelman & Gabry (2017), Practical Bayesian model evaluation using leave-one-out cross-validation and
+            WAIC, doi:10.1007/s11222-016-9696-4.
+        """
+        return arviz().loo(self.to_arviz(log_likelihood=True))
+
+    # ---- files ----------------------------------------------------------------------------------------------------
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Facts for an audit: versions of the libraries, the draws of the likelihood, and the SHA-256 of the data."""
+        if self._provenance is not None:
+            return dict(self._provenance)
+        asked = problem_of(self.at(self.fit.theta), "provenance")
+        versions = {name: version(name) for name in ("pycmtensor", "pytensor", "jax", "numpy", "blackjax", "arviz")}
+        draws = {"draws": str(asked.model.sampling)} if asked.model.sampling else {}
+        return versions | draws | {"data (SHA-256)": asked.evaluator.data_hash()}
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the posterior to a file that `load` reads; no pickle. What evaluates the likelihood is left out.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Raises:
+            FileError: The file cannot be written; one that stood there before is unchanged.
+        """
+        return save_draws(path, self.fit, self.draws, self.provenance)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], model: Model | None = None, data: Dataset | None = None) -> Posterior:
+        """A posterior that `save` wrote.
+
+        Args:
+            path: The file.
+            model: The model that was sampled; with it the posterior answers everything again.
+            data: Its data, when they are not those that the model was made with.
+
+        Raises:
+            PyCMTensorError: The file is foreign, of another version, damaged or changed, or of another model or data.
+        """
+        fit, draws, provenance = load_draws(path)
+        if model is None:
+            return cls(fit, draws, provenance=provenance)
+        data = (model.dataset if data is None else data).counted()
+        evaluator = evaluator_of(model, data)
+        if evaluator.labels != fit.labels or evaluator.data_hash() != provenance["data (SHA-256)"]:
+            raise PyCMTensorError(
+                f"{path} holds draws of {', '.join(fit.labels)} from other data, fixed values or parameters than those "
+                "of the model. Give the model that was sampled, and its data with data=..., or load without a model."
+            )
+        return cls(fit, draws, model, data, evaluator, provenance)
 
     @printed
     def __repr__(self) -> str:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import KnownIndividuals, Problem, evaluator_of
+from pycmtensor.engine import Problem, evaluator_of
 from pycmtensor.engine.effects import effects
 from pycmtensor.engine.nuts import NUTS
-from pycmtensor.estimation import Ending, Fit, Outcome, maximise
+from pycmtensor.estimation import Ending, Fit, maximise
 from pycmtensor.estimation.preparation import Options, fixed_values, start_values
 from pycmtensor.estimation.recorded import identity
 from pycmtensor.estimation.rows import rows_not_finite
@@ -33,7 +33,9 @@ from pycmtensor.inference.posterior.libraries import arviz
 from pycmtensor.inference.posterior.priors import Flat, Prior
 from pycmtensor.inference.posterior.target import Target, bounds_with
 from pycmtensor.models import Model
-from pycmtensor.results.posterior.posterior import Draws, Posterior
+from pycmtensor.results.posterior.draws import Draws
+from pycmtensor.results.posterior.posterior import Posterior
+from pycmtensor.results.posterior.saved import fit_of
 from pycmtensor.results.results import Results, start_of
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ def sample(
     problem = Problem(model, data, evaluator_of(model, data))
     target, names, theta = _target(problem, dict(priors or {}), hierarchical, start)
     dense = not hierarchical and target.dimensions <= DENSE
-    sampler = NUTS(target.log_density, target.likelihood.data, warmup, dense)
+    sampler = NUTS(target.log_density, target.likelihood, warmup, dense)
     starts = _starts(problem, sampler, target, theta, schedule)
     run = {**identity(problem), "task": "sample", "hierarchical": str(hierarchical), "priors": str(names)}
     run |= {"chains": str(chains), "warmup": str(warmup), "seed": str(seed), "start": str(starts.tolist())}
@@ -242,26 +244,8 @@ def _starts(problem: Problem, sampler: NUTS, target: Target, theta: Array, sched
 
 def _fit(problem: Problem, theta: Array, start: Array) -> Fit:
     """The posterior means in the form of estimates."""
-    model, _, evaluator = problem
-    describe, K = evaluator.describe(), len(theta)
-    unknown = np.full((describe.n_individuals, K), np.nan)
-    return Fit(
-        individuals=KnownIndividuals(unknown, unknown[:, 0] if K else unknown, describe.weights),
-        model=model.name,
-        method="NUTS",
-        labels=evaluator.labels,
-        theta=theta,
-        start=start,
-        bounds=model.bounds(),
-        at_bound=np.zeros(K, bool),
-        binding=np.zeros((0, K)),
-        fixed=fixed_values(model),
-        llf=evaluator.value(theta),
-        llnull=describe.llnull,
-        gradient=np.full(K, np.nan),
-        hessian=np.zeros((K, K)),
-        weights=describe.weights,
-        nobs=describe.nobs,
-        outcome=Outcome(Ending.STOPPED, "means of draws from the posterior."),
-        neutral=model.neutral_values(),
-    )
+    model, evaluator, sample = problem.model, problem.evaluator, problem.evaluator.describe()
+    facts: dict[str, Any] = {"model": model.name, "labels": evaluator.labels, "fixed": fixed_values(model)}
+    facts |= {"neutral": model.neutral_values(), "nobs": sample.nobs}
+    facts |= {"llf": evaluator.value(theta), "llnull": sample.llnull}
+    return fit_of(facts, theta, {"start": start, "bounds": np.array(model.bounds()), "weights": sample.weights})
