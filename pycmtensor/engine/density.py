@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +12,12 @@ import numpy as np
 from jax.scipy.special import ndtr
 from pytensor.graph.basic import Variable
 
+from pycmtensor.dataset import Dataset
 from pycmtensor.engine.likelihood import unflattened
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.program import Program
 from pycmtensor.engine.types import Theta
 from pycmtensor.engine.xla import ONCE, compile_plainly, compile_with_xla, in_64_bits
-
-if TYPE_CHECKING:
-    from pycmtensor.engine.local import LocalEvaluator
 
 __all__ = ["GivenDraws", "Traceable", "given_draws", "summed", "traceable"]
 
@@ -51,9 +50,12 @@ class GivenDraws(Traceable):
     .. math:: \log L(\theta, z) = \sum_n w_n \log L_n(\theta, z_n)
 
     A uniform random variable is :math:`\Phi(z)`.
+
+    Attributes:
+        at: Makes a function of draws of theta (S, K) and z, each (S, 1 or T, N), of an expression.
     """
 
-    evaluator: LocalEvaluator | None = None
+    at: Callable[[Variable], Callable[..., Any]] = field(kw_only=True)
 
     @in_64_bits
     def values(self, expression: Variable, theta: Any, z: Sequence[Any]) -> Any:
@@ -67,27 +69,17 @@ class GivenDraws(Traceable):
         Returns:
             Its values (S, N).
         """
-        assert self.evaluator is not None
-        of = _function_of(self.evaluator, [expression])
-        N = self.evaluator.n_individuals
-
-        def at_one(theta: Any, z: Any, data: Any) -> Any:
-            return jnp.broadcast_to(of(theta, z, data)[0][0, :, 0], (N,))
-
-        def at_all(theta: Any, z: Any, data: Any) -> Any:
-            return jax.lax.map(lambda at: at_one(at[0], at[1], data), (theta, z))
-
-        program = compile_with_xla(at_all)
-        data = self.evaluator.dataset
-        columns = [data.array(symbol) for symbol in self.evaluator.program.inputs]
-        given = [self.evaluator.fixed, columns, self.evaluator.weights]
-        return np.asarray(program(np.asarray(theta), [np.asarray(one) for one in z], given))
+        return np.asarray(self.at(expression)(np.asarray(theta), [np.asarray(one) for one in z]))
 
 
-def traceable(evaluator: LocalEvaluator) -> Traceable:
-    """The log-likelihood of an evaluator, with the gradient that its program knows, as a part of larger programs."""
-    own = evaluator.undivided()
-    program = own.program
+def traceable(program: Program, fixed: Sequence[Any], parts: Any) -> Traceable:
+    """The log-likelihood of a program, with the gradient that it knows, as a part of larger programs.
+
+    Args:
+        program: Of the model.
+        fixed: Values of the fixed parameters.
+        parts: Weights and data of the likelihood of each core.
+    """
 
     def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
         fixed, parts = data
@@ -103,23 +95,43 @@ def traceable(evaluator: LocalEvaluator) -> Traceable:
         total.defvjp(forward, lambda gradient, change: (change * gradient,))
         return total(theta)
 
-    return Traceable(loglike, (_placed(own.fixed), own.prepared), program.compile)
+    return Traceable(loglike, (_placed(fixed), parts), program.compile)
 
 
-def given_draws(evaluator: LocalEvaluator) -> GivenDraws:
-    """The log-likelihood of an evaluator given the draws of each individual."""
-    model, data = evaluator.model, evaluator.dataset
-    shapes = tuple((data.n_situations if draws.within else 1, data.n_individuals) for draws in model.draws)
-    columns = [data.array(symbol) for symbol in evaluator.program.inputs]
-    along, across = (_loglike(evaluator, axis) for axis in (ALONG, ACROSS))
-    given = [_placed([evaluator.fixed, [put(c) for c in columns], evaluator.weights]) for put in (np.asarray, _swapped)]
-    loglike, placed = (across, given[1]) if _are_same(evaluator, (along, across), given, shapes) else (along, given[0])
-    return GivenDraws(loglike, placed, compile_plainly, shapes, evaluator)
+def given_draws(program: Program, data: Dataset, fixed: Sequence[Any], weights: Any) -> GivenDraws:
+    """The log-likelihood given the draws of each individual.
+
+    Args:
+        program: Of the model.
+        data: The data.
+        fixed: Values of the fixed parameters.
+        weights: Sample weight of each individual, (N,).
+    """
+    model, N = program.model, data.n_individuals
+    shapes = tuple((data.n_situations if draws.within else 1, N) for draws in model.draws)
+    columns = [data.array(symbol) for symbol in program.inputs]
+    along, across = (_loglike(program, axis) for axis in (ALONG, ACROSS))
+    given = [_placed([fixed, [put(c) for c in columns], weights]) for put in (np.asarray, _swapped)]
+    loglike, placed = (across, given[1]) if _are_same(program, (along, across), given, shapes) else (along, given[0])
+
+    def at(expression: Variable) -> Callable[..., Any]:
+        of = _function_of(program, [expression])
+
+        def at_one(theta: Any, z: Any, data: Any) -> Any:
+            return jnp.broadcast_to(of(theta, z, data)[0].reshape(-1), (N,))
+
+        def at_all(theta: Any, z: Any, data: Any) -> Any:
+            return jax.lax.map(lambda draw: at_one(draw[0], draw[1], data), (theta, z))
+
+        compiled = compile_with_xla(at_all)
+        return lambda theta, z: compiled(theta, z, [list(fixed), columns, weights])
+
+    return GivenDraws(loglike, placed, compile_plainly, shapes, at=at)
 
 
-def _loglike(evaluator: LocalEvaluator, axis: int) -> Callable[..., Any]:
+def _loglike(program: Program, axis: int) -> Callable[..., Any]:
     """The log-likelihood given latent variables, with the individuals along an axis of columns and draws."""
-    function = _function_of(evaluator, [evaluator.model.log_likelihood()], axis)
+    function = _function_of(program, [program.model.log_likelihood()], axis)
 
     def loglike(theta: Theta, latent: Sequence[Any], data: Any) -> Any:
         (by_individual,) = function(theta, latent, data)
@@ -133,13 +145,13 @@ def _swapped(column: Any) -> Any:
     return np.ascontiguousarray(np.swapaxes(column, -1, -2))
 
 
-def _are_same(evaluator: LocalEvaluator, functions: Any, data: Any, shapes: tuple[tuple[int, int], ...]) -> bool:
+def _are_same(program: Program, functions: Any, data: Any, shapes: tuple[tuple[int, int], ...]) -> bool:
     """Whether a likelihood is the same with the individuals on the axis of draws, at a point.
 
     It is wherever individuals are only added up in the end, as axes broadcast alike.
     """
     rng = np.random.default_rng(0)
-    theta = np.concatenate([p.get_value().ravel() for p in evaluator.program.free]).astype(float)
+    theta = np.concatenate([p.get_value().ravel() for p in program.free]).astype(float)
     theta, latent = theta + 0.01 * rng.standard_normal(len(theta)), [rng.standard_normal(shape) for shape in shapes]
     try:
         along, across = (compile_with_xla(f, ONCE)(theta, latent, own) for f, own in zip(functions, data, strict=True))
@@ -157,9 +169,9 @@ def summed(parts: Sequence[Traceable]) -> Traceable:
     return Traceable(loglike, [part.data for part in parts])
 
 
-def _function_of(evaluator: LocalEvaluator, expressions: Sequence[Variable], axis: int = ALONG) -> Callable[..., Any]:
+def _function_of(program: Program, expressions: Sequence[Variable], axis: int = ALONG) -> Callable[..., Any]:
     """Expressions as a function of theta, standard normals in place of the draws, and (fixed, columns, weights)."""
-    program, draws = evaluator.program, evaluator.model.draws
+    draws = program.model.draws
     lowered = lower([*program.symbols, *(one() for one in draws)], list(expressions))
 
     def function(theta: Theta, latent: Sequence[Any], data: Any) -> Any:

@@ -230,11 +230,12 @@ class LocalEvaluator(Evaluator):
 
     def traceable(self) -> Traceable:
         """The log-likelihood as a part of larger programs, for samplers."""
-        return traceable(self)
+        own = self.undivided()
+        return traceable(own.program, own.fixed, own.prepared)
 
     def given_draws(self) -> GivenDraws:
         """The log-likelihood given the draws of each individual, for hierarchical posteriors."""
-        return given_draws(self)
+        return given_draws(self.program, self.dataset, self.fixed, self.weights)
 
     def training(self, settings: TrainingSettings) -> Training:
         """Epochs of an optimizer on batches of individuals."""

@@ -126,7 +126,7 @@ def sample(
         True
     """
     began, schedule = perf_counter(), Schedule(chains, warmup, draws, seed, progress, checkpoint)
-    _check(model, schedule, hierarchical)
+    _check(model, schedule, hierarchical, start)
     data = (model.dataset if data is None else data).counted()
     model.check(data)
     problem = Problem(model, data, evaluator_of(model, data))
@@ -146,7 +146,7 @@ def sample(
     return posterior
 
 
-def _check(model: Model, schedule: Schedule, hierarchical: bool) -> None:
+def _check(model: Model, schedule: Schedule, hierarchical: bool, start: Any) -> None:
     """Raise an error that names the argument that cannot be used."""
     if not isinstance(model, Model):
         raise InferenceError(f"The first argument of sample is a model such as MNL, found {type(model).__name__}.")
@@ -154,6 +154,11 @@ def _check(model: Model, schedule: Schedule, hierarchical: bool) -> None:
     whole("sample", "warmup", schedule.warmup, least=20, error=InferenceError)
     whole("sample", "draws", schedule.draws, least=4, error=InferenceError)
     seed_of("sample", schedule.seed, InferenceError)
+    if start is not None and not (isinstance(start, Results) or hasattr(start, "items")):
+        raise InferenceError(
+            f"sample: start maps names of parameters to values, or is results, found {start!r}. Write "
+            "start={'b_time': -1}."
+        )
     arviz()  # before the long run, which would end without it
     if not model.free:
         raise InferenceError("All parameters are fixed (status=1); free at least one to sample.")
