@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from pycmtensor.host.escaping import printable
-from pycmtensor.report import html
 from pycmtensor.report.contents import Contents
+from pycmtensor.report.html import facts, fragment, sentences, table, to_html
 from pycmtensor.report.text import WIDTH, encodable, frame_text, to_text
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class Answer:
         parts = list(self._shown())
         shown = [self._html(part) for part in map(_plain, parts)]
         if all(isinstance(part, str) for part in parts):
-            shown.append(html.facts({name: _number(value) for name, value in _numbers(self).items()}))
-        return html.fragment("".join(shown))
+            shown.append(facts({name: _number(value) for name, value in _numbers(self).items()}))
+        return fragment("".join(shown))
 
     def _text(self, part: Part) -> str:
         if isinstance(part, str):
@@ -78,10 +78,10 @@ class Answer:
 
     def _html(self, part: Part) -> str:
         if isinstance(part, str):
-            return html.sentences(part)
+            return sentences(part)
         if isinstance(part, Contents):
-            return html.to_html(part)
-        return html.table(_ends(part)) + "".join(map(html.sentences, self._word(part)))
+            return to_html(part)
+        return table(_ends(part)) + "".join(map(sentences, self._word(part)))
 
     def _word(self, part: pd.DataFrame | pd.Series) -> list[str]:
         """Where all of a table is that was cut."""
@@ -91,11 +91,11 @@ class Answer:
         return [f"The first and last {ENDS} of {len(part):,} rows; the attribute '{name}' holds all."]
 
 
-def _ends(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
+def _ends(whole: pd.DataFrame | pd.Series) -> pd.DataFrame:
     """A frame of at most `MOST_ROWS` rows: a longer one without its middle."""
     import pandas as pd
 
-    frame = table.to_frame() if isinstance(table, pd.Series) else table
+    frame = whole.to_frame() if isinstance(whole, pd.Series) else whole
     return frame if len(frame) <= MOST_ROWS else pd.concat([frame.iloc[:ENDS], frame.iloc[-ENDS:]])
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from pycmtensor.exceptions import ModelError
 from pycmtensor.host.escaping import latex
-from pycmtensor.report import html
 from pycmtensor.report.answer import Answer, Part
+from pycmtensor.report.html import fragment
 from pycmtensor.report.mathml import FUNCTION, STATEMENTS, equation
 
 __all__ = ["Equation", "Equations"]
@@ -53,7 +53,7 @@ class Equation(Answer):
         return rf"$\displaystyle {self.to_latex()}$"
 
     def _repr_html_(self) -> str:
-        return html.fragment(equation(self.name, self.formula))
+        return fragment(equation(self.name, self.formula))
 
 
 class Equations(Answer, Mapping[str, Equation]):
@@ -93,7 +93,7 @@ class Equations(Answer, Mapping[str, Equation]):
         return "".join(equation(one.name, one.formula) for one in self._of.values())
 
     def _repr_html_(self) -> str:
-        return html.fragment(self.to_html())
+        return fragment(self.to_html())
 
 
 def _set(node: ast.expr) -> tuple[str, int]:

@@ -7,8 +7,10 @@ import importlib
 import inspect
 import pickle
 import pkgutil
+import tempfile
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,7 @@ ANSWERS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Fit": lambda r, m, g: r.fit,
     "Equation": lambda r, m, g: r.model.equations[BAD],
     "Equations": lambda r, m, g: r.model.equations,
+    "Simulator": lambda r, m, g: r.to_simulator(Path(tempfile.mkdtemp()) / "s.html"),
     "Summary": lambda r, m, g: r.summary(stars=True),
     "Description": lambda r, m, g: r.data.describe(),
     "Design": lambda r, m, g: cmt.design(lambda x: cmt.Beta("b", -0.5) * x[BAD], {BAD: [1, 2, 3]}, sets=3),
