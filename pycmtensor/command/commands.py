@@ -62,7 +62,7 @@ def estimate(model: Path, data: Path, out: Path, checkpoint: Path | None) -> Non
     with specification.located():
         results = cmt.estimate(model_of_file, **specification.estimation, checkpoint=checkpoint)
     click.echo(str(results.summary()))
-    write(out / "summary.txt", f"{results.summary()}\n")
+    write(out / "summary.txt", f"{results.summary().as_text()}\n")
     write(out / "summary.md", results.to_markdown())
     write(out / "summary.tex", results.to_latex())
     results.to_html(out / "report.html")

@@ -207,7 +207,7 @@ def test_standard_errors_are_those_with_the_network_known(trained: cmt.Results) 
 
 
 def test_a_summary_has_one_line_for_a_network(trained: cmt.Results) -> None:
-    text = str(trained.summary())
+    text = " ".join(str(trained.summary()).split())
     norm = np.linalg.norm(trained.params[[label for label in trained.params.index if label.startswith("r.")]])
     assert f"Network r: 51 weights of norm {norm:.4g}." in text
     assert "r.weight1" not in text
