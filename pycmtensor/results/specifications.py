@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, checked, checked_class, seed_of, whole
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference import HypothesisTest, likelihood_ratio, vuong
 from pycmtensor.models import Model
+from pycmtensor.report.answer import Answer, Part
 from pycmtensor.results.results import Results, estimate
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Combination: TypeAlias = tuple[Hashable, ...]
 
 @checked_class(InferenceError)
 @dataclass(frozen=True, eq=False)
-class Specifications:
+class Specifications(Answer):
     """Estimates of all combinations of a catalogue.
 
     Attributes:
@@ -76,12 +76,11 @@ class Specifications:
         one, other = found
         return vuong(one, other, schwarz=True)
 
-    @printed
-    def __str__(self) -> str:
-        lines = [f"{len(self.results)} specifications by {', '.join(self.names)}", self.table.to_string()]
+    def _shown(self) -> list[Part]:
+        lines: list[Part] = [f"{len(self.results)} specifications by {', '.join(self.names)}", self.table]
         lines += [f"{', '.join(map(str, own))}: {why}" for own, why in self.failed.items()]
         looks = f"The best of {len(self.results)} looks better than it is. Confirm it with data that nobody looked at."
-        return "\n".join([*lines, looks])
+        return [*lines, looks]
 
 
 @checked(InferenceError)

@@ -20,8 +20,10 @@ import pytest
 import pycmtensor as cmt
 from pycmtensor import coefficients
 from pycmtensor.exceptions import ModelError
+from pycmtensor.inference.posterior.diagnostics import Verdict
 from pycmtensor.report.answer import ENDS, MOST_ROWS, Answer
 from pycmtensor.report.text import frame_text
+from pycmtensor.results.posterior.draws import Individuals, PosteriorSummary
 from pycmtensor.results.seeds import SeedRuns
 
 BAD = "<script>alert(1)</script>"
@@ -88,6 +90,14 @@ ANSWERS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Summary": lambda r, m, g: r.summary(stars=True),
     "Description": lambda r, m, g: r.data.describe(),
     "Design": lambda r, m, g: cmt.design(lambda x: cmt.Beta("b", -0.5) * x[BAD], {BAD: [1, 2, 3]}, sets=3),
+    "Specifications": lambda r, m, g: cmt.specifications(lambda q: r.model, {"q": [BAD]}, folds=0),
+    "PosteriorSummary": lambda r, m, g: PosteriorSummary(
+        pd.DataFrame({"mean": [1.0], "ess": [401.3], "rhat": [1.0], "prior": [BAD]}, index=[BAD]),
+        Verdict(True, "R-hat is at most 1.001."),
+        "4 chains of 1,000 draws.",
+        0.05,
+    ),
+    "Individuals": lambda r, m, g: Individuals(BAD, pd.DataFrame({"mean": [1.0, 2.0], "sd": [0.1, 0.2]}), 0.05),
     "SeedRuns": lambda r, m, g: SeedRuns({1: r}, pd.DataFrame({BAD: [1.0]}, index=[1]), True),
 }
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.engine.nuts import Steps
-from pycmtensor.host.escaping import printed
 from pycmtensor.inference.posterior.diagnostics import Verdict
+from pycmtensor.report.answer import Answer, Part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ class Draws:
 
 
 @dataclass(frozen=True, eq=False)
-class PosteriorSummary:
+class PosteriorSummary(Answer):
     """Summary of a posterior.
 
     Attributes:
@@ -66,15 +66,13 @@ class PosteriorSummary:
     about: str
     alpha: float
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         numbers = self.table.round({"ess": 0, "ess_tail": 0, "rhat": 3})
-        shown = numbers.to_string(float_format=lambda x: f"{x:.6g}")
-        return "\n".join([str(self.verdict), self.about, shown, f"{1 - self.alpha:.4g} intervals"])
+        return [str(self.verdict), self.about, numbers, f"{1 - self.alpha:.4g} intervals"]
 
 
 @dataclass(frozen=True, eq=False)
-class Individuals:
+class Individuals(Answer):
     """Part-worths: a random coefficient of each individual.
 
     Attributes:
@@ -92,7 +90,6 @@ class Individuals:
         """The posterior mean of each individual."""
         return self.table["mean"].rename(self.name)
 
-    @printed
-    def __str__(self) -> str:
+    def _shown(self) -> list[Part]:
         about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
-        return "\n".join([self.name, self.table.describe().to_string(), about])
+        return [self.name, self.table.describe(), about]
