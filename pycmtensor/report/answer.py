@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -26,7 +27,7 @@ MOST_ROWS = 60
 ENDS = 20
 
 
-class Answer:
+class Answer(ABC):
     """Base of answers, which say in ``_shown`` what they consist of.
 
     ``print(answer)``, the answer at a prompt, and a notebook then show it: sentences as they are, tables within 80
@@ -47,12 +48,13 @@ class Answer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for own in (Answer.__repr__,):  # in place of the one that a dataclass would write
-            if own.__name__ not in vars(cls):
-                setattr(cls, own.__name__, own)
+        own = Answer.__repr__  # in place of the one that a dataclass would write
+        if own.__name__ not in vars(cls):
+            setattr(cls, own.__name__, own)
 
+    @abstractmethod
     def _shown(self) -> Sequence[Part]:
-        raise NotImplementedError
+        """What the answer consists of, in its order."""
 
     def __str__(self) -> str:
         parts = list(self._shown())
