@@ -162,9 +162,9 @@ class Specified(Model):
         Examples:
             >>> import pandas as pd, pycmtensor as cmt
             >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "time": [20.0, 30.0]}), "mode", {"car": 1, "bus": 2})
-            >>> cmt.MNL(ds, {"car": 0, "bus": cmt.Beta("asc") + cmt.Beta("b") * ds["time"] / 60}).equations
-            V[car] = 0.0
-            V[bus] = asc + b * time / 60
+            >>> cmt.MNL(ds, {"car": cmt.Beta("asc"), "bus": cmt.Beta("b") * ds["time"] / 60}).equations
+            V[car] = asc
+            V[bus] = b * time / 60
         """
         return Equations({str(name): text_of(V) for name, V in self.named_utilities.items()})
 
