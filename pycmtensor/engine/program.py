@@ -11,13 +11,16 @@ import jax
 import jax.numpy as jnp
 
 from pycmtensor.engine.arguments import Arguments
+from pycmtensor.engine.chained import Chained
 from pycmtensor.engine.fingerprint import fingerprint
 from pycmtensor.engine.likelihood import Differentiated, Likelihood, unflattened
 from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
+from pycmtensor.engine.many_alternatives import ManyAlternatives
 from pycmtensor.engine.quantities import Quantities
 from pycmtensor.engine.quantity import Quantity
 from pycmtensor.engine.simulated import SimulatedLogit
+from pycmtensor.engine.simulated_factors import SimulatedFactors
 from pycmtensor.engine.types import BlockData, Columns, Fixed, Theta, Weights
 from pycmtensor.engine.xla import ONCE, PRODUCTS, WIDE, compile_with_xla
 from pycmtensor.models.base import Model
@@ -55,9 +58,10 @@ class Program(Arguments):
         form = self.model.form()
         found: Likelihood | None = None
         if isinstance(form, MixtureOfLogits):
-            found = SimulatedLogit.of(form, self)
+            found = SimulatedLogit.of(form, self) or ManyAlternatives.of(form, self)
         elif isinstance(form, KernelOfUtilities):
             found = LinearUtilities.of(form, self)
+        found = found or (Chained.of(self) if self.draws is None else SimulatedFactors.of(self))
         return found or Differentiated(self.lowered([self.model.logprob]), self.free)
 
     @cached_property
@@ -68,7 +72,8 @@ class Program(Arguments):
 
     def compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of the likelihood, of which that of linear logits is mostly products of matrices."""
-        return compile_with_xla(function, PRODUCTS if isinstance(self.likelihood, LinearLogit) else WIDE)
+        products = type(self.likelihood) in (LinearLogit, Chained)
+        return compile_with_xla(function, PRODUCTS if products else WIDE)
 
     @cached_property
     def value(self) -> Callable[..., Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, reduce
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
 import pytensor.tensor as pt
 from pytensor import config, scalar
 from pytensor.graph.basic import Apply, Constant, Variable, equal_computations
 from pytensor.graph.traversal import io_toposort
+from pytensor.tensor.basic import MakeVector
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 
 from pycmtensor.dataset.symbols import columns_in, is_column
 
-__all__ = ["Separated", "each_term", "merged", "same", "separate", "sum_of_terms"]
+__all__ = ["Separated", "each_term", "merged", "row_of", "same", "separate", "sum_of_terms"]
 
 #: Coefficient -> the data that it multiplies; None -> data that stand alone.
 Separated: TypeAlias = dict[Variable | None, Variable]
@@ -72,16 +74,24 @@ def _leaf(variable: Variable) -> Separated:
 
 _ONE = pt.constant(1.0, dtype=config.floatX)
 
+#: What gives an array (T, N, R) an axis of alternatives, (1, T, N, R).
+ALTERNATIVES_FIRST = ("x", 0, 1, 2)
+
 
 def _combined(node: Apply, parts: list[Separated]) -> Separated | None:
     """The form of one operation on forms."""
     if all(set(part) == {None} for part in parts):
         return {None: node.outputs[0]}
+    if _adds_axes(node) and None not in parts[0] and _holds_no_data(parts[0]):
+        return parts[0]  # what lacks an axis is the same along it
+    if isinstance(node.op, MakeVector):
+        units = [pt.constant(unit, dtype=config.floatX) for unit in np.eye(len(parts))]
+        return sum_of_terms([each_term(part, partial(_times, unit)) for part, unit in zip(parts, units, strict=True)])
     if all(_holds_no_data(part) for part in parts):
         return {node.outputs[0]: _ONE}
     if isinstance(node.op, DimShuffle):
         scalars = all(coefficient is None or coefficient.ndim == 0 for coefficient in parts[0])
-        return each_term(parts[0], node.op) if scalars else None
+        return each_term(parts[0], partial(_shuffled, node.op)) if scalars else None
     operation = type(node.op.scalar_op) if isinstance(node.op, Elemwise) else None
     if operation is scalar.Add:
         return sum_of_terms(parts)
@@ -119,6 +129,41 @@ def sum_of_terms(forms: list[Separated]) -> Separated:
         for coefficient, data in form.items():
             total[coefficient] = total[coefficient] + data if coefficient in total else data
     return total
+
+
+def _adds_axes(node: Apply) -> bool:
+    """Whether an operation gives axes to a number, or an axis of alternatives to an array without one."""
+    if not isinstance(node.op, DimShuffle):
+        return False
+    return node.inputs[0].ndim == 0 or node.op.new_order == ALTERNATIVES_FIRST
+
+
+def _times(unit: Variable, x: Variable) -> Variable:
+    """The product of two data."""
+    return unit if x is _ONE else unit * x
+
+
+def row_of(form: Separated, row: int) -> Separated:
+    """The form of one alternative of an expression with the axes (J, T, N, R), without data that are 0 there."""
+    found: Separated = {}
+    for coefficient, x in form.items():
+        constant = isinstance(x, Constant)
+        if x.ndim < 4:
+            found[coefficient] = x
+        elif not constant:
+            found[coefficient] = x[0] if x.type.shape[0] == 1 else x[row]
+        elif np.any(x.data[min(row, len(x.data) - 1)]):
+            found[coefficient] = pt.constant(x.data[min(row, len(x.data) - 1)])
+    return found
+
+
+def _shuffled(op: DimShuffle, x: Variable) -> Variable:
+    """Data with their axes in another order; of a constant, a constant."""
+    if not isinstance(x, Constant):
+        return op(x)
+    kept: list[list[Any]] = [[None]]
+    op.perform(op.make_node(x), [x.data], kept)
+    return pt.constant(kept[0][0])
 
 
 def _product(operation: Callable[..., Variable], a: Separated, b: Separated) -> Separated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
@@ -13,20 +13,17 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor import config
 from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import graph_inputs
 
-from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine.arguments import Arguments
 from pycmtensor.engine.likelihood import Likelihood
-from pycmtensor.engine.linear import linear_form
 from pycmtensor.engine.lowering import lower
-from pycmtensor.engine.separation import merged, same, separate
+from pycmtensor.engine.random_coefficients import Coefficients, Value, over_draws
+from pycmtensor.engine.separation import merged, row_of, separate
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.types import BlockData, Fixed, Theta, Weights
 from pycmtensor.models.forms import MixtureOfLogits
-from pycmtensor.terms.draws import draws_of
 
-__all__ = ["SimulatedLogit"]
+__all__ = ["MOST_ALTERNATIVES", "SimulatedLogit", "largest_exponent", "over_panel"]
 
 #: Differences of utilities count as this part of the largest exponent at most, so that sums of exponentials are finite:
 #: probabilities are exact from 1e-292 up in double precision, and from 1e-36 up in single precision.
@@ -34,14 +31,6 @@ LARGEST_EXPONENT = 0.95
 
 #: Maximum number of alternatives; with more, sums for each pair of them cost more than automatic differentiation.
 MOST_ALTERNATIVES = 8
-
-
-class Derivative(NamedTuple):
-    """A first or second derivative of a coefficient by parameters."""
-
-    coefficient: int
-    parameters: tuple[int, ...]
-    factor: int  #: those that vary over draws in the same way have one number; 0: it is the same at all draws
 
 
 class Block(NamedTuple):
@@ -52,13 +41,13 @@ class Block(NamedTuple):
     P: list[Any]  #: probabilities of the J - 1 alternatives, each (B, T, R)
     chosen: list[Any]  #: 1 where the alternative is chosen, each (B, T)
     x: list[Any]  #: data of the coefficients, each (B, T, M)
-    value: Callable[[Derivative], Any]  #: of a derivative, (B, R), or () when it does not vary
+    value: Value  #: of a derivative, (B, R), or () when it does not vary
 
 
 class Sums(NamedTuple):
     """Sums over draws of the weight times A products d of derivatives."""
 
-    d: Any  #: (B, A)
+    d: Any  #: (B, 1 or T, A)
     Pd: list[Any]  #: with the probabilities of the J - 1 alternatives, each (B, T, A)
     PPd: dict[tuple[int, int], Any]  #: with two of them, each (B, T, A)
 
@@ -89,13 +78,7 @@ class SimulatedLogit(Likelihood):
         coefficients: list[Variable],
         data: list[list[Variable | None]],
     ) -> None:
-        free = [p() for p in arguments.free]
-        unknowns = [v for v in arguments.symbols if not is_column(v)]
-        self._simulation, self._K, self._M = simulation, len(free), len(coefficients)
-        self._random = [bool(draws_of([coefficient])) for coefficient in coefficients]
-        self._coefficients = lower([*unknowns, *(d() for d in simulation.draws)], coefficients)
-        self._first, self._second = _derivatives(coefficients, free)
-        self._varying = 1 + max(d.factor for d in self._first)  # factors of first derivatives
+        self._simulation, self._coefficients = simulation, Coefficients(coefficients, arguments)
         self._limited = [a is not None for a in form.choice_set]
         available = [a for a in form.choice_set if a is not None]
         self._filled = np.array([[x is not None for x in own] for own in data])
@@ -108,13 +91,16 @@ class SimulatedLogit(Likelihood):
     def of(cls, form: MixtureOfLogits, arguments: Arguments) -> SimulatedLogit | None:
         """The likelihood of a mixture, or None when it has many alternatives, or its utilities are no such sums."""
         simulation = arguments.draws
-        if simulation is None or isinstance(form.utilities, Variable):
-            return None
-        within = any(d.within for d in simulation.draws) and form.observed is not None
-        if within or len(form.utilities) > MOST_ALTERNATIVES or any(p.shape for p in arguments.free):
+        J = form.utilities.type.shape[0] if isinstance(form.utilities, Variable) else len(form.utilities)
+        if simulation is None or J > MOST_ALTERNATIVES or any(p.shape for p in arguments.free):
             return None
         one = pt.constant(1.0, dtype=config.floatX)
-        forms = [separate(utility) for utility in form.utilities]
+        if isinstance(form.utilities, Variable):
+            form = replace(form, choice_set=[None if a is None else a[j] for a in form.choice_set for j in range(J)])
+            whole = separate(form.utilities)
+            forms = [None if whole is None else row_of(whole, j) for j in range(J)]
+        else:
+            forms = [separate(utility) for utility in form.utilities]
         terms = [(j, c, x) for j, sum_ in enumerate(forms) if sum_ is not None for c, x in sum_.items()]
         if None in forms or any(c is not None and c.ndim == 4 for _, c, _ in terms):
             return None
@@ -138,7 +124,7 @@ class SimulatedLogit(Likelihood):
     def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
         """Log-likelihood of each individual (B,) and its gradient (K, B)."""
         block = self._block(theta, fixed, data)
-        sums = self._sums(block, [(f,) for f in range(self._varying)])
+        sums = self._sums(block, [(f,) for f in range(self._coefficients.varying)])
         return block.logprob, self._scores(block, _deviations(block, sums))
 
     def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
@@ -149,59 +135,40 @@ class SimulatedLogit(Likelihood):
     def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
         block = self._block(theta, fixed, data)
-        pairs: list[tuple[int, ...]] = [*combinations_with_replacement(range(self._varying), 2)]
-        products = [*pairs, *sorted({(d.factor,) for d in self._second if d.factor})]
-        place = {own: a for a, own in enumerate(products)} | {(f,): f for f in range(self._varying)}  # (0, f) is f
+        varying = range(self._coefficients.varying)
+        pairs: list[tuple[int, ...]] = [*combinations_with_replacement(varying, 2)]
+        products = [*pairs, *sorted({(d.factor,) for d in self._coefficients.second if d.factor})]
+        place = {own: a for a, own in enumerate(products)} | {
+            (f,): f for f in range(self._coefficients.varying)
+        }  # (0, f) is f
         sums = self._sums(block, products)
         u = _deviations(block, sums)
-        scores = self._scores(block, u[..., : self._varying])
+        scores = self._scores(block, u[..., : self._coefficients.varying])
         hessian = self._by_first_derivatives(block, weights, sums, pairs) - (scores * weights) @ scores.T
-        for d in self._second:
+        for d in self._coefficients.second:
             bend = (1.0 if d.factor else block.value(d)) * (weights @ u[:, d.coefficient, place[d.factor,]])
             for cell in {d.parameters, d.parameters[::-1]}:
                 hessian = hessian.at[cell].add(bend)
         return weights @ block.logprob, scores @ weights, hessian
 
     def _block(self, theta: Theta, fixed: Fixed, data: BlockData) -> Block:
-        parts, draws = list(theta), self._simulation.values(data[-1], 1)  # which panels keep in all situations
-
-        def coefficients(*parts: Any) -> Any:
-            return self._coefficients(*parts, *fixed, *draws)
-
-        def value(d: Derivative) -> Any:
-            function = coefficients
-            for k in d.parameters:
-                function = _along(function, k)
-            found = function(*parts)[d.coefficient]
-            return found[0] if d.factor else jnp.ravel(found)[0]
-
+        parts = list(theta)
+        draws = self._simulation.values(data[-1], data[0].shape[-3] if self._coefficients.within else 1)
+        beta, value = self._coefficients.at(parts, fixed, draws)
         chosen, observed, available, x = self._attributes(parts, fixed, data)
-        beta = coefficients(*parts)
-        constant = jnp.stack([0.0 if r else jnp.ravel(b)[0] for r, b in zip(self._random, beta, strict=True)])
+        random = [m for m, r in enumerate(self._coefficients.random) if r]
+        constant = jnp.stack([jnp.zeros_like(theta[0]) if m in random else b for m, b in enumerate(beta)])
         x_y = sum(y_j[..., None] * x_j for y_j, x_j in zip(chosen, x, strict=True))
         beside_y = [*(x_j - x_y for x_j in x), -x_y]
-        largest = LARGEST_EXPONENT * np.log(np.finfo(x_y.dtype).max)
-        random = [m for m, r in enumerate(self._random) if r]
+        largest = largest_exponent(x_y.dtype)
         e = []
         for x_j, a_j in zip(beside_y, available, strict=True):
-            d = sum((beta[m][0][:, None] * x_j[..., m, None] for m in random), (x_j @ constant)[..., None])
+            d = sum((beta[m] * x_j[..., m, None] for m in random), (x_j @ constant)[..., None])
             e_j = jnp.exp(jnp.minimum(d, largest))
             e.append(e_j if a_j is None else jnp.where(a_j[..., None], e_j, 0.0))
         P_y = 1 / sum(e)
-        logprob, weight = self._over_draws(P_y, observed)
+        logprob, weight = over_panel(P_y, observed)
         return Block(logprob, weight, [e_j * P_y for e_j in e[:-1]], chosen, x, value)
-
-    def _over_draws(self, P_y: Any, observed: Any) -> tuple[Any, Any]:
-        """Log-likelihood (B,) and the part of each draw in the likelihood (B, R)."""
-        R = P_y.shape[-1]
-        if P_y.shape[1] == 1:
-            total = P_y[:, 0].sum(axis=-1)
-            return jnp.log(total / R), P_y[:, 0] / total[:, None]
-        logL = jnp.einsum("bt,btr->br", observed, jnp.log(P_y))  # a product of matrices, which XLA computes once
-        s = jax.lax.stop_gradient(logL.max(axis=-1, keepdims=True))
-        L = jnp.exp(logL - s)
-        total = L.sum(axis=-1)
-        return s[:, 0] + jnp.log(total / R), L / total[:, None]
 
     def _attributes(self, parts: Any, fixed: Fixed, data: BlockData) -> tuple[list[Any], Any, list[Any], list[Any]]:
         """Chosen, available and data, each by alternative. Situations that were not observed have no data."""
@@ -218,39 +185,33 @@ class SimulatedLogit(Likelihood):
 
     def _sums(self, block: Block, products: list[tuple[int, ...]]) -> Sums:
         """Sums with products of the factors of these numbers."""
-        varying = {d.factor: d for d in reversed((*self._first, *self._second))}
+        varying = {d.factor: d for d in reversed((*self._coefficients.first, *self._coefficients.second))}
         factors = {f: block.value(varying[f]) for own in products for f in own if f}
-        d = jnp.stack([reduce(jnp.multiply, [factors[f] for f in own if f], block.weight) for own in products], axis=1)
+        weight = block.weight[:, None]
+        weighted = [reduce(jnp.multiply, [factors[f] for f in own if f], weight) for own in products]
+        d = jnp.stack(jnp.broadcast_arrays(*weighted), axis=2)
         P, J = block.P, range(len(block.P))
 
         def summed(q: Any) -> Any:
-            return jnp.einsum("btr,bar->bta", q, d)
+            return over_draws(q, d)
 
         PPd = {(i, j): summed(P[i] * P[j]) for i, j in combinations_with_replacement(J, 2)}
         return Sums(d.sum(axis=-1), [summed(P_j) for P_j in P], PPd)
 
     def _scores(self, block: Block, u: Any) -> Any:
         """Scores (K, B) from the sums of deviations u (B, M, factors)."""
-        coefficient, factor, scale, own = self._table(block)
+        coefficient, factor, scale, own = self._coefficients.table(block.value, block.weight.dtype)
         return own @ (u[:, coefficient, factor] * scale).T
-
-    def _table(self, block: Block) -> tuple[Any, Any, Any, Any]:
-        """First derivatives: coefficient, factor and constant scale of each, and which (K, .) parameter it is by."""
-        coefficient, factor = (np.array([getattr(d, name) for d in self._first]) for name in ("coefficient", "factor"))
-        one = jnp.ones((), block.weight.dtype)
-        scale = jnp.stack([one if d.factor else block.value(d) for d in self._first])
-        own = np.array([[d.parameters == (k,) for d in self._first] for k in range(self._K)], scale.dtype)
-        return coefficient, factor, scale, own
 
     def _by_first_derivatives(self, block: Block, weights: Weights, sums: Sums, pairs: list[tuple[int, ...]]) -> Any:
         """The part of the Hessian with products of first derivatives of coefficients, (K, K)."""
-        coefficient, factor, scale, own = self._table(block)
-        A, M, x, y = len(pairs), self._M, block.x, [y_j[..., None] for y_j in block.chosen]
+        coefficient, factor, scale, own = self._coefficients.table(block.value, block.weight.dtype)
+        A, M, x, y = len(pairs), len(self._coefficients), block.x, [y_j[..., None] for y_j in block.chosen]
         inner = jnp.zeros((A, M, M), scale.dtype)
         for (i, j), PPd in sums.PPd.items():
             of_pair = PPd - sums.Pd[i] if i == j else PPd
             if not self._panel:  # u u' is made of the same products
-                of_pair += PPd - y[i] * sums.Pd[j] - y[j] * sums.Pd[i] + y[i] * y[j] * sums.d[:, None]
+                of_pair += PPd - y[i] * sums.Pd[j] - y[j] * sums.Pd[i] + y[i] * y[j] * sums.d
             xx = (weights[:, None, None, None] * x[i][..., :, None] * x[j][..., None, :]).reshape(-1, M * M)
             added = (of_pair[..., :A].reshape(len(xx), A).T @ xx).reshape(A, M, M)
             inner += added if i == j else added + added.transpose(0, 2, 1)
@@ -263,58 +224,35 @@ class SimulatedLogit(Likelihood):
 
     def _outer_products(self, block: Block, weights: Weights) -> Any:
         """Sum over individuals and draws of w D' u u' D, by first derivatives."""
-        u: Any = sum(
-            jnp.einsum("btm,btr->bmr", x_j, y_j[..., None] - P_j)
-            for x_j, y_j, P_j in zip(block.x, block.chosen, block.P, strict=True)
-        )
-        g = jnp.stack([block.value(d) * u[:, d.coefficient] if d.factor else u[:, d.coefficient] for d in self._first])
+        deviations = [y_j[..., None] - P_j for y_j, P_j in zip(block.chosen, block.P, strict=True)]
+        g = self._coefficients.along(block.value, block.x, deviations)
         return jnp.einsum("kbr,lbr->kl", g * (weights[:, None] * block.weight), g)
+
+
+def over_panel(P_y: Any, observed: Any) -> tuple[Any, Any]:
+    """Log-likelihood (B,) and the part of each draw in the likelihood (B, R), of probabilities of choices (B, T, R)."""
+    R = P_y.shape[-1]
+    if P_y.shape[1] == 1:
+        total = P_y[:, 0].sum(axis=-1)
+        return jnp.log(total / R), P_y[:, 0] / total[:, None]
+    logL = jnp.einsum("bt,btr->br", observed, jnp.log(P_y))  # a product of matrices, which XLA computes once
+    s = jax.lax.stop_gradient(logL.max(axis=-1, keepdims=True))
+    L = jnp.exp(logL - s)
+    total = L.sum(axis=-1)
+    return s[:, 0] + jnp.log(total / R), L / total[:, None]
+
+
+def largest_exponent(dtype: Any) -> float:
+    """The largest difference of utilities that counts."""
+    return float(LARGEST_EXPONENT * np.log(np.finfo(dtype).max))
 
 
 def _deviations(block: Block, sums: Sums) -> Any:
     """Sums over draws and situations of w d (x_y - x_bar), (B, M, A)."""
     return sum(
-        jnp.einsum("btm,bta->bma", x_j, y_j[..., None] * sums.d[:, None] - Pd_j)
+        jnp.einsum("btm,bta->bma", x_j, y_j[..., None] * sums.d - Pd_j)
         for x_j, y_j, Pd_j in zip(block.x, block.chosen, sums.Pd, strict=True)
     )
-
-
-def _along(function: Callable[..., Any], k: int) -> Callable[..., Any]:
-    """The derivative of a function by its argument k."""
-
-    def derivative(*parts: Any) -> Any:
-        def of_one(part: Any) -> Any:
-            return function(*parts[:k], part, *parts[k + 1 :])
-
-        return jax.jvp(of_one, (parts[k],), (jnp.ones_like(parts[k]),))[1]
-
-    return derivative
-
-
-def _derivatives(
-    coefficients: list[Variable], free: list[Variable]
-) -> tuple[tuple[Derivative, ...], tuple[Derivative, ...]]:
-    """The first and second derivatives of coefficients that are not 0 everywhere."""
-    first, second = [], []
-    varying: list[Variable | None] = []
-    for m, coefficient in enumerate(coefficients):
-        inputs = set(graph_inputs([coefficient]))
-        own = [k for k, p in enumerate(free) if p in inputs]
-        form, random = linear_form(coefficient, free), bool(draws_of([coefficient]))
-        for k in own:
-            slope = None if form is None else form[free[k]]
-            if not random or (slope is not None and not draws_of([slope])):
-                first.append(Derivative(m, (k,), 0))
-                continue
-            known = [f for f, v in enumerate(varying) if slope is not None and v is not None and same(v, slope)]
-            if not known:
-                varying.append(slope)
-            first.append(Derivative(m, (k,), 1 + (known[0] if known else len(varying) - 1)))
-        if form is None:
-            second += [(m, by, random) for by in combinations_with_replacement(own, 2)]
-    beyond = len(varying)
-    numbered = [Derivative(m, by, beyond + i if random else 0) for i, (m, by, random) in enumerate(second, 1)]
-    return tuple(first), tuple(numbered)
 
 
 def _difference(x: Variable | None, base: Variable | None) -> Variable | None:

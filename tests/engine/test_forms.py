@@ -17,6 +17,7 @@ from pycmtensor.engine.linear import LinearUtilities
 from pycmtensor.engine.linear_logit import LinearLogit
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.simulated import SimulatedLogit
+from pycmtensor.engine.simulated_factors import SimulatedFactors
 from pycmtensor.models import Model
 
 MODES = {"car": 1, "bus": 2, "tram": 3}
@@ -73,8 +74,8 @@ FAMILIES: dict[str, tuple[type[Model], Callable[[Any, cmt.Dataset], Model], type
         lambda of, ds: of(ds, utilities(ds), tau=cmt.Beta("tau", 0.3), draws=16),
         SimulatedLogit,
     ),
-    "hybrid choice": (cmt.HybridChoice, lambda of, ds: of(ds, random(ds), indicators=[], draws=16), Differentiated),
-    "multinomial probit": (cmt.MultinomialProbit, lambda of, ds: of(ds, utilities(ds), draws=16), Differentiated),
+    "hybrid choice": (cmt.HybridChoice, lambda of, ds: of(ds, random(ds), indicators=[], draws=16), SimulatedFactors),
+    "multinomial probit": (cmt.MultinomialProbit, lambda of, ds: of(ds, utilities(ds), draws=16), SimulatedFactors),
     "residual logit": (cmt.ResLogit, lambda of, ds: of(ds, utilities(ds), layers=2), Differentiated),
 }
 
