@@ -4,7 +4,7 @@ PYTHON ?= python3
 PYTEST := .venv/bin/python -m pytest --cov -n 2 --dist loadfile
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint format bench bench-full clean
+.PHONY: demo test test-all lint format docs bench bench-full clean
 
 demo: .venv/run.stamp
 	$(BIN)/python examples/swissmetro_mnl.py
@@ -26,6 +26,11 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The site, in output/docs: open index.html there. Search and equations need no network.
+docs: .venv/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -d output/doctrees docs output/docs
+	$(BIN)/python docs/check_links.py output/docs
+
 bench: .venv/bench.stamp
 	$(BIN)/python -m benchmarks
 
@@ -46,6 +51,10 @@ clean:
 
 .venv/bench.stamp: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,bench]"
+	@touch $@
+
+.venv/docs.stamp: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
