@@ -42,8 +42,16 @@ def normal(name: str, mean: Expression, sd: Expression, within: bool = False) ->
         sd: Standard deviation, likewise. An estimated one may pass 0; a number or a fixed parameter is 0 or more.
         within: Whether it is drawn anew in every choice situation.
 
+    Returns:
+        The coefficient, (1, N, R), or (T, N, R) with ``within``.
+
     Raises:
         ModelError: The standard deviation is a negative number.
+
+    Examples:
+        >>> b_time = normal("b_time", Beta("mean", -1.0), Beta("sd", 0.5))
+        >>> b_time.type.ndim
+        3
     """
     return _named(
         name, _scalar("normal", name, "mean", mean) + _size("normal", name, "sd", sd) * Draws(name, within=within)()
@@ -57,9 +65,25 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
     ``mean`` and ``sd`` are those of the logarithm; the coefficient's mean is exp(mean + sd^2 / 2) and its median
     exp(mean).
 
+    Args:
+        name: As in `normal`.
+        mean: Of the logarithm.
+        sd: Of the logarithm.
+        sign: 1 or -1.
+        within: As in `normal`.
+
+    Returns:
+        The coefficient, (1 or T, N, R).
+
     Raises:
         ModelError: The sign is neither 1 nor -1, or the coefficient starts so near to 0 or infinity that the likelihood
             does not depend on it.
+
+    Examples:
+        >>> from pycmtensor.expressions import parameters_of
+        >>> b_cost = lognormal("b_cost", Beta("mean", -1.0), Beta("sd", 0.5), sign=-1)
+        >>> [parameter.name for parameter in parameters_of(b_cost)]
+        ['mean', 'sd']
     """
     if sign not in (1, -1):
         raise ModelError(f"lognormal '{name}': sign is 1 or -1, found {sign!r}.")
@@ -74,14 +98,46 @@ def lognormal(name: str, mean: Expression, sd: Expression, sign: int = 1, within
 
 @checked(ModelError)
 def uniform(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
-    """Uniform between centre - spread and centre + spread; the sign of spread means nothing."""
+    """Uniform between centre - spread and centre + spread; the sign of spread means nothing.
+
+    Args:
+        name: As in `normal`.
+        centre: A parameter, an expression, or a number; the mean.
+        spread: Likewise; the standard deviation is spread / sqrt(3).
+        within: As in `normal`.
+
+    Returns:
+        The coefficient, (1 or T, N, R).
+
+    Examples:
+        >>> from pycmtensor.expressions import parameters_of
+        >>> b = uniform("b", Beta("centre", -1.0), Beta("spread", 0.5))
+        >>> [parameter.name for parameter in parameters_of(b)]
+        ['centre', 'spread']
+    """
     centre, spread = _scalar("uniform", name, "centre", centre), _size("uniform", name, "spread", spread)
     return _named(name, centre + spread * antisymmetric(2.0 * Draws(name, "uniform", within)() - 1.0))
 
 
 @checked(ModelError)
 def triangular(name: str, centre: Expression, spread: Expression, within: bool = False) -> Variable:
-    """Symmetric triangular between centre - spread and centre + spread; the sign of spread means nothing."""
+    """Symmetric triangular between centre - spread and centre + spread; the sign of spread means nothing.
+
+    Args:
+        name: As in `normal`.
+        centre: A parameter, an expression, or a number; the mean.
+        spread: Likewise; the standard deviation is spread / sqrt(6).
+        within: As in `normal`.
+
+    Returns:
+        The coefficient, (1 or T, N, R).
+
+    Examples:
+        >>> from pycmtensor.expressions import parameters_of
+        >>> b = triangular("b", Beta("centre", -1.0), 1.0)
+        >>> [parameter.name for parameter in parameters_of(b)]
+        ['centre']
+    """
     u = Draws(name, "uniform", within)()
     t = antisymmetric(pt.switch(pt.lt(u, 0.5), pt.sqrt(2.0 * u) - 1.0, 1.0 - pt.sqrt(2.0 * (1.0 - u))))
     return _named(name, _scalar("triangular", name, "centre", centre) + _size("triangular", name, "spread", spread) * t)
@@ -93,8 +149,25 @@ def truncated_normal(
 ) -> Variable:
     """Normal with this mean and standard deviation before everything outside [lower, upper] is cut off.
 
+    Args:
+        name: As in `normal`.
+        mean: Of the normal before it is cut.
+        sd: Of the normal before it is cut.
+        lower: Lower end, a number.
+        upper: Upper end, a number.
+        within: As in `normal`.
+
+    Returns:
+        The coefficient, (1 or T, N, R).
+
     Raises:
         ModelError: ``lower`` is not below ``upper``, or the standard deviation is 0.
+
+    Examples:
+        >>> from pycmtensor.expressions import parameters_of
+        >>> b_cost = truncated_normal("b_cost", Beta("mean", -1.0), Beta("sd", 0.5), upper=0.0)
+        >>> [parameter.name for parameter in parameters_of(b_cost)]
+        ['mean', 'sd']
     """
     if not lower < upper:
         raise ModelError(f"truncated_normal '{name}': lower must be below upper, found {lower} and {upper}.")
@@ -114,8 +187,25 @@ def johnson_sb(
     """lower + (upper - lower) / (1 + exp(-(mean + sd z))): bounded, with one peak or two (Johnson 1949,
     doi:10.1093/biomet/36.1-2.149).
 
+    Args:
+        name: As in `normal`.
+        mean: Of the normal number within.
+        sd: Of the normal number within; the larger, the more of the population is near the ends.
+        lower: Lower end.
+        upper: Upper end.
+        within: As in `normal`.
+
+    Returns:
+        The coefficient, (1 or T, N, R).
+
     Raises:
         ModelError: ``lower`` is not below ``upper``.
+
+    Examples:
+        >>> from pycmtensor.expressions import parameters_of
+        >>> b = johnson_sb("b", 0.0, Beta("sd", 1.0), lower=-2.0, upper=0.0)
+        >>> [parameter.name for parameter in parameters_of(b)]
+        ['sd']
     """
     width = upper - lower
     rising = Domain(f"johnson_sb '{name}': upper - lower", width, "(0, inf)", "Choose a lower below the upper.")
@@ -129,8 +219,24 @@ def student_t(name: str, centre: Expression, scale: Expression, df: float, withi
     t = sqrt(df (u^(-2 / df) - 1)) cos(2 pi v) with u and v uniform (Bailey 1994,
     doi:10.1090/S0025-5718-1994-1219703-0).
 
+    Args:
+        name: As in `normal`.
+        centre: A parameter, an expression, or a number; the mean, where df is above 1.
+        scale: Likewise; its sign means nothing.
+        df: Degrees of freedom, a number.
+        within: As in `normal`.
+
+    Returns:
+        The coefficient, (1 or T, N, R).
+
     Raises:
         ModelError: ``df`` is not positive.
+
+    Examples:
+        >>> from pycmtensor.expressions import parameters_of
+        >>> b = student_t("b", Beta("centre"), Beta("scale", 0.5), df=5.0)
+        >>> [parameter.name for parameter in parameters_of(b)]
+        ['centre', 'scale']
     """
     if not df > 0:
         raise ModelError(f"student_t '{name}': df must be positive, found {df!r}.")

@@ -51,6 +51,12 @@ class Parameter(Arithmetic):
     Raises:
         ModelError: The name is empty, a value is not finite, ``lb > ub``, the value lies outside the bounds, or
             the status is neither 0 nor 1.
+
+    Examples:
+        >>> import numpy as np
+        >>> w = Parameter("w", np.zeros(3), lb=0.0)
+        >>> w.shape, w.labels()
+        ((3,), ['w[0]', 'w[1]', 'w[2]'])
     """
 
     def __init__(
@@ -296,6 +302,12 @@ def networks_in(labels: Sequence[str]) -> dict[str, NDArray[np.integer]]:
 
     A weight of a network is an element of an array whose name begins with the network's and a dot.
 
+    Args:
+        labels: Names of parameters, as ``results.params.index`` has them.
+
+    Returns:
+        Name of a network -> positions.
+
     Examples:
         >>> networks_in(["b_time", "tastes.weight1[0, 0]", "asc[0]", "tastes.bias1[0]"])
         {'tastes': array([1, 3])}
@@ -310,6 +322,12 @@ def networks_in(labels: Sequence[str]) -> dict[str, NDArray[np.integer]]:
 
 def bounds_of(parameters: Sequence[Parameter]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Lower and upper bounds of all numbers that parameters hold, each (K,), infinite where there is none.
+
+    Args:
+        parameters: Parameters of any kind.
+
+    Returns:
+        Lower bounds (K,) and upper bounds (K,).
 
     Examples:
         >>> bounds_of([Beta("b", -1.0, ub=0.0), Weight("w", (2,))])
@@ -344,6 +362,9 @@ def parameters_of(graph: Variable | Iterable[Variable]) -> list[Parameter]:
 
     Args:
         graph: A symbolic expression, or several.
+
+    Returns:
+        The parameters, each once.
 
     Raises:
         ModelError: Two different parameters have one name.

@@ -58,7 +58,21 @@ class PostEstimation:
             """See `pycmtensor.Results`."""
 
     def plot_distribution(self, coefficient: str, ax: Axes | None = None) -> Axes:
-        """The distribution of a random coefficient in the population; see `pycmtensor.report.plots.distribution`."""
+        """The distribution of a random coefficient in the population; see `pycmtensor.report.plots.distribution`.
+
+        Args:
+            coefficient: Its name, as `pycmtensor.coefficients` was given it.
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            `mixed` are results of a `MixedLogit` with the random coefficients cl and loc:
+
+            >>> mixed.plot_distribution("cl").get_xlabel()
+            'cl'
+        """
         from pycmtensor.report.plots import distribution
 
         return distribution(population_draws(self, coefficient), coefficient, ax)
@@ -66,8 +80,22 @@ class PostEstimation:
     def plot_nests(self, ax: Axes | None = None) -> Axes:
         """The nests of a `NestedLogit` or `CrossNestedLogit`, as its ``plot`` shows them.
 
+        Args:
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
         Raises:
             InferenceError: The model has no nests.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3, 3]}), "mode", {"train": 1, "car": 2, "sm": 3})
+            >>> V, old = {"train": 0, "car": 0, "sm": cmt.Beta("asc_sm")}, cmt.Nest("old", ["train", "car"], scale=2)
+            >>> ax = cmt.estimate(cmt.NestedLogit(ds, V, nests=[old, "sm"])).plot_nests()
+            >>> sorted({text.get_text() for text in ax.texts})[-2:]
+            ['sm', 'train']
         """
         model = problem_of(self, "nests").model
         if not isinstance(model, (NestedLogit, CrossNestedLogit)):
@@ -75,7 +103,19 @@ class PostEstimation:
         return model.plot(ax)
 
     def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
-        """Observed and predicted shares by segment; see `pycmtensor.report.plots.shares`."""
+        """Observed and predicted shares by segment; see `pycmtensor.report.plots.shares`.
+
+        Args:
+            segment: A column by whose values shares are shown.
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            >>> results.plot_shares("psize").get_ylabel()
+            'share'
+        """
         from pycmtensor.report.plots import shares
 
         return shares(self.shares_by(segment), ax)
@@ -90,6 +130,13 @@ class PostEstimation:
             alternative: Its name, or "all" for all of them together.
             bins: How many.
             ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            >>> results.plot_calibration(bins=4).get_xlabel()
+            'predicted probability (all)'
         """
         from pycmtensor.report.plots import calibration as plot
 
@@ -113,6 +160,13 @@ class PostEstimation:
             values: As in `partial_dependence`.
             data: As in `partial_dependence`.
             ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            >>> len(results.plot_partial_dependence(("gc", "car"), values=[20, 60]).lines) >= 4
+            True
         """
         from pycmtensor.report.plots import partial_dependence as plot
 
@@ -130,6 +184,13 @@ class PostEstimation:
             conditional: On the choices that were observed of the same individuals; for random coefficients.
             alpha: One minus the coverage of the intervals of shares.
             kind: Kind of the covariance of the estimates.
+
+        Returns:
+            Probabilities of each situation and shares with their intervals.
+
+        Examples:
+            >>> results.predict().shares.round(4).to_dict()
+            {'air': 0.2762, 'train': 0.3, 'bus': 0.1429, 'car': 0.281}
         """
         if isinstance(problem_of(self, "predictions").model, MDCEV):
             return demand(self, data, conditional, alpha, kind)
@@ -175,6 +236,13 @@ class PostEstimation:
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
             data: As in `predict`.
+
+        Returns:
+            The responses, of each situation and of the sample; one for each column of a list.
+
+        Examples:
+            >>> results.elasticities(("gc", "car")).matrix.round(2).iloc[0].to_dict()
+            {'air': 0.4, 'train': 0.31, 'bus': 0.37, 'car': -0.91}
         """
         return elasticities(self, column, change, at, alpha, kind, data)
 
@@ -214,6 +282,13 @@ class PostEstimation:
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
             data: As in `predict`.
+
+        Returns:
+            The responses, of each situation and of the sample; one for each column of a list.
+
+        Examples:
+            >>> results.marginal_effects(("gc", "car")).matrix.round(4).iloc[0].to_dict()
+            {'air': 0.0011, 'train': 0.0011, 'bus': 0.0005, 'car': -0.0027}
         """
         return marginal_effects(self, column, at, alpha, kind, data)
 
@@ -234,6 +309,13 @@ class PostEstimation:
             alpha: One minus the coverage of the interval.
             kind: Kind of the covariance of the estimates.
             method: "delta" or "krinsky-robb".
+
+        Returns:
+            The ratio with its interval, in the unit of cost per unit of the numerator.
+
+        Examples:
+            >>> round(float(results.wtp("b_wait", "b_cost").estimate), 3)
+            6.151
         """
         return wtp(self, numerator, denominator, alpha, kind, method)
 
@@ -245,6 +327,15 @@ class PostEstimation:
         Args:
             coefficients: Name -> expression; None for all that `pycmtensor.coefficients` made.
             alpha: One minus the coverage of the quantiles lower and upper.
+
+        Returns:
+            Means, deviations and quantiles of each individual.
+
+        Examples:
+            `mixed` are results of a `MixedLogit` with the random coefficients cl and loc:
+
+            >>> sorted(mixed.conditional_estimates().means.columns)
+            ['cl', 'loc']
         """
         return conditional_estimates(self, coefficients, alpha)
 
@@ -254,6 +345,13 @@ class PostEstimation:
         Args:
             data: A frame, a path or a Dataset, best of individuals who were not used to estimate.
             bins: How many, of equal width.
+
+        Returns:
+            One row per alternative and bin.
+
+        Examples:
+            >>> results.calibration(bins=4).columns.tolist()
+            ['predicted', 'observed', 'weight']
         """
         return calibration(self, data, bins)
 
@@ -273,6 +371,13 @@ class PostEstimation:
             data: As in `predict`.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
+
+        Returns:
+            Columns estimate, std_err, lower, upper; one row per value and alternative.
+
+        Examples:
+            >>> results.partial_dependence(("gc", "car"), values=[20, 60])["estimate"].round(3).tolist()[3::4]  # of car
+            [0.505, 0.393]
         """
         return partial_dependence(self, column, values, data, alpha, kind)
 
@@ -282,6 +387,13 @@ class PostEstimation:
         Args:
             expressions: Name -> expression, such as ``{"value of time": network["b_time"] / b_cost}``.
             data: As in `predict`.
+
+        Returns:
+            One row per choice situation, one column per expression.
+
+        Examples:
+            >>> results.tastes({"ratio": "b_wait / b_cost"}).round(3).iloc[0, 0].item()
+            6.151
         """
         return tastes(self, expressions, data)
 
@@ -292,6 +404,13 @@ class PostEstimation:
             time: A coefficient, an expression, or a column of time.
             cost: Likewise, of cost.
             data: As in `predict`.
+
+        Returns:
+            Shares, by what is wrong.
+
+        Examples:
+            >>> results.regularity("b_wait", "b_cost").round(3).to_dict()
+            {'time is no loss': 0.0, 'cost is no loss': 0.0, 'value of time is not positive': 0.0}
         """
         return regularity(self, time, cost, data)
 
@@ -300,11 +419,37 @@ class PostEstimation:
 
         Args:
             layer: From 1 to the number of layers.
+
+        Returns:
+            The matrix (J, J): what the utility of a row loses with that of a column.
+
+        Examples:
+            >>> import pycmtensor as cmt
+            >>> from pycmtensor.optimizers import Adam
+            >>> b, ds = cmt.Beta("b"), results.data
+            >>> V = {name: b * ds["ttme", name] / 100 for name in ds.alternatives}
+            >>> trained = cmt.estimate(cmt.ResLogit(ds, V, layers=1), method=cmt.Stochastic(Adam, lr=0.01, epochs=5))
+            >>> trained.cross_effects().columns.tolist()
+            ['air', 'train', 'bus', 'car']
         """
         return cross_effects(self, layer)
 
     def simulate(self, data: Any = None, seed: int = 1, n: int = 1, conditional: bool = False) -> pd.DataFrame:
-        """Choices drawn from the model, as a frame; see `pycmtensor.analysis.simulate`."""
+        """Choices drawn from the model, as a frame; see `pycmtensor.analysis.simulate`.
+
+        Args:
+            data: As in `predict`.
+            seed: Of the draws.
+            n: How many times each situation is drawn.
+            conditional: Whether tastes and classes are given the choices that were observed.
+
+        Returns:
+            A frame with the choices, as the data have them.
+
+        Examples:
+            >>> results.simulate(seed=1).shape[0]
+            210
+        """
         return simulate(self, data, seed, n, conditional)
 
     def to_simulator(
@@ -325,30 +470,74 @@ class PostEstimation:
             rows: "all" writes every choice situation into the file; None groups of at least five.
             segment: A column by whose values shares are shown too.
             kind: Kind of the covariance of the estimates.
+
+        Returns:
+            What was written: the path, and how far shares of the page are from those of the model.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> bool(results.to_simulator(pathlib.Path(tempfile.mkdtemp()) / "page.html").error < 0.05)
+            True
         """
         return simulator(self, path, attributes, prices, rows, segment, kind)
 
     @property
     def hit_rate(self) -> float:
-        """Share of the choice situations in which the most probable alternative was chosen."""
+        """Share of the choice situations in which the most probable alternative was chosen.
+
+        Examples:
+            >>> round(float(results.hit_rate), 3)
+            0.695
+        """
         return hit_rate(self)
 
     @property
     def llconstants(self) -> float:
-        """Log-likelihood of a logit with constants only; see `pycmtensor.analysis.llconstants`."""
+        """Log-likelihood of a logit with constants only; see `pycmtensor.analysis.llconstants`.
+
+        Examples:
+            >>> round(results.llconstants, 4)
+            -283.7588
+        """
         return llconstants(self)
 
     @property
     def rho2_constants(self) -> float:
-        """Rho-squared against constants only, 1 - LL / LL(constants)."""
+        """Rho-squared against constants only, 1 - LL / LL(constants).
+
+        Examples:
+            >>> round(results.rho2_constants, 4)
+            0.2953
+        """
         return 1 - self.fit.llf / self.llconstants
 
     def confusion(self) -> pd.DataFrame:
-        """Observed and most probable alternatives; see `pycmtensor.analysis.confusion`."""
+        """Observed and most probable alternatives; see `pycmtensor.analysis.confusion`.
+
+        Returns:
+            Weighted counts (J, J), observed in rows.
+
+        Examples:
+            >>> float(results.confusion().loc["car", "car"])
+            38.0
+        """
         return confusion(self)
 
     def shares_by(self, segment: str, alpha: float = 0.05, kind: Kind = "classical") -> pd.DataFrame:
-        """Observed and predicted shares by the values of a column; see `pycmtensor.analysis.shares_by`."""
+        """Observed and predicted shares by the values of a column; see `pycmtensor.analysis.shares_by`.
+
+        Args:
+            segment: A column by whose values shares are told.
+            alpha: One minus the coverage of the intervals, in (0, 1).
+            kind: Kind of the covariance of the estimates.
+
+        Returns:
+            Columns observed, estimate, std_err, lower, upper; one row per value and alternative.
+
+        Examples:
+            >>> results.shares_by("psize").loc[1, "observed"].round(3).to_dict()
+            {'air': 0.298, 'train': 0.307, 'bus': 0.202, 'car': 0.193}
+        """
         return shares_by(self, segment, alpha, kind)
 
     def cross_validate(
@@ -359,5 +548,20 @@ class PostEstimation:
         alpha: float = 0.05,
         checkpoint: Checkpoint = None,
     ) -> CrossValidation:
-        """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`."""
+        """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`.
+
+        Args:
+            folds: How many parts.
+            seed: Of the draw of parts.
+            by: As in `Dataset.split`.
+            alpha: One minus the coverage of the interval, in (0, 1).
+            checkpoint: As in `pycmtensor.estimate`.
+
+        Returns:
+            Log-likelihoods of each part when left out, and their sum with its interval.
+
+        Examples:
+            >>> results.cross_validate(folds=3, seed=1).table.shape[0]
+            3
+        """
         return cross_validate(self, folds, seed, by, alpha, checkpoint)

@@ -101,6 +101,9 @@ def pricing(
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
 
+    Returns:
+        Prices, shares and the objective, now and at the optimum, in the unit of the price columns.
+
     Raises:
         InferenceError: A price is in no utility, or is shared by several alternatives; an argument cannot be used; no
             optimum is found.

@@ -136,6 +136,10 @@ def scenario(
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
 
+    Returns:
+        Tables of shares, of their changes, of diversion and, with ``cost``, of surplus in the unit of cost per
+        situation.
+
     Raises:
         DatasetError: A column does not exist, a change does not fit, or nothing is available any more.
         ModelError: ``cost`` is not of the model, or the model has no expected maximum utility.

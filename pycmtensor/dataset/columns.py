@@ -46,7 +46,14 @@ class Columns:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the frame's columns."""
+        """Names of the frame's columns.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2], "time": [9.0, 8]})
+            >>> list(cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}).columns)
+            ['mode', 'time']
+        """
         return self._table.columns
 
     def __getitem__(self, column: str) -> Variable:
@@ -61,36 +68,90 @@ class Columns:
 
     @property
     def chosen(self) -> Variable:
-        """Symbol of the chosen alternative's position on the axis of alternatives, axes (T, N, 1)."""
+        """Symbol of the chosen alternative's position on the axis of alternatives, axes (T, N, 1).
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 2]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.array(ds.chosen).ravel().tolist()
+            [0.0, 1.0, 1.0]
+        """
         return self._special(Special.CHOSEN)
 
     @property
     def observed(self) -> Variable:
-        """Symbol that is 1 for a choice situation and 0 where a shorter panel is padded, axes (T, N, 1)."""
+        """Symbol that is 1 for a choice situation and 0 where a shorter panel is padded, axes (T, N, 1).
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "who": ["Ann", "Bob", "Ann"]})
+            >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who")
+            >>> ds.array(ds.observed)[..., 0].tolist()  # Bob chose once
+            [[1.0, 1.0], [1.0, 0.0]]
+        """
         return self._special(Special.OBSERVED)
 
     @property
     def weight(self) -> Variable:
-        """Symbol of the sample weight of each individual, axes (1, N, 1)."""
+        """Symbol of the sample weight of each individual, axes (1, N, 1).
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2], "w": [1.0, 2.5]})
+            >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, weights="w")
+            >>> ds.array(ds.weight).shape
+            (1, 2, 1)
+        """
         return self._special(Special.WEIGHT, situations=1)
 
     def available(self, alternative: str | None = None) -> Variable | None:
-        """Availability as the data themselves give it; None in wide data, which do not."""
+        """Availability as the data themselves give it; None in wide data, which do not.
+
+        Args:
+            alternative: Its name; None for all of them.
+
+        Returns:
+            None in wide data; see `LongDataset.available`.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> cmt.Dataset(pd.DataFrame({"mode": [1, 2]}), "mode", {"car": 1, "bus": 2}).available() is None
+            True
+        """
         return None
 
     @property
     def is_long(self) -> bool:
-        """Whether columns have the axis of alternatives, as in `LongDataset`."""
+        """Whether columns have the axis of alternatives, as in `LongDataset`.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> cmt.Dataset(pd.DataFrame({"mode": [1, 2]}), "mode", {"car": 1, "bus": 2}).is_long
+            False
+        """
         return False
 
     @property
     def is_panel(self) -> bool:
-        """Whether an individual can have several choice situations."""
+        """Whether an individual can have several choice situations.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "who": ["Ann", "Bob", "Ann"]})
+            >>> cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who").is_panel
+            True
+        """
         return self.individual is not None
 
     @property
     def choices_known(self) -> bool:
-        """Whether there is a choice column; without one, the first alternative stands in place of the chosen one."""
+        """Whether there is a choice column; without one, the first alternative stands in place of the chosen one.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> cmt.Dataset(pd.DataFrame({"mode": [1, 2]}), "mode", {"car": 1, "bus": 2}).choices_known
+            True
+        """
         return self.choice is not None
 
     @property
@@ -98,6 +159,12 @@ class Columns:
         """Column -> unit, as far as the frame knows them: ``frame.attrs["units"]`` of pandas.
 
         What is made of a data set keeps its units; see `Dataset.with_columns` for those of new values.
+
+        Examples:
+            >>> import pycmtensor as cmt
+            >>> frame = cmt.datasets.load("swissmetro").query("CHOICE != 0")
+            >>> cmt.Dataset(frame, "CHOICE", {"train": 1, "sm": 2, "car": 3}).units["TRAIN_TT"]
+            'minutes'
         """
         return dict(self._table.units)
 
@@ -114,6 +181,12 @@ class Columns:
 
         Raises:
             DatasetError: The column does not exist, is not numeric, or holds missing or infinite values.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "time": [10.0, 15.0]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.array("time").tolist()
+            [[[10.0], [15.0]]]
         """
         key = column_of(column) if isinstance(column, Variable) else column
         if key is None:
@@ -133,6 +206,12 @@ class Columns:
 
         Returns:
             Array that broadcasts to the axes of the columns.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "time": [60.0, 90.0]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.evaluate(ds["time"] / 60).ravel().tolist()
+            [1.0, 1.5]
         """
         expression = pt.as_tensor_variable(expression)
         return interpreted(expression, {symbol: self.array(symbol) for symbol in columns_in([expression])})
@@ -144,8 +223,17 @@ class Columns:
             what: What it is, for the error.
             expression: Of columns of any data set with the same ones, or a constant.
 
+        Returns:
+            True or False, of the shape of the expression.
+
         Raises:
             DatasetError: There are other numbers; the message names the rows.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "has_car": [1, 0]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.zero_or_one("car ownership", ds["has_car"]).ravel().tolist()
+            [True, False]
         """
         values = self.evaluate(pt.as_tensor_variable(expression))
         wrong: NDArray[np.bool_] = np.asarray((values != 0) & (values != 1))
@@ -159,19 +247,40 @@ class Columns:
 
     @property
     def individual_weights(self) -> NDArray[Any]:
-        """Sample weight of every individual, (N,); 1 without weights."""
+        """Sample weight of every individual, (N,); 1 without weights.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2], "w": [1.0, 2.5]})
+            >>> cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, weights="w").individual_weights.tolist()
+            [1.0, 2.5]
+        """
         return self._arrays[Special.WEIGHT][0, :, 0]
 
     @property
     def individuals(self) -> NDArray[Any]:
-        """Values of the column ``individual``, one for each individual, (N,); without a panel the numbers from 0."""
+        """Values of the column ``individual``, one for each individual, (N,); without a panel the numbers from 0.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "who": ["Ann", "Bob", "Ann"]})
+            >>> list(cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who").individuals)
+            ['Ann', 'Bob']
+        """
         if self.individual is None:
             return np.arange(self.n_individuals)
         return self._by_situation(self.individual)[self._situations[0]]
 
     @property
     def chosen_alternatives(self) -> NDArray[np.integer]:
-        """Position of the chosen alternative in ``alternatives``, (T, N)."""
+        """Position of the chosen alternative in ``alternatives``, (T, N).
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2]})
+            >>> cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}).chosen_alternatives.tolist()
+            [[0, 1, 1]]
+        """
         self._need_choices("The chosen alternatives")
         return self._chosen[self._situations]
 
@@ -180,6 +289,9 @@ class Columns:
 
         Args:
             column: Any column without missing values, such as a household, a city or an interviewer.
+
+        Returns:
+            Whole numbers (N,).
 
         Raises:
             DatasetError: The column does not exist, misses values, or changes within an individual.
@@ -202,11 +314,24 @@ class Columns:
 
     @property
     def situations(self) -> NDArray[np.integer]:
-        """Number of the choice situation, in the order of the frame, at each place of the axes (T, N)."""
+        """Number of the choice situation, in the order of the frame, at each place of the axes (T, N).
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "who": ["Ann", "Bob", "Ann"]})
+            >>> cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who").situations[:, 0].tolist()  # of Ann
+            [0, 2]
+        """
         return self._situations
 
     def of_situations(self, values: NDArray[Any]) -> NDArray[Any]:
         """Numbers on the axes (..., T, N) in the order of the choice situations of the frame, (..., S).
+
+        Args:
+            values: Numbers with the last axes T and N.
+
+        Returns:
+            The numbers (..., S).
 
         Examples:
             >>> import pandas as pd, pycmtensor as cmt
@@ -222,14 +347,34 @@ class Columns:
     def situation_values(self, column: str) -> NDArray[Any]:
         """The values of any column in the order of the choice situations, (S,).
 
+        Args:
+            column: Its name.
+
+        Returns:
+            The values (S,).
+
         Raises:
             DatasetError: The column does not exist, misses values, or changes within a situation of long data.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2], "city": ["Bern", "Basel"]})
+            >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2})
+            >>> list(ds.situation_values("city"))
+            ['Bern', 'Basel']
         """
         return self._by_situation(column)
 
     @property
     def situation_labels(self) -> pd.Index:
-        """Labels of choice situations in tables: the index of a pandas frame, or 0 to S - 1."""
+        """Labels of choice situations in tables: the index of a pandas frame, or 0 to S - 1.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2]}, index=["a", "b"])
+            >>> list(cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}).situation_labels)
+            ['a', 'b']
+        """
         import pandas as pd
 
         index = self._table.index
@@ -237,7 +382,14 @@ class Columns:
 
     @property
     def individual_labels(self) -> pd.Index:
-        """Identifiers of the individuals on the axis N; those of the choice situations where each is one."""
+        """Identifiers of the individuals on the axis N; those of the choice situations where each is one.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "who": ["Ann", "Bob", "Ann"]})
+            >>> list(cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who").individual_labels)
+            ['Ann', 'Bob']
+        """
         import pandas as pd
 
         if self.individual is None:
@@ -245,7 +397,20 @@ class Columns:
         return pd.Index(self._by_situation(self.individual)[self._situations[0]], name=self.individual)
 
     def rows_of(self, where: NDArray[np.bool_]) -> NDArray[np.integer]:
-        """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N)."""
+        """Rows of the frame, counted from 0, of the choice situations that are True in ``where`` (T, N).
+
+        Args:
+            where: Choice situations on the axes (T, N).
+
+        Returns:
+            Row numbers, rising.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 2]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.rows_of(ds.chosen_alternatives == 1).tolist()
+            [1, 2]
+        """
         return np.sort(self._rows[where & self._is_observed])
 
     # ---- construction -----------------------------------------------------------------------------------------

@@ -107,7 +107,26 @@ class Dataset(Columns):
         weights: str | None = None,
         alternatives: Mapping[str, Hashable] | Sequence[str] | None = None,
     ) -> Any:
-        """The `LongDataset` of a frame with one row per choice situation and available alternative; see there."""
+        """The `LongDataset` of a frame with one row per choice situation and available alternative; see there.
+
+        Args:
+            frame: As in `LongDataset`.
+            choice: As in `LongDataset`.
+            alternative: As in `LongDataset`.
+            situation: As in `LongDataset`.
+            individual: As in `LongDataset`.
+            weights: As in `LongDataset`.
+            alternatives: As in `LongDataset`.
+
+        Returns:
+            The `LongDataset`.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1], "mode": ["car", "bus"], "chosen": [1, 0], "time": [10.0, 15]})
+            >>> Dataset.from_long(frame, choice="chosen", alternative="mode", situation="trip")
+            LongDataset(1 choice situations of 1 individuals; alternatives car, bus)
+        """
         return Dataset.formats["long"](frame, choice, alternative, situation, individual, weights, alternatives)
 
     def like(self, frame: Any) -> Dataset:
@@ -116,6 +135,9 @@ class Dataset(Columns):
         Args:
             frame: As in `Dataset`, with the columns that this data set names. Without the choice column, its choices
                 are not known; its columns have the units of this data set, unless it tells its own.
+
+        Returns:
+            A data set of the same kind.
 
         Raises:
             DatasetError: As `Dataset`.
@@ -142,6 +164,9 @@ class Dataset(Columns):
             units: Column -> unit of its new values, where it is another: ``{"time": "hours"}`` when the change makes
                 hours of minutes.
 
+        Returns:
+            A data set of the same kind.
+
         Raises:
             DatasetError: A column does not exist, holds no numbers or says who chooses what, or new values do not fit.
 
@@ -167,7 +192,17 @@ class Dataset(Columns):
         return self._numbering(other, self.individual_numbers)
 
     def at_means(self) -> Dataset:
-        """One choice situation with the weighted means of all columns of numbers, of each alternative in long data."""
+        """One choice situation with the weighted means of all columns of numbers, of each alternative in long data.
+
+        Returns:
+            A data set of one situation.
+
+        Examples:
+            >>> import pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2], "time": [10.0, 15.0]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.at_means().array("time").item()
+            12.5
+        """
         group, identifiers = self._averaged()
         kept = {column: value for column, value in identifiers.items() if column is not None}
         weights = self.of_situations(np.broadcast_to(self.individual_weights, self._situations.shape))
@@ -175,7 +210,19 @@ class Dataset(Columns):
         return self._numbering(self._made_of(frame, None), self.individual_numbers[:1])
 
     def varies(self, column: str) -> bool:
-        """Whether a column has a value for each alternative of a situation; in wide data every column has one value."""
+        """Whether a column has a value for each alternative of a situation; in wide data every column has one value.
+
+        Args:
+            column: Its name.
+
+        Returns:
+            True or False.
+
+        Examples:
+            >>> import pandas as pd
+            >>> Dataset(pd.DataFrame({"mode": [1, 2], "time": [9.0, 8]}), "mode", {"car": 1, "bus": 2}).varies("time")
+            False
+        """
         self._table.column(column)
         return False
 
@@ -186,6 +233,15 @@ class Dataset(Columns):
 
         Args:
             individuals: Their positions on the axis N.
+
+        Returns:
+            A data set of the same kind, in the order of ``individuals``.
+
+        Examples:
+            >>> import numpy as np, pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2, 2]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.take(np.array([0, 2])).n_individuals
+            2
         """
         individuals = np.asarray(individuals)
         if individuals.dtype.kind not in "iu" or individuals.ndim != 1:
@@ -193,7 +249,18 @@ class Dataset(Columns):
         return self._part(self._situations[:, individuals][self._is_observed[:, individuals]])
 
     def counted(self) -> Dataset:
-        """The data set of the individuals whose weight is not 0: those that an estimation counts."""
+        """The data set of the individuals whose weight is not 0: those that an estimation counts.
+
+        Returns:
+            A data set of fewer individuals, or this one where all count.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2], "w": [1.0, 0.0, 2.0]})
+            >>> ds = Dataset(frame, "mode", {"car": 1, "bus": 2}, weights="w")
+            >>> ds.counted().n_individuals
+            2
+        """
         counts = self.individual_weights > 0
         return self if counts.all() else self.take(np.flatnonzero(counts))
 
@@ -202,6 +269,9 @@ class Dataset(Columns):
 
         Args:
             alternative: Its name.
+
+        Returns:
+            A data set of the same kind.
 
         Raises:
             DatasetError: There is no such alternative, or fewer than two or no choices are left.
@@ -228,6 +298,9 @@ class Dataset(Columns):
             by: "individual", or a column whose equal values stay together too, such as a household.
             seed: Seed of the draw.
 
+        Returns:
+            The two parts.
+
         Raises:
             DatasetError: A part would be empty, or the column changes within an individual.
 
@@ -247,6 +320,15 @@ class Dataset(Columns):
             k: Number of folds, at least 2.
             seed: Seed of the draw.
             by: As in `split`.
+
+        Returns:
+            k pairs of data sets.
+
+        Examples:
+            >>> import pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2] * 5}), "mode", {"car": 1, "bus": 2})
+            >>> [(train.n_individuals, test.n_individuals) for train, test in ds.folds(2)]
+            [(5, 5), (5, 5)]
         """
         fold = in_folds(self._units(by), k, seed)
         return [(self.take(np.flatnonzero(fold != i)), self.take(np.flatnonzero(fold == i))) for i in range(k)]
@@ -254,8 +336,20 @@ class Dataset(Columns):
     def where(self, mask: NDArray[np.bool_]) -> Dataset:
         """The data set of some choice situations (S,), whose individuals keep their draws.
 
+        Args:
+            mask: True for the choice situations to keep, in the order of the frame.
+
+        Returns:
+            A data set of the same kind.
+
         Raises:
             DatasetError: The mask has another length, or is False everywhere.
+
+        Examples:
+            >>> import numpy as np, pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2, 2]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.where(np.array([True, False, True])).nobs
+            2
         """
         if np.shape(mask) != (self.nobs,) or not np.any(mask):
             raise DatasetError(f"where: the mask must have {self.nobs} truths, one of them True, found {mask!r}.")
@@ -268,8 +362,17 @@ class Dataset(Columns):
             column: A column of numbers, dates or text that sorts like a time.
             at: The first value of the second part.
 
+        Returns:
+            The two parts.
+
         Raises:
             DatasetError: The column cannot be compared with ``at``, or a part would be empty.
+
+        Examples:
+            >>> import pandas as pd
+            >>> ds = Dataset(pd.DataFrame({"mode": [1, 2, 2], "year": [23, 24, 25]}), "mode", {"car": 1, "bus": 2})
+            >>> [part.nobs for part in ds.split_time("year", 25)]
+            [2, 1]
         """
         is_before = before(self._by_situation(column), at, column)
         return self._part(np.flatnonzero(is_before)), self._part(np.flatnonzero(~is_before))
@@ -311,6 +414,9 @@ class Dataset(Columns):
 
         Args:
             availability: As a model takes it, to count where alternatives can be chosen; long data know it themselves.
+
+        Returns:
+            The report: print it, or read its tables ``alternatives`` and ``columns``.
 
         Examples:
             >>> import pandas as pd

@@ -93,7 +93,14 @@ class LongDataset(Dataset, enters="long"):
 
     @property
     def is_long(self) -> bool:
-        """True: columns have the axis of alternatives."""
+        """True: columns have the axis of alternatives.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1], "mode": ["car", "bus"], "chosen": [1, 0]})
+            >>> LongDataset(frame, choice="chosen", alternative="mode", situation="trip").is_long
+            True
+        """
         return True
 
     # ---- symbols ----------------------------------------------------------------------------------------------
@@ -112,6 +119,16 @@ class LongDataset(Dataset, enters="long"):
 
         Args:
             alternative: Its name for the axes (T, N, 1); None for all of them, (J, T, N, 1).
+
+        Returns:
+            The symbol.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1, 2], "mode": ["car", "bus", "car"], "chosen": [1, 0, 1]})
+            >>> ds = LongDataset(frame, choice="chosen", alternative="mode", situation="trip")
+            >>> ds.evaluate(ds.available("bus")).ravel().tolist()
+            [1.0, 0.0]
         """
         if alternative is not None:
             self._is_named(alternative)
@@ -119,7 +136,21 @@ class LongDataset(Dataset, enters="long"):
         return self._of_all(Special.AVAILABLE)
 
     def counterpart(self, symbol: Variable) -> Variable:
-        """The symbol with the axes (J, T, N, 1) that stands for the same column as one of another long data set."""
+        """The symbol with the axes (J, T, N, 1) that stands for the same column as one of another long data set.
+
+        Args:
+            symbol: A column of another long data set.
+
+        Returns:
+            The symbol of this one.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1], "mode": ["car", "bus"], "chosen": [1, 0], "time": [9.0, 15]})
+            >>> a, b = (LongDataset(frame, choice="chosen", alternative="mode", situation="trip") for _ in range(2))
+            >>> a.counterpart(b["time"]).type.ndim
+            4
+        """
         key = column_of(symbol)
         return self[key] if isinstance(key, str) else self._of_all(key)
 
@@ -129,6 +160,9 @@ class LongDataset(Dataset, enters="long"):
         Args:
             values: Name of an alternative -> a parameter, a number or a scalar expression; 0 for those that are not
                 named. Or one vector of J parameters, such as ``Weight("asc", J)``, in the order of the alternatives.
+
+        Returns:
+            The symbol.
 
         Raises:
             DatasetError: A name is no alternative, or a value or vector has the wrong shape.
@@ -144,7 +178,21 @@ class LongDataset(Dataset, enters="long"):
         return self._coefficients(values).dimshuffle(0, "x", "x", "x")
 
     def varies(self, column: str) -> bool:
-        """Whether a column differs between the alternatives of a situation."""
+        """Whether a column differs between the alternatives of a situation.
+
+        Args:
+            column: Its name.
+
+        Returns:
+            True or False.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1], "mode": ["car", "bus"], "chosen": [1, 0], "age": [40, 40]})
+            >>> ds = LongDataset(frame, choice="chosen", alternative="mode", situation="trip")
+            >>> bool(ds.varies("chosen")), bool(ds.varies("age"))
+            (True, False)
+        """
         values = self._table.column(column).to_numpy()
         return differs(values, values[self._situation_rows[self._situation_of]])
 
@@ -153,8 +201,20 @@ class LongDataset(Dataset, enters="long"):
     def without(self, alternative: str) -> LongDataset:
         """The choices among the other alternatives: its rows, and situations in which it is chosen, are left out.
 
+        Args:
+            alternative: Its name.
+
+        Returns:
+            A long data set.
+
         Raises:
             DatasetError: As `Dataset.without`.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1, 1], "mode": ["car", "bus", "tram"], "chosen": [1, 0, 0]})
+            >>> LongDataset(frame, choice="chosen", alternative="mode", situation="trip").without("tram")
+            LongDataset(1 choice situations of 1 individuals; alternatives car, bus)
         """
         part = super().without(alternative)
         assert isinstance(part, LongDataset)
@@ -185,6 +245,14 @@ class LongDataset(Dataset, enters="long"):
         References:
             McFadden (1978), Modelling the choice of residential location; Frejinger, Bierlaire & Ben-Akiva (2009),
             doi:10.1016/j.trb.2009.03.001.
+
+        Examples:
+            >>> import numpy as np, pandas as pd
+            >>> frame = pd.DataFrame({"trip": np.repeat([1, 2], 50), "zone": np.tile(np.arange(50), 2)})
+            >>> frame["chosen"] = (frame.zone == 7).astype(int)
+            >>> zones = LongDataset(frame, choice="chosen", alternative="zone", situation="trip")
+            >>> zones.sample_alternatives(10, seed=1).n_alternatives
+            10
         """
         self._need_choices("Samples with the chosen alternative")
         sample: LongDataset = Dataset.formats["sample"].drawn_from(self, n, seed, weights)
@@ -203,7 +271,21 @@ class LongDataset(Dataset, enters="long"):
     # ---- as frames --------------------------------------------------------------------------------------------
 
     def to_long(self, varying: Any = None, availability: Any = None) -> Any:
-        """The frame, which is long already."""
+        """The frame, which is long already.
+
+        Args:
+            varying: Of wide data only.
+            availability: Of wide data only.
+
+        Returns:
+            The frame.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": [1, 1], "mode": ["car", "bus"], "chosen": [1, 0]})
+            >>> LongDataset(frame, choice="chosen", alternative="mode", situation="trip").to_long().shape
+            (2, 3)
+        """
         return self._table.frame.to_native()
 
     def to_wide(self) -> Any:
@@ -211,6 +293,9 @@ class LongDataset(Dataset, enters="long"):
 
         A column that differs between alternatives becomes one of each, such as ``cost_car``; the choice is the name of
         the chosen alternative; ``available_car`` is 0 where car has no row, and its columns are missing there.
+
+        Returns:
+            The frame.
 
         Examples:
             >>> import pandas as pd
@@ -246,7 +331,14 @@ class LongDataset(Dataset, enters="long"):
 
     @property
     def situation_labels(self) -> pd.Index:
-        """Labels of choice situations in tables: the values of the column that identifies them."""
+        """Labels of choice situations in tables: the values of the column that identifies them.
+
+        Examples:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"trip": ["a", "a", "b", "b"], "mode": ["car", "bus"] * 2, "chosen": [1, 0, 0, 1]})
+            >>> list(LongDataset(frame, choice="chosen", alternative="mode", situation="trip").situation_labels)
+            ['a', 'b']
+        """
         import pandas as pd
 
         return pd.Index(self._table.complete(self.situation)[self._situation_rows], name=self.situation)

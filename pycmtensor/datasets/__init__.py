@@ -17,6 +17,9 @@ __all__ = ["available", "load"]
 def available() -> list[str]:
     """Names of the packaged data sets.
 
+    Returns:
+        The names, sorted.
+
     Examples:
         >>> available()
         ['electricity', 'hc', 'heating', 'modecanada', 'modechoice', 'swissmetro']

@@ -145,7 +145,12 @@ Kind: TypeAlias = str | Covariance
 
 @dataclass(frozen=True)
 class Classical(Covariance):
-    """Inverse of the observed information, (-H)^-1: right when the model is."""
+    """Inverse of the observed information, (-H)^-1: right when the model is.
+
+    Examples:
+        >>> print(Classical())
+        classical
+    """
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,10 @@ class BHHH(Covariance):
     """Inverse of the outer product of scores, (sum_n w_n s_n s_n')^-1.
 
     Berndt, Hall, Hall & Hausman (1974), Annals of Economic and Social Measurement 3:653-665.
+
+    Examples:
+        >>> print(BHHH())
+        bhhh
     """
 
     def bread(self, at: Summed) -> Array:
@@ -165,6 +174,10 @@ class Robust(Covariance):
     """The sandwich H^-1 (sum_n w_n^2 s_n s_n') H^-1, which stays right when the errors are not those of the model.
 
     Without a small-sample factor. White (1982), doi:10.2307/1912526.
+
+    Examples:
+        >>> print(Robust())
+        robust
     """
 
     def meat(self, at: Summed) -> Array:

@@ -38,6 +38,11 @@ class DerivedQuantity(Answer):
         alpha: One minus the coverage of the interval.
         kind: Kind of the covariance of the estimates.
         note: Why there is no standard error, empty when there is one.
+
+    Examples:
+        >>> ratio = results.delta("b_wait / b_cost")
+        >>> round(float(ratio.estimate), 3), round(float(ratio.std_err), 3)
+        (6.151, 1.842)
     """
 
     name: str
@@ -92,6 +97,11 @@ class DerivedQuantities(Answer):
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
         notes: Name -> why it has no standard error.
+
+    Examples:
+        >>> both = results.delta({"ratio": "b_wait / b_cost", "sum": "b_wait + b_cost"})
+        >>> both.table["estimate"].round(3).to_dict()
+        {'ratio': 6.151, 'sum': -0.113}
     """
 
     estimates: Mapping[str, float]

@@ -27,6 +27,11 @@ class HypothesisTest(Answer):
         pvalue: Probability of a statistic at least as extreme when the null hypothesis holds.
         distribution: What the statistic is compared with, "chi-squared" or "normal".
         note: What the reader should know of this result.
+
+    Examples:
+        >>> test = results.wald("b_cost = 0")
+        >>> test.distribution, test.df, round(float(test.pvalue), 4)
+        ('chi-squared', 1, 0.0003)
     """
 
     name: str

@@ -45,6 +45,10 @@ class Identification(Answer):
         weak: Combinations that the data say little about, each with the information along it, relative to that of its
             parameters alone: 1 for a parameter that goes with no other, 0 for a flat direction.
         sizes: By parameter, by how much it must change to change the utilities of a choice by about 1.
+
+    Examples:
+        >>> results.identification().identified
+        True
     """
 
     labels: tuple[str, ...]
@@ -87,6 +91,9 @@ def identification(model: Model, data: Dataset | None = None) -> Identification:
     Args:
         model: The model.
         data: The data; None for the model's own.
+
+    Returns:
+        The report; print it.
 
     Raises:
         DatasetError: ``data`` does not fit the model.

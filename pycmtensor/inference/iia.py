@@ -36,6 +36,9 @@ def hausman_mcfadden(results: Estimated, without: str) -> HypothesisTest:
         results: Results of a logit, with the likelihood at hand.
         without: The alternative to leave out.
 
+    Returns:
+        The test.
+
     Raises:
         InferenceError: The likelihood is not at hand, an estimation ended before a maximum, or nothing can be compared.
         DatasetError: There is no such alternative, or too few are left.

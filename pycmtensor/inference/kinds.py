@@ -68,8 +68,15 @@ def covariance(fit: Fit, kind: Kind = "classical", groups: Any = None) -> Array:
         kind: A kind that needs no new estimates.
         groups: For "cluster": a label per individual, (N,).
 
+    Returns:
+        The covariance (K, K).
+
     Raises:
         PyCMTensorError: As `kind_of`; or the kind needs more than the fit.
+
+    Examples:
+        >>> covariance(results.fit, "robust").shape
+        (5, 5)
     """
 
     def more(what: Any) -> Replicates:

@@ -30,6 +30,11 @@ class SimulatedQuantity(Answer):
         alpha: One minus the coverage of the interval.
         kind: Kind of the covariance of the estimates.
         note: Why there are no draws, empty when there are.
+
+    Examples:
+        >>> ratio = results.krinsky_robb("b_wait / b_cost", draws=1000)
+        >>> ratio.draws.shape, bool(ratio.lower < ratio.estimate < ratio.upper)
+        ((1000,), True)
     """
 
     name: str
@@ -93,6 +98,9 @@ def krinsky_robb(
         seed: Seed of the draws.
         alpha: One minus the coverage of the interval, in (0, 1).
         kind: Kind of the covariance of the estimates.
+
+    Returns:
+        The distribution of the function.
 
     Raises:
         ModelError: The expression cannot be read, or names an unknown parameter.

@@ -43,6 +43,9 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
         restricted: Results of the model of the null hypothesis; their data are used when they are at hand.
         information: "observed" (minus the Hessian) or "bhhh" (outer product of scores).
 
+    Returns:
+        The test.
+
     Raises:
         InferenceError: The full model at these values is not the restricted one, adds no parameter, or has an
             information matrix that is not positive definite; or the restricted estimates are no interior maximum.

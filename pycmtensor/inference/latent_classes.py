@@ -34,6 +34,10 @@ def membership(results: Estimated) -> pd.DataFrame:
 
     References:
         Greene & Hensher (2003), doi:10.1016/S0191-2615(02)00046-2.
+
+    Examples:
+        >>> membership(classes).sum(axis=1).round(6).unique().tolist()
+        [1.0]
     """
     import pandas as pd
 
@@ -50,8 +54,15 @@ def class_shares(results: Estimated) -> pd.Series:
     Args:
         results: As in `membership`.
 
+    Returns:
+        Name of a class -> its share; they add up to 1.
+
     Raises:
         InferenceError: As `membership`.
+
+    Examples:
+        >>> class_shares(classes).index.tolist()
+        ['a', 'b']
     """
     import pandas as pd
 

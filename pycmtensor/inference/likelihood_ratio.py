@@ -22,6 +22,9 @@ def likelihood_ratio(restricted: Estimated, full: Estimated) -> HypothesisTest:
         restricted: Results of the model of the null hypothesis.
         full: Results of the model that contains it, on the same data.
 
+    Returns:
+        The test.
+
     Raises:
         InferenceError: The data differ; the first model has not fewer parameters, or a higher log-likelihood, so that
             the second cannot contain it; or an estimation ended before a maximum.

@@ -29,6 +29,9 @@ def ben_akiva_swait(a: Estimated, b: Estimated) -> HypothesisTest:
         a: Results of one model.
         b: Results of another, on the same data. The order does not matter.
 
+    Returns:
+        The test: its statistic z, and the bound as the p value.
+
     Raises:
         InferenceError: The data differ, or an estimation ended before a maximum.
 
@@ -76,6 +79,9 @@ def vuong(a: Estimated, b: Estimated, schwarz: bool = False) -> HypothesisTest:
         a: Results of one model.
         b: Results of another, on the same data.
         schwarz: Charge for parameters as BIC does, :math:`c = (K_a - K_b) / 2 \log N`; otherwise c is 0.
+
+    Returns:
+        The test.
 
     Raises:
         InferenceError: The data differ, an estimation ended before a maximum, or both models give every individual the

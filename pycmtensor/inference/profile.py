@@ -40,11 +40,19 @@ def profile_intervals(fit: Fit, evaluator: Evaluator, alpha: float = 0.05, journ
         alpha: One minus the coverage, in (0, 1).
         journal: Keeps the points that were estimated; None for no keeping.
 
+    Returns:
+        Lower and upper ends (K, 2).
+
     Raises:
         PyCMTensorError: The estimates are not a maximum, or hold linear constraints.
 
     References:
         Venzon & Moolgavkar (1988), doi:10.2307/2347496.
+
+    Examples:
+        >>> ends = profile_intervals(results.fit, results.evaluator)
+        >>> bool((ends[:, 0] < results.fit.theta).all() and (results.fit.theta < ends[:, 1]).all())
+        True
     """
     in_range("conf_int", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     if not fit.outcome.converged or len(fit.binding):

@@ -30,6 +30,11 @@ class Replicates(Answer):
         without_maximum: How many replicates have none, and are left out.
         factor: Of the sum of squared deviations from the mean in the covariance.
         complete: Whether all samples that were asked for are among them, False when they were interrupted.
+
+    Examples:
+        >>> some = results.bootstrap(20, seed=1)
+        >>> some.kind, some.theta.shape
+        ('bootstrap', (20, 5))
     """
 
     kind: str

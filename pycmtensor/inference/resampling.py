@@ -73,6 +73,9 @@ class Bootstrap(Resampling):
         groups: A column of the data, or one label per individual: groups are drawn as a whole. None draws individuals.
         checkpoint: As in `pycmtensor.estimate`.
 
+    References:
+        Efron (1979), doi:10.1214/aos/1176344552.
+
     Examples:
         >>> Bootstrap(500, seed=1)
         Bootstrap(replicates=500, seed=1, groups=None)
@@ -101,6 +104,13 @@ class Jackknife(Resampling):
         groups: A column of the data, or one label per individual: groups are left out as a whole. None leaves out one
             individual at a time.
         checkpoint: As in `pycmtensor.estimate`.
+
+    References:
+        Efron & Stein (1981), doi:10.1214/aos/1176345462.
+
+    Examples:
+        >>> Jackknife("household").groups
+        'household'
     """
 
     groups: Any = None
@@ -124,12 +134,20 @@ def bootstrap(fit: Fit, evaluator: Evaluator, groups: Groups, replicates: int = 
         replicates: Samples.
         seed: Seed of the draws.
 
+    Returns:
+        The replicates.
+
     Raises:
         PyCMTensorError: Estimates under constraints, or that are not a maximum, cannot be resampled; there are fewer
             than two groups; or no sample has a maximum.
 
     References:
         Efron (1979), doi:10.1214/aos/1176344552.
+
+    Examples:
+        >>> individuals = np.arange(results.n_individuals)
+        >>> bootstrap(results.fit, results.evaluator, individuals, replicates=10).theta.shape
+        (10, 5)
     """
     G = _number_of(groups, "bootstrap")
 
@@ -151,11 +169,19 @@ def jackknife(fit: Fit, evaluator: Evaluator, groups: Groups) -> Replicates:
         evaluator: The log-likelihood.
         groups: Number of each individual's group, from 0, (N,).
 
+    Returns:
+        The replicates, one for each group.
+
     Raises:
         PyCMTensorError: As `bootstrap`.
 
     References:
         Efron & Stein (1981), doi:10.1214/aos/1176345462.
+
+    Examples:
+        >>> tens = np.arange(results.n_individuals) // 21
+        >>> jackknife(results.fit, results.evaluator, tens).theta.shape
+        (10, 5)
     """
     G = _number_of(groups, "jackknife")
     theta, _ = _reestimated(fit, evaluator, (groups != g for g in range(G)), G, "jackknife")

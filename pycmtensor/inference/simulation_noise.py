@@ -42,6 +42,11 @@ class SimulationNoise(Answer):
         theta_others: Estimates with the other draws (M, K).
         llf: Log-likelihood at the estimates.
         llf_others: With the other draws at theirs (M,).
+
+    Examples:
+        >>> noise = mixed.simulation_noise(draws=60)
+        >>> noise.theta_others.shape == (2, len(mixed.params))  # two other sets of draws
+        True
     """
 
     labels: tuple[str, ...]
@@ -106,12 +111,19 @@ def simulation_noise(
         seed: The seed of as many other draws; None for the next one.
         checkpoint: As in `pycmtensor.estimate`.
 
+    Returns:
+        The estimates with other draws.
+
     Raises:
         InferenceError: The likelihood is not at hand, has no draws, or an estimation ended before a maximum.
         ModelError: ``draws`` or ``seed`` is not a whole number, or cannot be drawn.
 
     References:
         Train (2009), Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, chapter 10.
+
+    Examples:
+        >>> simulation_noise(mixed, draws=60).llf_others.shape
+        (2,)
     """
     must_be_maximum(results, "the model")
     problem, fit = problem_of(results, "other draws"), results.fit

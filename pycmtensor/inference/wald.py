@@ -35,6 +35,9 @@ def wald(
         hypotheses: Text such as "b_time = b_cost, asc_car = 0", ``pt.eq(b_time, b_cost)``, or a list.
         kind: Kind of the covariance of the estimates.
 
+    Returns:
+        The test.
+
     Raises:
         ModelError: A hypothesis is not linear, names an unknown parameter, or holds no free one.
         InferenceError: A hypothesis is an inequality, or follows from others or from the constraints of the estimates;

@@ -41,6 +41,14 @@ def cross_nested_logit(
     References:
         Bierlaire (2006), A theoretical analysis of the cross-nested logit model, doi:10.1007/s10479-006-0015-x; Wen &
         Koppelman (2001), doi:10.1016/S0191-2615(00)00045-X.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> V, one = [pt.as_tensor(0.0)] * 3, pt.as_tensor(1.0)
+        >>> nests = [(one, {0: one, 1: one / 2}), (one, {1: one / 2, 2: one})]
+        >>> P = pt.exp(cross_nested_logit(V, [None] * 3, pt.zeros((1, 1, 1), dtype=int), nests))
+        >>> round(float(P.eval().squeeze()), 6)  # with scales of 1 it is the logit
+        0.333333
     """
     _, logP = _walked(V, available, nests)
     return picked(logP, chosen)
@@ -59,6 +67,19 @@ def generating_log_sum(
         V: As in `cross_nested_logit`.
         available: As in `cross_nested_logit`; at least one alternative must be available.
         nests: As in `cross_nested_logit`.
+
+    Returns:
+        (T, N, R), in the unit of utility.
+
+    References:
+        McFadden (1978), Modelling the choice of residential location; Bierlaire (2006), doi:10.1007/s10479-006-0015-x.
+
+    Examples:
+        >>> import numpy as np, pytensor.tensor as pt
+        >>> one = pt.as_tensor(1.0)
+        >>> logsum = generating_log_sum([pt.as_tensor(0.0)] * 2, [None] * 2, [(one, {0: one, 1: one})])
+        >>> bool(np.isclose(logsum.eval().squeeze(), np.log(2)))
+        True
     """
     return _walked(V, available, nests)[0]
 

@@ -59,6 +59,13 @@ def heteroscedastic_logit(
         Bhat (1995), A heteroscedastic extreme value model of intercity travel mode choice,
         doi:10.1016/0191-2615(95)00015-6; Takahasi & Mori (1974), Double exponential formulas for numerical integration,
         doi:10.2977/prims/1195192451.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> V, scales = [pt.as_tensor(0.0)] * 2, [pt.as_tensor(1.0)] * 2
+        >>> P = pt.exp(heteroscedastic_logit(V, [None] * 2, pt.zeros((1, 1, 1), dtype=int), scales, nodes=64))
+        >>> round(float(P.eval().squeeze()), 6)
+        0.500001
     """
     V_y, theta_y = picked(V, chosen), picked(scales, chosen)
     less = [V_y - V_j for V_j in V]

@@ -27,6 +27,10 @@ class Good(NamedTuple):
         alpha: Satiation, less than 1; 0 for the logarithm, the gamma profile.
         price: Of one unit.
         linear: Marginal utility that never satiates, in the non-monotonic profile.
+
+    Examples:
+        >>> Good(V=0.5, gamma=1.0).symbols().alpha.eval().item()  # the gamma profile
+        0.0
     """
 
     V: Term

@@ -17,7 +17,18 @@ __all__ = ["Node", "inclusive_value", "nested_logit"]
 
 @dataclass(frozen=True)
 class Node:
-    """A nest as the kernel sees it: positions of alternatives and further nodes, and the scale of their errors."""
+    """A nest as the kernel sees it: positions of alternatives and further nodes, and the scale of their errors.
+
+    Args:
+        members: Positions of alternatives, and nodes.
+        scale: mu of the errors within, a scalar.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> public = Node((0, 1), pt.as_tensor(2.0))
+        >>> Node((public, 2), pt.as_tensor(1.0)).members[1]
+        2
+    """
 
     members: tuple[int | Node, ...]
     scale: Variable
@@ -54,6 +65,15 @@ def nested_logit(
     References:
         McFadden (1978), Modelling the choice of residential location; Train (2009), Discrete Choice Methods with
         Simulation, doi:10.1017/CBO9780511805271, equations 4.2 to 4.5, with lambda = 1 / mu.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> from pycmtensor.kernels import Node
+        >>> old = Node((0, 1), pt.as_tensor(2.0))
+        >>> root = Node((old, 2), pt.as_tensor(1.0))
+        >>> P = pt.exp(nested_logit([pt.as_tensor(0.0)] * 3, [None] * 3, pt.zeros((1, 1, 1), dtype=int), root))
+        >>> round(float(P.eval().squeeze()), 6)  # half of sqrt(2) / (sqrt(2) + 1)
+        0.292893
     """
     _, logP = _walked(V, available, root, normalised)
     return picked([logP[j] for j in range(len(V))], chosen)
@@ -66,6 +86,19 @@ def inclusive_value(V: Sequence[Variable], available: Sequence[Variable | None],
         V: As in `nested_logit`.
         available: As in `nested_logit`; at least one alternative must be available.
         root: The tree.
+
+    Returns:
+        (T, N, R), in the unit of utility.
+
+    References:
+        McFadden (1978), Modelling the choice of residential location.
+
+    Examples:
+        >>> import numpy as np, pytensor.tensor as pt
+        >>> from pycmtensor.kernels import Node
+        >>> root = Node((0, 1), pt.as_tensor(1.0))
+        >>> bool(np.isclose(inclusive_value([pt.as_tensor(0.0)] * 2, [None] * 2, root).eval().squeeze(), np.log(2)))
+        True
     """
     return _walked(V, available, root, normalised=True)[0]
 

@@ -53,6 +53,14 @@ def probit(
     References:
         Train (2009), Discrete Choice Methods with Simulation, doi:10.1017/CBO9780511805271, section 5.6.3; Keane
         (1994), doi:10.2307/2951477.
+
+    Examples:
+        >>> import numpy as np, pytensor.tensor as pt
+        >>> V, covariance = [pt.as_tensor(0.0)] * 3, [[pt.as_tensor(float(i == j)) for j in range(3)] for i in range(3)]
+        >>> u = pt.as_tensor((np.arange(1000)[None, None] + 0.5) / 1000)
+        >>> P = pt.exp(probit(V, [None] * 3, pt.zeros((1, 1, 1), dtype=int), covariance, [u]))
+        >>> round(float(P.mean().eval()), 3)
+        0.333
     """
     J = len(V)
     factors = [cholesky(_differences(covariance, y)) for y in range(J)]

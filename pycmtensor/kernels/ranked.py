@@ -28,6 +28,12 @@ def later_ranks(V: Sequence[Variable], available: Sequence[Variable | None], ran
     References:
         Beggs, Cardell & Hausman (1981), doi:10.1016/0304-4076(81)90056-7; Chapman & Staelin (1982), Exploiting rank
         ordered choice set data within the stochastic utility model, doi:10.1177/002224378201900302.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> V, ranks = [pt.as_tensor(0.0)] * 3, [pt.ones((1, 1, 1)) * rank for rank in (1, 2, 3)]
+        >>> round(float(pt.exp(later_ranks(V, [None] * 3, ranks)).eval().squeeze()), 6)  # 1 / 2, and then the last
+        0.5
     """
     terms = [pt.zeros((1, 1, 1))]
     for k in range(2, len(V)):  # of J alternatives, the rank of the last follows from the others
@@ -52,6 +58,12 @@ def worst(V: Sequence[Variable], available: Sequence[Variable | None], ranks: Se
     References:
         Marley & Louviere (2005), Some probabilistic models of best, worst, and best-worst choices,
         doi:10.1016/j.jmp.2005.05.003.
+
+    Examples:
+        >>> import pytensor.tensor as pt
+        >>> V, ranks = [pt.as_tensor(0.0)] * 3, [pt.ones((1, 1, 1)) * rank for rank in (1, 0, -1)]
+        >>> round(float(pt.exp(worst(V, [None] * 3, ranks)).eval().squeeze()), 6)
+        0.5
     """
     return _among([-V_j for V_j in V], available, [pt.neq(r, 1) for r in ranks], [pt.eq(r, -1) for r in ranks])
 

@@ -153,7 +153,20 @@ class Model:
         check_segments(self.expressions(), data)
 
     def llnull(self, data: Dataset | None = None) -> float:
-        """Log-likelihood of a model without information, NaN where there is none."""
+        """Log-likelihood of a model without information, NaN where there is none.
+
+        Args:
+            data: A data set with the model's columns; None for the model's own.
+
+        Returns:
+            The log-likelihood, or NaN.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"y": [1.0, 2.0]}))
+            >>> cmt.LogLikelihood(ds, -((ds["y"] - cmt.Beta("mean")) ** 2)).llnull()
+            nan
+        """
         return float("nan")
 
     def form(self) -> Form | None:
@@ -234,6 +247,16 @@ class Model:
 
         Args:
             data: A data set with the same columns; None for the model's own.
+
+        Returns:
+            One array for each of `inputs`, in their order.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2], "time": [20.0, 30.0]}), "mode", {"car": 1, "bus": 2})
+            >>> model = cmt.MNL(ds, {"car": cmt.Beta("b") * ds["time"], "bus": 0})
+            >>> {str(symbol): array.shape for symbol, array in zip(model.inputs, model.arrays(), strict=True)}["time"]
+            (1, 2, 1)
         """
         data = data or self.dataset
         columns = [data.array(symbol) for symbol in self.inputs if is_column(symbol)]
@@ -283,6 +306,9 @@ class Model:
 
         Args:
             draws: How many draws, or `Sampling` to say which.
+
+        Returns:
+            A model of the same kind.
 
         Raises:
             ModelError: The model has no random coefficients.

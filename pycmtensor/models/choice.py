@@ -57,6 +57,18 @@ class ChoiceModel(Derived):
         ModelError: An alternative has no utility, a name is no alternative, an expression has the wrong axes or
             holds an unknown input, the parameters contradict each other, or nothing is left to estimate.
         DatasetError: A chosen alternative is unavailable, or a used column holds missing values.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> from pycmtensor.kernels import logit
+        >>> class Logit(cmt.ChoiceModel):
+        ...     name = "Logit"
+        ...     def log_probability(self, V):
+        ...         return logit(V, self.choice_set, self.dataset.chosen)
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+        >>> results = cmt.estimate(Logit(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
+        >>> round(float(results.params["asc_car"]), 6)  # log(30 / 10)
+        1.098612
     """
 
     name: str = "Choice model"
@@ -136,7 +148,20 @@ class ChoiceModel(Derived):
         return {"The availability": given}
 
     def llnull(self, data: Dataset | None = None) -> float:
-        """Log-likelihood when every available alternative is equally likely."""
+        """Log-likelihood when every available alternative is equally likely.
+
+        Args:
+            data: A data set with the model's columns; None for the model's own.
+
+        Returns:
+            LL(0), a negative number.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 1]}), "mode", {"car": 1, "bus": 2})
+            >>> round(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}).llnull(), 6)  # 3 log(1 / 2)
+            -2.079442
+        """
         data = data or self.dataset
         if data not in self._llnull:
             choices = self.available(data).sum(axis=0)

@@ -43,6 +43,12 @@ class CrossNest:
     Raises:
         ModelError: A number or a bound of an allocation lies outside [0, 1], the scale is not positive, or one of them
             is an array.
+
+    Examples:
+        >>> import pycmtensor as cmt
+        >>> public = cmt.CrossNest("public", {"bus": cmt.Beta("alpha", 0.5, lb=0.0, ub=1.0), "train": 1.0}, scale=1.5)
+        >>> public.name, public.scale
+        ('public', 1.5)
     """
 
     name: str
@@ -107,6 +113,15 @@ class CrossNestedLogit(ChoiceModel):
 
     References:
         Vovsha (1997), doi:10.3141/1607-02; Bierlaire (2006), doi:10.1007/s10479-006-0015-x.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3, 3]}), "mode", {"train": 1, "car": 2, "sm": 3})
+        >>> V = {"train": cmt.Beta("asc_train"), "car": cmt.Beta("asc_car"), "sm": 0}
+        >>> old = cmt.CrossNest("old", {"train": 0.5, "car": 1.0}, cmt.Beta("mu", 1.5, lb=1.0))
+        >>> public = cmt.CrossNest("public", {"train": None, "sm": 1.0})
+        >>> cmt.CrossNestedLogit(ds, V, nests=[old, public])
+        CrossNestedLogit(train, car, sm; asc_train, asc_car, mu)
     """
 
     name = "Cross-nested logit"

@@ -59,6 +59,9 @@ class Derived(Specified):
             alternative: Its name.
             data: The data to take choices from; None for the model's own.
 
+        Returns:
+            A model of the same kind, of a data set without the alternative.
+
         Raises:
             DatasetError: As `Dataset.without`.
             ModelError: No free parameter is left, or one expression is the utility of all alternatives.
@@ -85,6 +88,9 @@ class Derived(Specified):
 
         Args:
             values: Name of a parameter -> the value that it is fixed at.
+
+        Returns:
+            A model of the same kind.
 
         Raises:
             ModelError: A name belongs to no scalar parameter of the utilities, or no free parameter is left.

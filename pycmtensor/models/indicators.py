@@ -231,6 +231,13 @@ class ContinuousIndicator(Indicator):
         mean: :math:`\mu`, such as ``constant + loading * attitude``.
         missing: As in `Indicator`.
         sd: :math:`\sigma`; None makes a parameter "sd_column".
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"income": [2.5, 4.0, 3.1]}))
+        >>> wealth = cmt.coefficients.normal("wealth", 0.0, 1.0)
+        >>> cmt.ContinuousIndicator(ds["income"], cmt.Beta("mean", 3.0) + cmt.Beta("loading", 1.0) * wealth).name
+        'income'
     """
 
     sd: Expression | None = None

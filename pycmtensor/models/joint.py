@@ -101,6 +101,9 @@ def joint(*models: Model, **named: Model) -> Joint:
         models: Two or more, named by their kind, and numbered where kinds repeat.
         named: The same by names of your own.
 
+    Returns:
+        The model.
+
     Raises:
         ModelError: As `Joint`.
 

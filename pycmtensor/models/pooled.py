@@ -114,6 +114,9 @@ def pooled(models: Mapping[str, Model], scales: Mapping[str, Parameter] | None =
         models: Name -> model, each made with a data set of its own. People are different ones in each.
         scales: Name of a choice model -> the scale of its utilities, such as ``Beta("mu_sp", 1.0, lb=0.01)``.
 
+    Returns:
+        The model.
+
     Raises:
         ModelError: As `Pooled`; also when a scale is of no choice model, or every part has one.
 

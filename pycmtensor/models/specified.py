@@ -78,6 +78,9 @@ class Specified(Model):
             reference: The alternative without constant; None for the first.
             options: Further arguments of the model, such as ``nests``.
 
+        Returns:
+            The model, whose ``dataset`` holds the columns that the formula makes.
+
         Raises:
             ModelError: The formula cannot be read or computed, or the model cannot be made.
             DatasetError: As `LongDataset`.

@@ -156,22 +156,72 @@ class Optimizer:
 
         Returns:
             The step, and the new state in the order of ``slots``.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> float(SGD([Beta("beta")]).step(pt.as_tensor(2.0), pt.as_tensor(1.0))[0].eval())  # the gradient itself
+            2.0
         """
         raise OptimizerError(f"{type(self).__name__} has no rule. Use Adam, SGD, ... or write `step` in a subclass.")
 
     def moved(
         self, p: Variable, g: Variable, lr: Variable, t: Variable, state: Sequence[Variable]
     ) -> tuple[Variable, tuple[Variable, ...]]:
-        """p - lr * step and the new state; for rules whose step is not in proportion to the learning rate."""
+        """p - lr * step and the new state; for rules whose step is not in proportion to the learning rate.
+
+        Args:
+            p: The parameter.
+            g: Gradient of the cost, of the parameter's shape.
+            lr: Learning rate.
+            t: Number of the step, from 1.
+            state: One array per name in ``slots``.
+
+        Returns:
+            The parameter after the step and before its bounds, and the new state.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> p, g, lr, t = (pt.as_tensor(value) for value in (1.0, 2.0, 0.25, 1.0))
+            >>> float(SGD([Beta("beta")]).moved(p, g, lr, t, [])[0].eval())  # 1 - 0.25 * 2
+            0.5
+        """
         step, new_state = self.step(g, t, *state)
         return p - lr * step, new_state
 
     def start(self, slot: str) -> float:
-        """The value that fills the array ``slot`` of the state before the first step."""
+        """The value that fills the array ``slot`` of the state before the first step.
+
+        Args:
+            slot: One of ``slots``.
+
+        Returns:
+            The value, 0 unless a rule says otherwise.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import AdaGrad
+            >>> AdaGrad([Beta("beta")], initial_accumulator=0.1).start("a")
+            0.1
+        """
         return 0.0
 
     def root(self, a: Variable) -> Variable:
-        """The denominator: sqrt(a) + epsilon, or sqrt(a + epsilon) with ``eps_in_sqrt``."""
+        """The denominator: sqrt(a) + epsilon, or sqrt(a + epsilon) with ``eps_in_sqrt``.
+
+        Args:
+            a: A mean of squares, at least 0.
+
+        Returns:
+            Its root, greater than 0 with an epsilon.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import RMSProp
+            >>> round(float(RMSProp([Beta("beta")]).root(pt.as_tensor(4.0)).eval()), 6)
+            2.0
+        """
         return pt.sqrt(a + self.epsilon) if self.eps_in_sqrt else pt.sqrt(a) + self.epsilon
 
     def update(self, cost: Variable, params: Sequence[Param], lr: Rate = 0.001) -> Updates:
@@ -194,6 +244,14 @@ class Optimizer:
 
         Warns:
             UnusedParameterWarning: The cost does not depend on a parameter; it gets no update.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import SGD
+            >>> beta = Beta("beta", 1.0)
+            >>> [(p, p_t)] = SGD([beta]).update(beta() ** 2, [beta], lr=0.25)
+            >>> p is beta(), float(p_t.eval())
+            (True, 0.5)
         """
         if not isinstance(cost, Variable) or getattr(cost, "ndim", None) != 0:
             found = getattr(cost, "type", None) or type(cost).__name__
@@ -253,7 +311,14 @@ class Optimizer:
 
     @property
     def state(self) -> dict[str, SharedVariable]:
-        """The state by name: 'b_time.m', ..., that of the options, and the number of steps 'Adam.t'."""
+        """The state by name: 'b_time.m', ..., that of the options, and the number of steps 'Adam.t'.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import RMSProp
+            >>> list(RMSProp([Beta("beta")]).state)
+            ['beta.a', 'RMSProp.t']
+        """
         state = [shared for slot in self._slots.values() for shared in slot.state.values()]
         for option in (self._average, self._accumulator, self._guard):
             state += option.state if option else []
@@ -261,6 +326,9 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """A copy of the state by name; the values of the parameters are not in it.
+
+        Returns:
+            Name -> array.
 
         Examples:
             >>> from pycmtensor.expressions import Beta
@@ -271,11 +339,26 @@ class Optimizer:
         return saved(self.state)
 
     def load_state_dict(self, values: Mapping[str, ArrayLike]) -> None:
-        """Go back to a state that `state_dict` returned, bit for bit; raises as `restore` of `optimizers.state`."""
+        """Go back to a state that `state_dict` returned, bit for bit; raises as `restore` of `optimizers.state`.
+
+        Args:
+            values: Name -> array, all of those that `state_dict` returns.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> from pycmtensor.optimizers import RMSProp
+            >>> optimizer = RMSProp([Beta("beta")])
+            >>> optimizer.load_state_dict(optimizer.state_dict() | {"beta.a": np.array(4.0)})
+            >>> float(optimizer.state_dict()["beta.a"])
+            4.0
+        """
         restore(self.name, self.state, values)
 
     def averages(self) -> dict[str, NDArray[np.floating]]:
         """The averages of the parameters by name, each of its shape.
+
+        Returns:
+            Name of a parameter -> its average.
 
         Raises:
             OptimizerError: The optimizer was made without ``average``.

@@ -79,23 +79,67 @@ class Packed:
 
     @property
     def size(self) -> int:
-        """K, how many numbers theta holds."""
+        """K, how many numbers theta holds.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta, Weight
+            >>> Packed([Beta("a"), Weight("w", (2, 3))]).size
+            7
+        """
         return int(self.lb.size)
 
     def get_value(self) -> NDArray[np.floating]:
-        """A copy of theta (K,)."""
+        """A copy of theta (K,).
+
+        Returns:
+            Numbers (K,).
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> Packed([Beta("a", 1.0), Beta("b", 2.0)]).get_value()
+            array([1., 2.])
+        """
         return np.array(self._shared.get_value())
 
     def labels(self) -> list[str]:
-        """One name per element of theta."""
+        """One name per element of theta.
+
+        Returns:
+            K names.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta, Weight
+            >>> Packed([Beta("a"), Weight("w", 2, value=[0.0, 1.0])]).labels()
+            ['a', 'w[0]', 'w[1]']
+        """
         return [label for param, _ in self.parts for label in param.labels()]
 
     def load(self) -> None:
-        """Set theta from the values of the parameters."""
+        """Set theta from the values of the parameters.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> a = Beta("a", 1.0)
+            >>> packed = Packed([a])
+            >>> a.set_value(3.0)
+            >>> packed.load()
+            >>> packed.get_value()
+            array([3.])
+        """
         self._shared.set_value(self._collected())
 
     def store(self) -> None:
-        """Set the values of the parameters from theta."""
+        """Set the values of the parameters from theta.
+
+        Examples:
+            >>> from pycmtensor.expressions import Beta
+            >>> a = Beta("a", 1.0)
+            >>> packed = Packed([a])
+            >>> packed().set_value([3.0])
+            >>> packed.store()
+            >>> float(a.get_value())
+            3.0
+        """
         theta = self.get_value()
         for param, part in self.parts:
             param.set_value(theta[part].reshape(param.shape))

@@ -37,10 +37,31 @@ __all__ = [
 @checked_class(OptimizerError)
 @dataclass(frozen=True)
 class Schedule:
-    """Base class: a schedule is its equation, written once for numbers and symbols in `at`."""
+    """Base class: a schedule is its equation, written once for numbers and symbols in `at`.
+
+    Examples:
+        >>> class Root(Schedule):
+        ...     def at(self, s, xp):
+        ...         return 1 / xp.sqrt(s + 1)
+        >>> float(Root()(3))
+        0.5
+    """
 
     def at(self, s: Any, xp: Any) -> Any:
-        """The rate at step s, a floating number; ``xp`` is ``numpy`` or ``pytensor.tensor``."""
+        """The rate at step s, a floating number; ``xp`` is ``numpy`` or ``pytensor.tensor``.
+
+        Args:
+            s: Number of the step, from 0.
+            xp: ``numpy`` or ``pytensor.tensor``, whose functions the equation is written with.
+
+        Returns:
+            The rate, a number or a symbol.
+
+        Examples:
+            >>> import numpy
+            >>> float(Exponential(1.0, factor=0.5).at(3.0, numpy))
+            0.125
+        """
         raise OptimizerError(f"{type(self).__name__} has no equation; use Cosine, ... or write `at` in a subclass.")
 
     def __call__(self, step: int | Variable) -> Any:
@@ -70,6 +91,11 @@ class Schedule:
 
         Returns:
             The matplotlib Axes.
+
+        Examples:
+            >>> ax = Exponential(1.0, factor=0.5).plot(4)
+            >>> ax.lines[0].get_ydata().tolist()
+            [1.0, 0.5, 0.25, 0.125]
         """
         from pycmtensor.report.plots.style import DARK, axes
 
@@ -91,6 +117,9 @@ class Schedule:
 @dataclass(frozen=True)
 class Constant(Schedule):
     """The same rate at every step: lr(s) = rate.
+
+    Args:
+        rate: At least 0.
 
     References:
         Robbins & Monro (1951), doi:10.1214/aoms/1177729586, with a constant step.
@@ -116,6 +145,11 @@ class Step(Schedule):
     """A rate that falls at once every so many steps: lr(s) = rate factor^floor(s / every).
 
     Equal to ``torch.optim.lr_scheduler.StepLR``.
+
+    Args:
+        rate: At the first step, at least 0.
+        every: Steps between falls.
+        factor: Of each fall.
 
     References:
         He, Zhang, Ren & Sun (2016), doi:10.1109/CVPR.2016.90, section 3.4.
@@ -147,6 +181,10 @@ class Exponential(Schedule):
 
     Equal to ``torch.optim.lr_scheduler.ExponentialLR``.
 
+    Args:
+        rate: At the first step, at least 0.
+        factor: Of each step.
+
     References:
         Bottou (2012), doi:10.1007/978-3-642-35289-8_25, on falling rates.
 
@@ -173,6 +211,12 @@ class Polynomial(Schedule):
     """A rate that falls to ``end`` in a number of steps: lr(s) = end + (rate - end) (1 - min(s, steps) / steps)^power.
 
     Equal to ``torch.optim.lr_scheduler.PolynomialLR``, where ``end`` is 0; ``power=1`` is a straight line.
+
+    Args:
+        rate: At the first step, at least 0.
+        steps: After how many ``end`` is reached.
+        power: 1 for a straight line.
+        end: Rate from then on.
 
     References:
         Chen et al. (2018), doi:10.1109/TPAMI.2017.2699184, section 4.1 ("poly").
@@ -203,6 +247,11 @@ class Cosine(Schedule):
     """Half a cosine from ``rate`` to ``end``: lr(s) = end + (rate - end) (1 + cos(pi min(s, steps) / steps)) / 2.
 
     Equal to ``torch.optim.lr_scheduler.CosineAnnealingLR(T_max=steps)`` up to there; afterwards the rate stays.
+
+    Args:
+        rate: At the first step, at least 0.
+        steps: After how many ``end`` is reached.
+        end: Rate from then on.
 
     References:
         Loshchilov & Hutter (2017), arXiv:1608.03983, equation 5 (without restarts).
@@ -235,6 +284,13 @@ class OneCycle(Schedule):
 
     Equal to ``torch.optim.lr_scheduler.OneCycleLR(pct_start=rise, div_factor=start_factor,
     final_div_factor=end_factor)``; afterwards the rate stays.
+
+    Args:
+        peak: Highest rate.
+        steps: Of the whole cycle.
+        rise: Share of the steps until the peak, in (0, 1).
+        start_factor: The first rate is the peak divided by it.
+        end_factor: The last rate is the first one divided by it.
 
     References:
         Smith & Topin (2018), arXiv:1708.07120.
@@ -274,6 +330,13 @@ class Cyclic(Schedule):
     ``shrink=0.5`` triangular2, and with ``factor`` below 1 exp_range.
     Equal to ``torch.optim.lr_scheduler.CyclicLR(step_size_up=half)`` with that mode and ``gamma=factor``.
 
+    Args:
+        low: Lowest rate.
+        high: Highest rate.
+        half: Steps from low to high, half a cycle.
+        shrink: Factor of the height of each cycle after the first.
+        factor: Factor of the height of each step.
+
     References:
         Smith (2017), doi:10.1109/WACV.2017.58, section 3.2.
 
@@ -309,6 +372,11 @@ class WarmUp(Schedule):
 
     lr(s) = then(0) (start + (1 - start) s / steps) for s < steps, else then(s - steps).
     Equal to ``torch.optim.lr_scheduler.SequentialLR`` of ``LinearLR(start, total_iters=steps)`` and ``then``.
+
+    Args:
+        steps: Of the straight line.
+        then: The schedule after it.
+        start: Of the line, as a share of the first rate of ``then``.
 
     References:
         Goyal et al. (2017), arXiv:1706.02677, section 2.2.

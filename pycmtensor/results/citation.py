@@ -40,6 +40,9 @@ def citation(model: Model | Results) -> str:
     Args:
         model: A model, or results that know theirs.
 
+    Returns:
+        The entries, one after the other.
+
     Raises:
         ModelError: It is neither; or the results were loaded without their model.
 

@@ -91,9 +91,18 @@ class ChoiceClassifier(ClassifierMixin, BaseEstimator):
             y: The class of each row (N,).
             sample_weight: Weight of each row (N,); constant within an individual.
 
+        Returns:
+            The classifier itself.
+
         Raises:
             PyCMTensorError: As the model and `estimate`.
             ValueError: There is one class only, or features or classes are not usable.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> X = pd.DataFrame({"time": [10.0, 20, 30, 15, 40, 14]})
+            >>> cmt.ChoiceClassifier().fit(X, ["car", "bus", "car", "car", "bus", "bus"]).classes_.tolist()
+            ['bus', 'car']
         """
         frame = self._frame(X, reset=True)
         if y is None:
@@ -120,14 +129,41 @@ class ChoiceClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Probabilities of the classes (N, J), in the order of ``classes_``."""
+        """Probabilities of the classes (N, J), in the order of ``classes_``.
+
+        Args:
+            X: Features, as in `fit`.
+
+        Returns:
+            Probabilities (rows, J), whose rows add up to 1.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> X = pd.DataFrame({"time": [10.0, 20, 30, 15, 40, 14]})
+            >>> fitted = cmt.ChoiceClassifier().fit(X, ["car", "bus", "car", "car", "bus", "bus"])
+            >>> fitted.predict_proba(X).sum(axis=1).round(6).tolist()
+            [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+        """
         check_is_fitted(self)
         frame = self._frame(X, reset=False).assign(**{WEIGHTS: 1.0})
         probabilities: NDArray[np.floating] = self.results_.predict(frame).probabilities.to_numpy()
         return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each row (N,)."""
+        """The most probable class of each row (N,).
+
+        Args:
+            X: Features, as in `fit`.
+
+        Returns:
+            Classes, one for each row.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> X = pd.DataFrame({"time": [10.0, 20, 30, 15, 40, 14]})
+            >>> cmt.ChoiceClassifier().fit(X, ["car", "bus", "car", "car", "bus", "bus"]).predict(X).tolist()
+            ['car', 'car', 'bus', 'car', 'bus', 'car']
+        """
         probabilities = self.predict_proba(X)
         found: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
         return found

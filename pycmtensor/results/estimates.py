@@ -57,22 +57,42 @@ class Estimates:
 
     @property
     def params(self) -> pd.Series:
-        """Estimates of the free parameters, by name."""
+        """Estimates of the free parameters, by name.
+
+        Examples:
+            >>> results.params["b_wait"].round(4).item()
+            -0.0971
+        """
         return self._series(self.fit.theta, "value")
 
     @property
     def bse(self) -> pd.Series:
-        """Classical standard errors, by name."""
+        """Classical standard errors, by name.
+
+        Examples:
+            >>> results.bse.round(4)["b_cost"].item()
+            0.0044
+        """
         return self.standard_errors()
 
     @property
     def tvalues(self) -> pd.Series:
-        """Estimate divided by its classical standard error, by name; NaN for what constraints determine."""
+        """Estimate divided by its classical standard error, by name; NaN for what constraints determine.
+
+        Examples:
+            >>> results.tvalues["b_cost"].round(2).item()
+            -3.6
+        """
         return self.params / self.bse.where(self.bse != 0)
 
     @property
     def pvalues(self) -> pd.Series:
-        """Two-sided p values of the hypothesis that a parameter is 0, from the normal distribution, by name."""
+        """Two-sided p values of the hypothesis that a parameter is 0, from the normal distribution, by name.
+
+        Examples:
+            >>> results.pvalues["b_cost"].round(4).item()
+            0.0003
+        """
         return self.tvalues.map(two_sided).rename("p value")
 
     def standard_errors(self, kind: Kind = "classical", groups: Any = None) -> pd.Series:
@@ -81,6 +101,13 @@ class Estimates:
         Args:
             kind: As in `cov_params`.
             groups: As in `cov_params`.
+
+        Returns:
+            Standard errors, by name.
+
+        Examples:
+            >>> results.standard_errors("robust")["b_cost"].round(4).item()
+            0.0049
         """
         return self._series(self._errors(kind, groups), f"{kind} std err")
 
@@ -93,8 +120,15 @@ class Estimates:
                 one's own.
             groups: For the last three: a column of the data, or one label per individual.
 
+        Returns:
+            Covariances (K, K), by name; NaN where they would mean nothing.
+
         Raises:
             PyCMTensorError: The kind is unknown, or lacks what it needs.
+
+        Examples:
+            >>> results.cov_params("robust").shape
+            (5, 5)
         """
         import pandas as pd
 
@@ -114,6 +148,10 @@ class Estimates:
 
         Returns:
             Columns 'lower' and 'upper', by name.
+
+        Examples:
+            >>> results.conf_int().loc["b_cost"].round(4).tolist()
+            [-0.0244, -0.0072]
         """
         import pandas as pd
         from scipy.special import ndtri
@@ -144,6 +182,13 @@ class Estimates:
         Args:
             kind: Kind of the standard errors.
             alpha: One minus the coverage of the intervals.
+
+        Returns:
+            The frame.
+
+        Examples:
+            >>> results.to_frame("robust").loc["b_cost", ["value", "std_err"]].astype(float).round(4).to_dict()
+            {'value': -0.0158, 'std_err': 0.0049}
         """
         import pandas as pd
 
@@ -169,6 +214,13 @@ class Estimates:
             seed: As in `Bootstrap`.
             groups: As in `Bootstrap`.
             checkpoint: As in `pycmtensor.estimate`.
+
+        Returns:
+            The estimates of all samples, with their covariance and percentile intervals.
+
+        Examples:
+            >>> results.bootstrap(20, seed=1).params.shape
+            (20, 5)
         """
         return self._replicates(Bootstrap(replicates, seed, groups, checkpoint))
 
@@ -178,11 +230,29 @@ class Estimates:
         Args:
             groups: As in `Jackknife`.
             checkpoint: As in `pycmtensor.estimate`.
+
+        Returns:
+            The estimates, one row for each group that was left out.
+
+        Examples:
+            >>> results.jackknife(groups="psize").params.shape
+            (6, 5)
         """
         return self._replicates(Jackknife(groups, checkpoint))
 
     def correlation(self, kind: Kind = "classical") -> pd.DataFrame:
-        """Correlations of the estimates (K, K), from the covariance of one kind."""
+        """Correlations of the estimates (K, K), from the covariance of one kind.
+
+        Args:
+            kind: As in `cov_params`.
+
+        Returns:
+            Correlations, by name; NaN where there is no standard error.
+
+        Examples:
+            >>> round(float(results.correlation().loc["asc_air", "b_wait"]), 2)
+            -0.94
+        """
         covariance, errors = self.cov_params(kind), self.standard_errors(kind)
         return covariance.div(errors, axis=0).div(errors, axis=1)
 
@@ -190,47 +260,92 @@ class Estimates:
 
     @property
     def llf(self) -> float:
-        """Log-likelihood at the estimates."""
+        """Log-likelihood at the estimates.
+
+        Examples:
+            >>> round(results.llf, 4)
+            -199.9766
+        """
         return self.fit.llf
 
     @property
     def llnull(self) -> float:
-        """Log-likelihood when all available alternatives are equally likely, LL(0)."""
+        """Log-likelihood when all available alternatives are equally likely, LL(0).
+
+        Examples:
+            >>> round(results.llnull, 4)  # 210 log(1 / 4)
+            -291.1218
+        """
         return self.fit.llnull
 
     @property
     def rho2(self) -> float:
-        """McFadden's rho-squared, 1 - LL / LL(0)."""
+        """McFadden's rho-squared, 1 - LL / LL(0).
+
+        Examples:
+            >>> round(results.rho2, 4)
+            0.3131
+        """
         return 1 - self.llf / self.llnull
 
     @property
     def rho2_adjusted(self) -> float:
-        """Rho-squared with a charge for each parameter, 1 - (LL - K) / LL(0)."""
+        """Rho-squared with a charge for each parameter, 1 - (LL - K) / LL(0).
+
+        Examples:
+            >>> round(results.rho2_adjusted, 4)
+            0.2959
+        """
         return 1 - (self.llf - self.fit.n_parameters) / self.llnull
 
     @property
     def aic(self) -> float:
-        """Akaike information criterion, 2 K - 2 LL."""
+        """Akaike information criterion, 2 K - 2 LL.
+
+        Examples:
+            >>> round(results.aic, 2)
+            409.95
+        """
         return 2 * self.fit.n_parameters - 2 * self.llf
 
     @property
     def bic(self) -> float:
-        """Bayesian information criterion, K log(choice situations) - 2 LL."""
+        """Bayesian information criterion, K log(choice situations) - 2 LL.
+
+        Examples:
+            >>> round(results.bic, 2)
+            426.69
+        """
         return self.fit.n_parameters * math.log(self.nobs) - 2 * self.llf
 
     @property
     def nobs(self) -> int:
-        """Choice situations."""
+        """Choice situations.
+
+        Examples:
+            >>> results.nobs
+            210
+        """
         return self.fit.nobs
 
     @property
     def n_individuals(self) -> int:
-        """Decision makers."""
+        """Decision makers.
+
+        Examples:
+            >>> results.n_individuals
+            210
+        """
         return len(self.fit.weights)
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row per iteration or epoch."""
+        """One row per iteration or epoch.
+
+        Examples:
+            >>> "llf" in results.history
+            True
+        """
         import pandas as pd
 
         return pd.DataFrame(self.fit.history)

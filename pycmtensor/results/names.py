@@ -52,56 +52,106 @@ class StatsmodelsNames(PostEstimation, Estimates):
 
     @property
     def llr(self) -> float:
-        """Likelihood ratio statistic against equal shares, 2 (LL - LL(0)); NaN for a model that is no choice."""
+        """Likelihood ratio statistic against equal shares, 2 (LL - LL(0)); NaN for a model that is no choice.
+
+        Examples:
+            >>> round(results.llr, 4)
+            182.2904
+        """
         return 2 * (self.llf - self.llnull)
 
     @property
     def llr_pvalue(self) -> float:
-        """Probability of a larger ``llr`` if shares were equal, from the chi-squared distribution of ``df_model``."""
+        """Probability of a larger ``llr`` if shares were equal, from the chi-squared distribution of ``df_model``.
+
+        Examples:
+            >>> bool(results.llr_pvalue < 1e-6)
+            True
+        """
         from scipy.special import chdtrc
 
         return float(chdtrc(self.df_model, max(self.llr, 0.0)))
 
     @property
     def prsquared(self) -> float:
-        """McFadden's pseudo R-squared, 1 - LL / LL(0): `rho2`."""
+        """McFadden's pseudo R-squared, 1 - LL / LL(0): `rho2`.
+
+        Examples:
+            >>> round(results.prsquared, 4)
+            0.3131
+        """
         return self.rho2
 
     @property
     def k_params(self) -> int:
-        """Number of estimates, K, those that constraints determine too."""
+        """Number of estimates, K, those that constraints determine too.
+
+        Examples:
+            >>> results.k_params
+            5
+        """
         return len(self.fit.theta)
 
     @property
     def df_model(self) -> int:
-        """Degrees of freedom of the model against equal shares: parameters that vary freely."""
+        """Degrees of freedom of the model against equal shares: parameters that vary freely.
+
+        Examples:
+            >>> results.df_model
+            5
+        """
         return self.fit.n_parameters
 
     @property
     def df_resid(self) -> int:
-        """Choice situations less parameters that vary freely."""
+        """Choice situations less parameters that vary freely.
+
+        Examples:
+            >>> results.df_resid
+            205
+        """
         return self.nobs - self.fit.n_parameters
 
     @property
     def method(self) -> str:
-        """Name of the method of estimation."""
+        """Name of the method of estimation.
+
+        Examples:
+            >>> results.method
+            'trust-region'
+        """
         return self.fit.method
 
     @property
     def converged(self) -> bool:
-        """Whether the estimates are a maximum of the likelihood; ``outcome`` says why."""
+        """Whether the estimates are a maximum of the likelihood; ``outcome`` says why.
+
+        Examples:
+            >>> results.converged
+            True
+        """
         return self.fit.outcome.converged
 
     @property
     def cov_type(self) -> str:
-        """Kind of the covariance of ``bse``, ``tvalues`` and ``pvalues``; other kinds are asked for by ``kind=``."""
+        """Kind of the covariance of ``bse``, ``tvalues`` and ``pvalues``; other kinds are asked for by ``kind=``.
+
+        Examples:
+            >>> results.cov_type
+            'classical'
+        """
         return "classical"
 
     # ---- rows -------------------------------------------------------------------------------------------------
 
     @property
     def fittedvalues(self) -> pd.DataFrame:
-        """Choice probabilities, one row per choice situation, one column per alternative: those of `predict`."""
+        """Choice probabilities, one row per choice situation, one column per alternative: those of `predict`.
+
+        Examples:
+            >>> results.fittedvalues.iloc[0].round(3).to_dict()
+            {'air': 0.08, 'train': 0.371, 'bus': 0.168, 'car': 0.381}
+        """
         choices_on(self, None, "fitted values")
         return self.predict().probabilities
 
@@ -116,6 +166,10 @@ class StatsmodelsNames(PostEstimation, Estimates):
 
         References:
             Gourieroux, Monfort, Renault & Trognon (1987), Generalised residuals, doi:10.1016/0304-4076(87)90079-0.
+
+        Examples:
+            >>> results.resid.sum().abs().max().round(4).item()
+            0.0
         """
         ds, fitted = choices_on(self, None, "residuals").data, self.fittedvalues
         chosen = ds.of_situations(ds.chosen_alternatives)[:, None] == np.arange(fitted.shape[1])
@@ -168,6 +222,13 @@ class StatsmodelsNames(PostEstimation, Estimates):
         Args:
             hypotheses: As in `wald`.
             kind: Kind of the covariance of the estimates.
+
+        Returns:
+            The test.
+
+        Examples:
+            >>> results.wald_test("b_cost = 0, b_wait = 0").df
+            2
         """
         return wald(self, hypotheses, kind)
 
@@ -182,6 +243,13 @@ class StatsmodelsNames(PostEstimation, Estimates):
             method: "dydx" for derivatives, "eyex" for elasticities, averaged with the probabilities as weights.
             alpha: One minus the coverage of the intervals.
             kind: Kind of the covariance of the estimates.
+
+        Returns:
+            The responses.
+
+        Examples:
+            >>> results.get_margeff(("gc", "car")).matrix.round(4).iloc[0].to_dict()
+            {'air': 0.0011, 'train': 0.0011, 'bus': 0.0005, 'car': -0.0027}
         """
         if at not in AT:
             raise InferenceError(f"get_margeff: at is one of {', '.join(AT)}, found {at!r}.")
@@ -192,7 +260,15 @@ class StatsmodelsNames(PostEstimation, Estimates):
         return self.elasticities(column, None, AT[at], alpha, kind)
 
     def pred_table(self) -> pd.DataFrame:
-        """Weighted counts by observed (rows) and most probable (columns) alternative: `confusion`."""
+        """Weighted counts by observed (rows) and most probable (columns) alternative: `confusion`.
+
+        Returns:
+            Counts (J, J).
+
+        Examples:
+            >>> results.pred_table().shape
+            (4, 4)
+        """
         return self.confusion()
 
 

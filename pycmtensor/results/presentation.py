@@ -54,6 +54,13 @@ class Presentation(Estimates):
             kind: Kind of the standard errors, as in `cov_params`.
             alpha: One minus the coverage of the intervals, in (0, 1).
             stars: Whether p values have stars.
+
+        Returns:
+            The table: it prints, and has ``as_text()``, ``to_latex()`` and ``to_markdown()``.
+
+        Examples:
+            >>> results.summary("robust").as_text().splitlines()[0]
+            'Multinomial logit'
         """
         fit = self.fit
         sample = (
@@ -86,13 +93,37 @@ class Presentation(Estimates):
         return Summary(fit.model, sample, quality, columns, tuple(rows), (*notes, *about))
 
     def plot_convergence(self, ax: Axes | None = None) -> Axes:
-        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.report.plots.convergence`."""
+        """Log-likelihood and gradient per iteration or epoch; see `pycmtensor.report.plots.convergence`.
+
+        Args:
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            >>> results.plot_convergence().get_ylabel()
+            'log-likelihood'
+        """
         from pycmtensor.report.plots import convergence
 
         return convergence(self.fit.history, ax)
 
     def plot_coefficients(self, kind: Kind = "classical", alpha: float = 0.05, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals, without weights of networks; see `pycmtensor.report.plots.intervals`."""
+        """The estimates with their intervals, without weights of networks; see `pycmtensor.report.plots.intervals`.
+
+        Args:
+            kind: Kind of the standard errors.
+            alpha: One minus the coverage of the intervals, in (0, 1).
+            ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            >>> sorted(text.get_text() for text in results.plot_coefficients().get_yticklabels())[-1]
+            'b_wait'
+        """
         from pycmtensor.report.plots import intervals
 
         table = self.conf_int(alpha, kind).assign(estimate=self.params)
@@ -105,6 +136,18 @@ class Presentation(Estimates):
         Args:
             layer: From 1 to the number of layers.
             ax: Where to draw; None makes a figure.
+
+        Returns:
+            The Axes.
+
+        Examples:
+            >>> import pycmtensor as cmt
+            >>> from pycmtensor.optimizers import Adam
+            >>> b, ds = cmt.Beta("b"), results.data
+            >>> V = {name: b * ds["ttme", name] / 100 for name in ds.alternatives}
+            >>> trained = cmt.estimate(cmt.ResLogit(ds, V, layers=1), method=cmt.Stochastic(Adam, lr=0.01, epochs=5))
+            >>> [text.get_text() for text in trained.plot_cross_effects().get_xticklabels()]
+            ['air', 'train', 'bus', 'car']
         """
         from pycmtensor.report.plots import cross_effects
 
@@ -124,6 +167,11 @@ class Presentation(Estimates):
 
         Raises:
             FileError: The file cannot be written; one that stood there before is unchanged.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> results.to_html(pathlib.Path(tempfile.mkdtemp()) / "logit.html").stat().st_size > 10_000
+            True
         """
         from pycmtensor.report import html
 
@@ -150,11 +198,27 @@ class Presentation(Estimates):
         return write(path, html.page(self.summary(), sections, pictures))
 
     def to_latex(self) -> str:
-        """The summary as a table with the rules of the LaTeX package booktabs."""
+        """The summary as a table with the rules of the LaTeX package booktabs.
+
+        Returns:
+            The text.
+
+        Examples:
+            >>> "toprule" in results.to_latex()
+            True
+        """
         return self.summary().to_latex()
 
     def to_markdown(self) -> str:
-        """The summary in Markdown, with pipe tables."""
+        """The summary in Markdown, with pipe tables.
+
+        Returns:
+            The text.
+
+        Examples:
+            >>> results.to_markdown().splitlines()[0]
+            '## Multinomial logit'
+        """
         return self.summary().to_markdown()
 
     def to_excel(self, path: str | PathLike[str]) -> Path:
@@ -173,6 +237,11 @@ class Presentation(Estimates):
             PyCMTensorError: The package openpyxl is missing.
             FileError: The file cannot be written, or a name has control characters, which no workbook can hold. A file
                 that stood there before is unchanged.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> results.to_excel(pathlib.Path(tempfile.mkdtemp()) / "logit.xlsx").name
+            'logit.xlsx'
         """
         import pandas as pd
 
@@ -204,6 +273,11 @@ class Presentation(Estimates):
 
         Raises:
             FileError: The file cannot be written; one that stood there before is unchanged.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> results.to_alogit(pathlib.Path(tempfile.mkdtemp()) / "logit.F12").name
+            'logit.F12'
         """
         from pycmtensor.report.alogit import to_f12
 

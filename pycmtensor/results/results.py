@@ -151,6 +151,18 @@ class Results(StatsmodelsNames, Presentation):
         data: The data of the estimation.
         evaluator: The log-likelihood of the model on the data, for answers that need to evaluate it again.
         provenance: Where loaded results came from.
+
+    Examples:
+        In the examples of its members, `results` is this logit of the packaged survey of travel modes:
+
+        >>> import pycmtensor as cmt
+        >>> modes, names = cmt.datasets.load("modechoice"), {"air": 1, "train": 2, "bus": 3, "car": 4}
+        >>> options = {"choice": "choice", "alternative": "mode", "situation": "individual", "alternatives": names}
+        >>> ds = cmt.Dataset.from_long(modes, **options)
+        >>> asc = ds.per_alternative({name: cmt.Beta(f"asc_{name}") for name in ("air", "train", "bus")})
+        >>> results = cmt.estimate(cmt.MNL(ds, asc + cmt.Beta("b_cost") * ds["gc"] + cmt.Beta("b_wait") * ds["ttme"]))
+        >>> results.params.round(4).to_dict()
+        {'asc_air': 5.7764, 'asc_train': 3.923, 'asc_bus': 3.2107, 'b_cost': -0.0158, 'b_wait': -0.0971}
     """
 
     def __init__(
@@ -165,19 +177,50 @@ class Results(StatsmodelsNames, Presentation):
         self._provenance = provenance
 
     def identification(self) -> Identification:
-        """Report on identification: rank, flat and weak directions, sizes of parameters; prints as text."""
+        """Report on identification: rank, flat and weak directions, sizes of parameters; prints as text.
+
+        Returns:
+            The report.
+
+        Examples:
+            >>> print(results.identification())
+            Rank 5 of 5 parameters
+        """
         return of_fit(self.fit)
 
     def simulation_noise(
         self, draws: int | None = None, seed: int | None = None, checkpoint: Checkpoint = None
     ) -> SimulationNoise:
-        """Changes of the estimates with other draws; see `pycmtensor.inference.simulation_noise`."""
+        """Changes of the estimates with other draws; see `pycmtensor.inference.simulation_noise`.
+
+        Args:
+            draws: As in `pycmtensor.inference.simulation_noise`.
+            seed: As there.
+            checkpoint: As in `pycmtensor.estimate`.
+
+        Returns:
+            The estimates with other draws; print it.
+
+        Examples:
+            `mixed` are results of a `MixedLogit`:
+
+            >>> mixed.simulation_noise(draws=60).table.shape[0] == len(mixed.params)
+            True
+        """
         return simulation_noise(self, draws, seed, checkpoint)
 
     # ---- other constants ----------------------------------------------------------------------------------------
 
     def calibrated(self, shares: Mapping[Any, Any], data: Any = None, by: str | None = None) -> Results:
         """The results with constants that reproduce market shares; see `pycmtensor.analysis.calibrated`.
+
+        Args:
+            shares: As in `pycmtensor.analysis.calibrated`.
+            data: As there.
+            by: As there.
+
+        Returns:
+            Results with the constants.
 
         Examples:
             >>> import pandas as pd, pycmtensor as cmt
@@ -199,8 +242,23 @@ class Results(StatsmodelsNames, Presentation):
 
         Estimates, their covariance and fit stay those of the whole.
 
+        Args:
+            name: As it was given to `joint` or `pooled`.
+
+        Returns:
+            Results that answer about the part.
+
         Raises:
             InferenceError: The model has no such part.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> rp = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+            >>> sp = cmt.Dataset(pd.DataFrame({"mode": [1] * 20 + [2] * 20}), "mode", {"car": 1, "bus": 2})
+            >>> asc = cmt.Beta("asc_car")
+            >>> models = {"rp": cmt.MNL(rp, {"car": asc, "bus": 0}), "sp": cmt.MNL(sp, {"car": asc, "bus": 0})}
+            >>> cmt.estimate(cmt.pooled(models)).part("rp").predict().shares.round(6).to_dict()  # 50 of 80
+            {'car': 0.625, 'bus': 0.375}
         """
         model, data, evaluator = self._problem("parts")
         parts = model.summands or (model.answering if isinstance(model, Joint) else {})
@@ -212,6 +270,12 @@ class Results(StatsmodelsNames, Presentation):
 
     def by(self, column: str) -> Segments:
         """The results by the values of a column, for one table of shares, elasticities, willingness to pay or welfare.
+
+        Args:
+            column: Its name; it does not change within a choice situation.
+
+        Returns:
+            The segments, which answer as results do.
 
         Raises:
             DatasetError: The column does not exist, misses values, or changes within a situation of long data.
@@ -243,11 +307,31 @@ class Results(StatsmodelsNames, Presentation):
     # ---- classes ----------------------------------------------------------------------------------------------
 
     def membership(self) -> pd.DataFrame:
-        """Probabilities of the classes given all choices of an individual; see `pycmtensor.inference.membership`."""
+        """Probabilities of the classes given all choices of an individual; see `pycmtensor.inference.membership`.
+
+        Returns:
+            One row per individual, one column per class.
+
+        Examples:
+            `classes` are results of a `LatentClass` with the classes "a" and "b":
+
+            >>> classes.membership().sum(axis=1).round(6).unique().tolist()
+            [1.0]
+        """
         return membership(self)
 
     def class_shares(self) -> pd.Series:
-        """Shares of the classes in the sample; see `pycmtensor.inference.class_shares`."""
+        """Shares of the classes in the sample; see `pycmtensor.inference.class_shares`.
+
+        Returns:
+            Name of a class -> its share.
+
+        Examples:
+            `classes` are results of a `LatentClass` with the classes "a" and "b":
+
+            >>> round(classes.class_shares().sum(), 6)
+            np.float64(1.0)
+        """
         return class_shares(self)
 
     # ---- functions of estimates, and hypotheses ---------------------------------------------------------------
@@ -296,25 +380,67 @@ class Results(StatsmodelsNames, Presentation):
         alpha: float = 0.05,
         kind: Kind = "classical",
     ) -> SimulatedQuantity:
-        """The simulated distribution of a function of parameters; see `pycmtensor.inference.krinsky_robb`."""
+        """The simulated distribution of a function of parameters; see `pycmtensor.inference.krinsky_robb`.
+
+        Args:
+            expression: As in `delta`, one function.
+            draws: How many.
+            seed: Of the draws.
+            alpha: One minus the coverage of the interval, in (0, 1).
+            kind: Kind of the covariance.
+
+        Returns:
+            Draws of the function, with their quantiles.
+
+        Examples:
+            >>> ratio = results.krinsky_robb("b_wait / b_cost", draws=1000)
+            >>> bool(ratio.lower < ratio.estimate < ratio.upper)
+            True
+        """
         return krinsky_robb(self, expression, draws, seed, alpha, kind)
 
     def wald(
         self, hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation], kind: Kind = "classical"
     ) -> HypothesisTest:
-        """Test linear hypotheses such as "b_time = b_cost, asc_car = 0"; see `pycmtensor.inference.wald`."""
+        """Test linear hypotheses such as "b_time = b_cost, asc_car = 0"; see `pycmtensor.inference.wald`.
+
+        Args:
+            hypotheses: As in `pycmtensor.inference.wald`.
+            kind: Kind of the covariance of the estimates.
+
+        Returns:
+            The test.
+
+        Examples:
+            >>> print(results.wald("b_cost = 0"))
+            Wald test
+            H0: b_cost = 0
+            statistic 12.9694, chi-squared(1), p = 0.0003166
+            With the classical covariance.
+        """
         return wald(self, hypotheses, kind)
 
     # ---- the estimation -------------------------------------------------------------------------------------------
 
     @property
     def outcome(self) -> Outcome:
-        """Whether the estimates are a maximum of the likelihood, why the method stopped, and what to do."""
+        """Whether the estimates are a maximum of the likelihood, why the method stopped, and what to do.
+
+        Examples:
+            >>> print(results.outcome)
+            converged: a maximum of the log-likelihood.
+        """
         return self.fit.outcome
 
     @property
     def starts(self) -> pd.DataFrame:
-        """Ends of the ascents from several starts, one row per start, the highest log-likelihood first."""
+        """Ends of the ascents from several starts, one row per start, the highest log-likelihood first.
+
+        Examples:
+            >>> import pycmtensor as cmt
+            >>> cmt.estimate(results.model, starts=2).starts.shape[0]
+            2
+        """
         import pandas as pd
 
         return pd.DataFrame(self.fit.starts).sort_values("llf", ascending=False) if self.fit.starts else pd.DataFrame()
@@ -323,7 +449,12 @@ class Results(StatsmodelsNames, Presentation):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Facts for an audit: versions of the libraries, the draws, and the SHA-256 of the data."""
+        """Facts for an audit: versions of the libraries, the draws, and the SHA-256 of the data.
+
+        Examples:
+            >>> list(results.provenance)
+            ['Python', 'pycmtensor', 'pytensor', 'jax', 'numpy', 'data (SHA-256)']
+        """
         if self._provenance is not None:
             return dict(self._provenance)
         (model, _, evaluator), versions = self._problem("provenance"), {"Python": platform.python_version()}
@@ -342,6 +473,11 @@ class Results(StatsmodelsNames, Presentation):
 
         Raises:
             FileError: The file cannot be written; one that stood there before is unchanged.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> results.save(pathlib.Path(tempfile.mkdtemp()) / "logit.cmt").name
+            'logit.cmt'
         """
         return save_fit(path, self.fit, self.provenance)
 
@@ -353,6 +489,9 @@ class Results(StatsmodelsNames, Presentation):
             path: The file.
             model: The model that was estimated; with it the results answer everything again.
             data: Its data, when they are not those that the model was made with.
+
+        Returns:
+            The results.
 
         Raises:
             PyCMTensorError: The file is foreign, of another version, damaged or changed, or of another model or data.

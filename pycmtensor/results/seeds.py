@@ -87,6 +87,9 @@ def estimate_seeds(
         seeds: How many, from 0 on, or which.
         start: As in `estimate`.
 
+    Returns:
+        The runs: a ``table`` with one row per seed, and ``spread_of`` any figure.
+
     Raises:
         OptimizerError: The method is not stochastic, or there are fewer than two seeds.
         CheckpointError: The checkpoint is damaged, belongs to other runs, or others use it now.

@@ -106,6 +106,9 @@ def specifications(
         seed: Of the draw of folds, the same for all.
         method: As in `estimate`.
 
+    Returns:
+        The ``table`` of all combinations, and their results.
+
     Raises:
         InferenceError: The catalogue is empty, ``build`` gives no model, or no combination can be estimated.
 

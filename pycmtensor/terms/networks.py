@@ -38,6 +38,12 @@ class Embedding:
 
     Raises:
         ModelError: ``column`` is no column, or ``size`` is no whole number of at least 1.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 2], "purpose": [1, 2, 3]}), "mode", {"car": 1, "bus": 2})
+        >>> cmt.Network("taste", [cmt.Embedding(ds["purpose"], size=2)], data=ds, hidden=4)
+        Network('taste', inputs 1, hidden 4, outputs output; 23 weights)
     """
 
     column: Variable

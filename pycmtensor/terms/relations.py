@@ -139,6 +139,9 @@ def constraint(statement: str | Variable | Relation) -> Relation:
         statement: Symbols such as ``b_a <= b_b`` and ``pt.eq(b_a + b_b, 1)``, or text such as "b_time = 2 * b_cost".
             ``<`` is taken as ``<=``, and ``>`` as ``>=``: an estimate can reach the border of either.
 
+    Returns:
+        The relation, for ``estimate(..., constraints=...)``.
+
     Raises:
         ModelError: The statement is no relation, several, or not linear; the message names the nonlinear term.
 

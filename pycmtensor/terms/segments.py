@@ -33,6 +33,9 @@ def by_segment(
         otherwise: What belongs to all other values. None says that there are none, which is checked when a model is
             made and when it is given other data.
 
+    Returns:
+        An expression with the axes of the column.
+
     Raises:
         ModelError: ``column`` is no symbol, or ``expressions`` does not map numbers.
 
@@ -82,6 +85,9 @@ def scaled(utilities: Mapping[str, Any] | Expression, scale: Expression) -> dict
     Args:
         utilities: Name -> utility, one utility for all alternatives, or what `LatentClass` takes.
         scale: Positive: a parameter, an expression, or a number.
+
+    Returns:
+        The scaled utilities, in the form in which they were given.
 
     Raises:
         ModelError: The scale is not positive; where it depends on columns, when a model is made.

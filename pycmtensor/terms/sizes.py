@@ -32,6 +32,9 @@ def size(of: Mapping[str, Variable], weights: Mapping[str, Parameter] | None = N
         weights: Name of each measure but the first -> its :math:`\gamma_k`. None makes parameters "size_shops", ... of
             them, for one utility of all alternatives; several sizes share the same objects.
 
+    Returns:
+        The logarithm, with the axes of the columns.
+
     Raises:
         ModelError: ``of`` is no dict of columns, or the weights are not of its further measures. The model raises a
             `DatasetError` where a size is not positive.

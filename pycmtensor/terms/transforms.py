@@ -34,6 +34,9 @@ def box_cox(x: Expression, lambda_: Expression) -> Variable:
             ``pt.switch(available, x, 1)``.
         lambda_: A parameter, an expression of parameters, or a number.
 
+    Returns:
+        The transformed column, of the shape of x.
+
     Raises:
         ModelError: x is a number that is not positive. In a column that is found when the model is estimated.
 
@@ -71,6 +74,9 @@ def piecewise_linear(x: Expression, knots: Sequence[float], slopes: Sequence[Exp
         x: A column, or an expression of columns.
         knots: Numbers c in rising order, K - 1.
         slopes: K parameters, expressions of them, or numbers.
+
+    Returns:
+        The function, of the shape of x.
 
     Raises:
         ModelError: Knots are no finite numbers in rising order, or there is not one slope more than knots.

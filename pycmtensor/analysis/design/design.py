@@ -239,6 +239,9 @@ def design(
         seed: Seed of the searches and of the draws of priors.
         options: `DesignOptions`; None for the usual ones.
 
+    Returns:
+        The design: its ``table``, errors, and methods such as ``power``.
+
     Raises:
         ModelError: An argument cannot be used, constraints leave too few choice sets, or no design of this size
             identifies the parameters.

@@ -30,7 +30,18 @@ Array = NDArray[np.floating]
 
 
 class Prior(ABC):
-    """Prior distribution of one number; a subclass gives `log_density`, `draw` and its ``support``."""
+    """Prior distribution of one number; a subclass gives `log_density`, `draw` and its ``support``.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> class Laplace(Prior):
+        ...     def log_density(self, x):
+        ...         return -abs(x) - float(np.log(2.0))
+        ...     def draw(self, rng, size):
+        ...         return rng.laplace(size=size)
+        >>> round(float(Laplace().log_density(0.0)), 6)
+        -0.693147
+    """
 
     @property
     def support(self) -> tuple[float, float]:
@@ -110,6 +121,10 @@ class HalfNormal(Prior):
 
     Raises:
         ModelError: ``sd`` is not positive.
+
+    Examples:
+        >>> round(float(HalfNormal(1.0).density(0.0)), 6)  # 2 / sqrt(2 pi)
+        0.797885
     """
 
     sd: float = 1.0
@@ -142,6 +157,10 @@ class LogNormal(Prior):
 
     Raises:
         ModelError: A number is not finite, or ``sd`` is not positive.
+
+    Examples:
+        >>> round(float(LogNormal(0.0, 1.0).density(1.0)), 6)  # 1 / sqrt(2 pi)
+        0.398942
     """
 
     mean: float = 0.0
@@ -176,6 +195,10 @@ class StudentT(Prior):
 
     Raises:
         ModelError: A number is not finite, or ``df`` or ``scale`` is not positive.
+
+    Examples:
+        >>> round(float(StudentT(1.0).density(0.0)), 6)  # 1 / pi
+        0.31831
     """
 
     df: float = 3.0
@@ -205,6 +228,10 @@ class Uniform(Prior):
 
     Raises:
         ModelError: A number is not finite, or ``lower`` is not below ``upper``.
+
+    Examples:
+        >>> float(Uniform(0.0, 2.0).density(1.0))
+        0.5
     """
 
     lower: float = 0.0
@@ -240,6 +267,10 @@ class Gamma(Prior):
 
     Raises:
         ModelError: A number is not positive.
+
+    Examples:
+        >>> round(float(Gamma(2.0, 1.0).density(1.0)), 6)  # exp(-1)
+        0.367879
     """
 
     shape: float = 2.0
@@ -272,6 +303,10 @@ class Exponential(Prior):
 
     Raises:
         ModelError: ``rate`` is not positive.
+
+    Examples:
+        >>> float(Exponential(2.0).density(0.0))
+        2.0
     """
 
     rate: float = 1.0
@@ -299,6 +334,10 @@ class Flat(Prior):
     """The improper prior with the same density everywhere: the posterior is proportional to the likelihood.
 
     The posterior is proper only where the likelihood has a maximum, which is asked before it is sampled.
+
+    Examples:
+        >>> Flat().proper
+        False
     """
 
     @property

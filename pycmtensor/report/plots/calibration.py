@@ -23,6 +23,15 @@ def calibration(table: pd.DataFrame, label: str = "all", ax: Axes | None = None)
         table: Columns 'predicted', 'observed' and 'weight', as `Results.calibration` gives it for one alternative.
         label: Of which alternative, for the axes.
         ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes.
+
+    Examples:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"predicted": [0.2, 0.8], "observed": [0.25, 0.75], "weight": [10.0, 5.0]})
+        >>> calibration(table, label="car").get_xlabel()
+        'predicted probability (car)'
     """
     ax = axes(ax, height=4.6, width=4.8)
     ax.plot([0, 1], [0, 1], color=MIDDLE, ls="--", label="as often as predicted")

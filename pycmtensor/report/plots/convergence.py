@@ -25,6 +25,13 @@ def convergence(history: Mapping[str, NDArray[np.floating]], ax: Axes | None = N
 
     Returns:
         The Axes of the log-likelihood; the gradient has the right-hand scale.
+
+    Examples:
+        >>> import numpy as np
+        >>> llf = np.array([-9.0, -5.0, -4.9])
+        >>> ax = convergence({"iteration": np.arange(3), "llf": llf, "gradient": np.array([3.0, 0.5, 1e-8])})
+        >>> ax.get_ylabel()
+        'log-likelihood'
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")

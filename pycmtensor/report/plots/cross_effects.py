@@ -28,6 +28,15 @@ def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         table: As `Results.cross_effects` gives it, (J, J).
         ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes.
+
+    Examples:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame([[0.0, 0.2], [-0.1, 0.0]], index=["car", "bus"], columns=["car", "bus"])
+        >>> [text.get_text() for text in cross_effects(table).get_xticklabels()]
+        ['car', 'bus']
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(4.6, 3.8), layout="constrained")

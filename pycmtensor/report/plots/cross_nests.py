@@ -22,6 +22,9 @@ def cross_nests(nests: Mapping[str, Mapping[str, str]], alternatives: Sequence[s
         alternatives: Their names, from left to right.
         ax: Where to draw; None makes a figure.
 
+    Returns:
+        The Axes.
+
     Examples:
         >>> ax = cross_nests({"public": {"bus": "0.7"}, "road": {"bus": "0.3", "car": "1"}}, ["bus", "car"])
         >>> [text.get_text() for text in ax.texts]

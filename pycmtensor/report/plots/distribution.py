@@ -20,6 +20,14 @@ def distribution(values: NDArray[np.floating], label: str, ax: Axes | None = Non
         values: Draws of the coefficient, or one number of each individual.
         label: Its name, with its unit.
         ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes.
+
+    Examples:
+        >>> import numpy as np
+        >>> distribution(np.linspace(-1, 3, 100), "value of time, CHF per hour").get_xlabel()
+        'value of time, CHF per hour'
     """
     ax = axes(ax)
     ends = np.quantile(values, [0.005, 0.995])

@@ -26,6 +26,9 @@ def intervals(table: pd.DataFrame, label: str = "estimate", ax: Axes | None = No
         label: What is estimated, with its unit.
         ax: Where to draw; None makes a figure.
 
+    Returns:
+        The Axes.
+
     Examples:
         >>> import pandas as pd
         >>> table = pd.DataFrame({"estimate": [1.0], "lower": [0.5], "upper": [1.5]}, index=["b_time"])

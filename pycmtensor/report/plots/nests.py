@@ -24,6 +24,14 @@ def nests(root: Branch, ax: Axes | None = None) -> Axes:
     Args:
         root: The tree.
         ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes.
+
+    Examples:
+        >>> ax = nests(("1", [("old 2", [("train", []), ("car", [])]), ("sm", [])]))
+        >>> sorted({text.get_text() for text in ax.texts})
+        ['1', 'car', 'old 2', 'sm', 'train']
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.0, 1.2 + 0.9 * _depth(root)))

@@ -23,6 +23,14 @@ def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         table: Columns 'estimate', 'lower' and 'upper', rows by value of the column and alternative, as
             `Results.partial_dependence` gives it.
         ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes.
+
+    Examples:
+        >>> table = results.partial_dependence(("gc", "car"), values=[20, 40])
+        >>> len(partial_dependence(table).lines) >= 4  # one for each alternative
+        True
     """
     ax = axes(ax)
     for k, (alternative, own) in enumerate(table.groupby(level=1, sort=False)):

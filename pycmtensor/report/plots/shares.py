@@ -24,6 +24,13 @@ def shares(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         table: Columns 'observed', 'estimate', 'lower' and 'upper', one row per segment and alternative, as
             `Results.shares_by` gives it.
         ax: Where to draw; None makes a figure.
+
+    Returns:
+        The Axes.
+
+    Examples:
+        >>> shares(results.shares_by("psize")).get_ylabel()
+        'share'
     """
     ax = axes(ax, width=max(5.0, 1.5 + 0.55 * len(table)))
     places = np.arange(len(table))

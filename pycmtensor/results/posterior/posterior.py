@@ -55,6 +55,17 @@ class Posterior:
         data: The data.
         evaluator: The log-likelihood of the model on the data.
         provenance: Where a loaded posterior came from.
+
+    Examples:
+        In the examples of its members, `posterior` is this one:
+
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> frame = pd.DataFrame({"mode": [1, 2, 1, 1] * 20, "time": [2.0, 1, 1, 2] * 20, "cost": [1.0, 2.0] * 40})
+        >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2})
+        >>> V = {"car": cmt.Beta("b_time") * ds["time"] + cmt.Beta("b_cost") * ds["cost"], "bus": 0}
+        >>> posterior = cmt.sample(cmt.MNL(ds, V), warmup=300, draws=500, seed=1)
+        >>> posterior.frame.shape  # four chains of 500 draws, two parameters
+        (2000, 2)
     """
 
     def __init__(
@@ -73,17 +84,32 @@ class Posterior:
 
     @property
     def params(self) -> pd.Series:
-        """Posterior means of the free parameters, by name."""
+        """Posterior means of the free parameters, by name.
+
+        Examples:
+            >>> posterior.params.index.tolist()
+            ['b_time', 'b_cost']
+        """
         return self.frame.mean().rename("mean")
 
     @property
     def sd(self) -> pd.Series:
-        """Posterior standard deviations, by name."""
+        """Posterior standard deviations, by name.
+
+        Examples:
+            >>> bool((posterior.sd > 0).all())
+            True
+        """
         return self.frame.std().rename("sd")
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """All draws, one row each with the index (chain, draw), one column per parameter."""
+        """All draws, one row each with the index (chain, draw), one column per parameter.
+
+        Examples:
+            >>> posterior.frame.columns.tolist()
+            ['b_time', 'b_cost']
+        """
         import pandas as pd
 
         C, S, K = self.draws.theta.shape
@@ -91,27 +117,61 @@ class Posterior:
         return pd.DataFrame(self.draws.theta.reshape(-1, K), index, list(self.fit.labels))
 
     def cov_params(self) -> pd.DataFrame:
-        """Posterior covariance of the parameters (K, K)."""
+        """Posterior covariance of the parameters (K, K).
+
+        Returns:
+            Covariances, by name.
+
+        Examples:
+            >>> posterior.cov_params().shape
+            (2, 2)
+        """
         return self.frame.cov()
 
     def interval(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Intervals between the quantiles alpha / 2 and 1 - alpha / 2: columns 'lower' and 'upper', by name."""
+        """Intervals between the quantiles alpha / 2 and 1 - alpha / 2: columns 'lower' and 'upper', by name.
+
+        Args:
+            alpha: One minus the coverage, in (0, 1).
+
+        Returns:
+            The intervals.
+
+        Examples:
+            >>> posterior.interval().columns.tolist()
+            ['lower', 'upper']
+        """
         in_range("interval", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
         return self.frame.quantile([alpha / 2, 1 - alpha / 2]).T.set_axis(["lower", "upper"], axis=1)
 
     @cached_property
     def diagnostics(self) -> Diagnostics:
-        """R-hat and effective numbers of draws of each parameter, and the verdict."""
+        """R-hat and effective numbers of draws of each parameter, and the verdict.
+
+        Examples:
+            >>> posterior.diagnostics.rhat.shape
+            (2,)
+        """
         return diagnosed(self.fit.labels, self.draws.theta, self.draws.steps, self.draws.asked)
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the draws can be relied on, in words."""
+        """Whether the draws can be relied on, in words.
+
+        Examples:
+            >>> posterior.verdict.converged
+            True
+        """
         return self.diagnostics.verdict
 
     @property
     def hierarchical(self) -> bool:
-        """Whether the tastes of individuals were sampled too."""
+        """Whether the tastes of individuals were sampled too.
+
+        Examples:
+            >>> posterior.hierarchical
+            False
+        """
         return bool(self.draws.latent)
 
     def summary(self, alpha: float = 0.05) -> PosteriorSummary:
@@ -119,6 +179,13 @@ class Posterior:
 
         Args:
             alpha: One minus the coverage of the intervals, in (0, 1).
+
+        Returns:
+            The table; print it.
+
+        Examples:
+            >>> type(posterior.summary()).__name__
+            'PosteriorSummary'
         """
         found, bounds = self.diagnostics, self.interval(alpha)
         table = self.params.to_frame().assign(sd=self.sd, median=self.frame.median(), **bounds)
@@ -138,9 +205,23 @@ class Posterior:
                 such as "time / cost".
             alpha: One minus the coverage of lower to upper, in (0, 1).
 
+        Returns:
+            Part-worths of each individual: its ``table`` has mean, deviation and quantiles.
+
         Raises:
             InferenceError: The posterior is not hierarchical, or the expression varies within individuals.
             ModelError: A name is unknown.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 1, 1, 2, 1, 2, 2, 2] * 5, "who": [1, 1, 1, 1, 2, 2, 2, 2] * 5})
+            >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2}, individual="who")
+            >>> taste = cmt.coefficients.normal("car", cmt.Beta("mean"), 1.0)
+            >>> model = cmt.MixedLogit(ds, {"car": taste, "bus": 0}, draws=50)
+            >>> people = cmt.sample(model, hierarchical=True, warmup=300, draws=500, seed=1)
+            >>> means = people.individual("car").table["mean"]
+            >>> bool(means.loc[1] > means.loc[2])  # the first chose the car more often
+            True
         """
         import pandas as pd
 
@@ -178,11 +259,31 @@ class Posterior:
             conditional: On the choices that were observed of the same individuals; for random coefficients.
             alpha: One minus the coverage of the intervals of shares.
             draws: At how many draws of the posterior.
+
+        Returns:
+            Probabilities and shares, as `Results.predict` gives them.
+
+        Examples:
+            >>> round(float(posterior.predict(draws=20).table["estimate"].sum()), 6)
+            1.0
         """
         return self.over(lambda at: predict(at, data, conditional, alpha), alpha, draws)
 
     def shares(self, data: Any = None, alpha: float = 0.05, draws: int = 200) -> pd.DataFrame:
-        """Shares of the alternatives with their uncertainty, the table of `predict`."""
+        """Shares of the alternatives with their uncertainty, the table of `predict`.
+
+        Args:
+            data: As in `predict`.
+            alpha: One minus the coverage of the intervals, in (0, 1).
+            draws: As in `predict`.
+
+        Returns:
+            Columns estimate, std_err, lower, upper; one row per alternative.
+
+        Examples:
+            >>> posterior.shares(draws=20).columns.tolist()
+            ['estimate', 'std_err', 'lower', 'upper']
+        """
         return self.predict(data, alpha=alpha, draws=draws).table
 
     def elasticities(
@@ -203,6 +304,13 @@ class Posterior:
             alpha: One minus the coverage of the intervals.
             data: As in `predict`.
             draws: As in `predict`.
+
+        Returns:
+            Responses with posterior means, deviations and quantiles; one for each column of a list.
+
+        Examples:
+            >>> posterior.elasticities("time", draws=20).matrix.shape
+            (1, 2)
         """
 
         def asked(estimated: Any) -> Any:
@@ -220,6 +328,13 @@ class Posterior:
             denominator: As there, of cost.
             alpha: One minus the coverage of the interval.
             draws: As in `predict`.
+
+        Returns:
+            The ratio, as `Results.wtp` gives it.
+
+        Examples:
+            >>> posterior.wtp("b_time", "b_cost", draws=100).table.shape[0]
+            1
         """
         here = self.at(self.fit.theta)
         if is_one_number(here, numerator) and is_one_number(here, denominator):
@@ -241,6 +356,10 @@ class Posterior:
 
         Raises:
             ModelError: An expression cannot be read, or names an unknown parameter.
+
+        Examples:
+            >>> posterior.functions("b_time / b_cost").columns.tolist()
+            ['estimate', 'std_err', 'lower', 'upper']
         """
         import pandas as pd
 
@@ -271,6 +390,13 @@ class Posterior:
             cost: As there.
             alpha: One minus the coverage of the intervals.
             draws: As in `predict`.
+
+        Returns:
+            Tables, as `pycmtensor.scenario` gives them.
+
+        Examples:
+            >>> posterior.scenario(None, {"time": lambda time: 2 * time}, draws=20).changes.shape[0]
+            2
         """
         return self.over(lambda at: scenario(at, data, changes, segment=segment, cost=cost, alpha=alpha), alpha, draws)
 
@@ -281,18 +407,48 @@ class Posterior:
             answer: A function of estimates, such as ``lambda at: pycmtensor.analysis.predict(at)``.
             alpha: One minus the coverage of the intervals.
             draws: At how many draws of the posterior, spread evenly over all.
+
+        Returns:
+            The answer, of the kind that the function gives.
+
+        Examples:
+            >>> from pycmtensor.analysis import predict
+            >>> round(float(posterior.over(lambda at: predict(at), draws=20).table["estimate"].sum()), 6)
+            1.0
         """
         in_range("over", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
         return combined([answer(self.at(theta)) for theta in self.thinned(draws)], alpha)
 
     def thinned(self, draws: int) -> Array:
-        """Some draws of the parameters, spread evenly over all chains, (at most draws, K)."""
+        """Some draws of the parameters, spread evenly over all chains, (at most draws, K).
+
+        Args:
+            draws: How many at most.
+
+        Returns:
+            Draws of the parameters.
+
+        Examples:
+            >>> posterior.thinned(100).shape
+            (100, 2)
+        """
         whole("Posterior", "draws", draws, least=2, error=InferenceError)
         theta = np.swapaxes(self.draws.theta, 0, 1).reshape(-1, self.draws.theta.shape[-1])
         return theta[np.unique(np.linspace(0, len(theta) - 1, draws).astype(int))]
 
     def at(self, theta: Array) -> AtDraw:
-        """Estimates with parameters (K,), and the covariance of the posterior."""
+        """Estimates with parameters (K,), and the covariance of the posterior.
+
+        Args:
+            theta: Values of the parameters.
+
+        Returns:
+            What answers take in place of results.
+
+        Examples:
+            >>> posterior.at(posterior.params.to_numpy()).fit.theta.shape
+            (2,)
+        """
         return AtDraw(replace(self.fit, theta=theta), self.model, self.data, self.evaluator, self._covariance)
 
     @cached_property
@@ -306,6 +462,13 @@ class Posterior:
 
         Args:
             log_likelihood: Whether with the log-likelihood of each individual at each draw, which loo and waic need.
+
+        Returns:
+            What arviz functions take.
+
+        Examples:
+            >>> sorted(posterior.to_arviz().posterior.data_vars)
+            ['b_cost', 'b_time']
         """
         steps = self.draws.steps
         stats = {"diverging": steps.divergent, "acceptance_rate": steps.acceptance, "n_steps": steps.gradients}
@@ -321,7 +484,15 @@ class Posterior:
         return arviz_data(groups, dims, coords)
 
     def log_likelihood(self) -> Array:
-        """Log-likelihood of each individual at each draw, (C, S, N), of averages over random coefficients."""
+        """Log-likelihood of each individual at each draw, (C, S, N), of averages over random coefficients.
+
+        Returns:
+            Numbers (C, S, N): chains, draws, individuals.
+
+        Examples:
+            >>> posterior.log_likelihood().shape
+            (4, 500, 80)
+        """
         asked, (C, S, K) = problem_of(self.at(self.fit.theta), "log-likelihoods"), self.draws.theta.shape
         found = [asked.evaluator.individuals_at(theta).numbers[1] for theta in self.draws.theta.reshape(-1, K)]
         return np.array(found).reshape(C, S, -1)
@@ -329,9 +500,16 @@ class Posterior:
     def loo(self) -> Any:
         """Expected log-likelihood of individuals who were not used, by arviz's Pareto-smoothed importance sampling.
 
+        Returns:
+            What ``arviz.loo`` gives.
+
         References:
             Vehtari, Gelman & Gabry (2017), Practical Bayesian model evaluation using leave-one-out cross-validation and
             WAIC, doi:10.1007/s11222-016-9696-4.
+
+        Examples:
+            >>> type(posterior.loo()).__name__
+            'ELPDData'
         """
         return arviz().loo(self.to_arviz(log_likelihood=True))
 
@@ -339,7 +517,12 @@ class Posterior:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Facts for an audit: versions of the libraries, the draws of the likelihood, and the SHA-256 of the data."""
+        """Facts for an audit: versions of the libraries, the draws of the likelihood, and the SHA-256 of the data.
+
+        Examples:
+            >>> "pycmtensor" in posterior.provenance
+            True
+        """
         if self._provenance is not None:
             return dict(self._provenance)
         asked = problem_of(self.at(self.fit.theta), "provenance")
@@ -353,8 +536,16 @@ class Posterior:
         Args:
             path: The file; its folder must exist.
 
+        Returns:
+            The path of the file.
+
         Raises:
             FileError: The file cannot be written; one that stood there before is unchanged.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> posterior.save(pathlib.Path(tempfile.mkdtemp()) / "posterior.cmt").name
+            'posterior.cmt'
         """
         return save_draws(path, self.fit, self.draws, self.provenance)
 
@@ -367,8 +558,17 @@ class Posterior:
             model: The model that was sampled; with it the posterior answers everything again.
             data: Its data, when they are not those that the model was made with.
 
+        Returns:
+            The posterior.
+
         Raises:
             PyCMTensorError: The file is foreign, of another version, damaged or changed, or of another model or data.
+
+        Examples:
+            >>> import pathlib, tempfile
+            >>> path = posterior.save(pathlib.Path(tempfile.mkdtemp()) / "posterior.cmt")
+            >>> bool((Posterior.load(path).params == posterior.params).all())
+            True
         """
         fit, draws, provenance = load_draws(path)
         if model is None:
