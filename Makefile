@@ -4,7 +4,7 @@ PYTHON ?= python3
 PYTEST := .venv/bin/python -m pytest --cov -n 2 --dist loadfile
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint format docs bench bench-full clean
+.PHONY: demo test test-all test-all-pythons test-oldest lint format docs bench bench-full clean
 
 demo: .venv/run.stamp
 	$(BIN)/python examples/swissmetro_mnl.py
@@ -15,6 +15,27 @@ test: lint
 # Random properties have the same examples in every `make test`, and others in every `make test-all`.
 test-all: lint
 	$(PYTEST) -m "" --hypothesis-profile=default
+
+# `make test` in an environment of its own for each Python; they are looked for on the path, in pyenv and by uv.
+PYTHONS ?= 3.11 3.12 3.13
+test-all-pythons:
+	@for version in $(PYTHONS); do \
+		python=$$(tests/find_python.sh $$version) || exit 1; \
+		echo "== Python $$version: $$python"; \
+		$$python -m venv .environments/$$version && \
+		.environments/$$version/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]" && \
+		.environments/$$version/bin/python -m pytest -n 2 --dist loadfile || exit 1; \
+	done
+
+# With the oldest versions that pyproject.toml allows, which uv finds; the tools of the tests are those of constraints.txt.
+test-oldest:
+	python=$$(tests/find_python.sh 3.11) && $$python -m venv .environments/oldest
+	.environments/oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.environments/oldest/bin/uv pip compile --quiet --python .environments/oldest/bin/python pyproject.toml \
+		--resolution lowest-direct --output-file .environments/oldest.txt
+	.environments/oldest/bin/uv pip install --quiet --python .environments/oldest/bin/python \
+		-r .environments/oldest.txt -e ".[dev]"
+	.environments/oldest/bin/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -38,7 +59,7 @@ bench-full: .venv/bench.stamp
 	$(BIN)/python -m benchmarks --full
 
 clean:
-	rm -rf .venv output benchmarks/.environments
+	rm -rf .venv .environments output benchmarks/.environments
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

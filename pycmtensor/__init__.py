@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -72,6 +73,8 @@ from pycmtensor.terms.relations import constraint
 from pycmtensor.terms.segments import by_segment, scaled
 from pycmtensor.terms.sizes import size
 from pycmtensor.terms.transforms import box_cox, piecewise_linear
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet unless the user listens
 
 __version__ = "0.1.0"
 __all__ = [

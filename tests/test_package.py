@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,13 @@ def test_a_path_that_never_was_is_not_found() -> None:
 def test_the_package_has_few_rooms() -> None:
     entries = [path for path in Path(pycmtensor.__file__).parent.iterdir() if path.name != "__pycache__"]
     assert len(entries) <= 20
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """What is installed, if it is this folder, has the version of the package, which pyproject.toml reads there."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["project"]["dynamic"] == ["version"]
+    named = Path(__file__).parents[1] / project["tool"]["hatch"]["version"]["path"]
+    assert f'__version__ = "{pycmtensor.__version__}"' in named.read_text()
+    assert version("pycmtensor") == pycmtensor.__version__

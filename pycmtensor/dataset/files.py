@@ -48,8 +48,8 @@ def read(path: Path) -> Any:
         raise
     except ImportError:
         raise DatasetError(
-            f"Reading '{path.name}' needs pyarrow, which is not installed. Install it with "
-            "pip install 'pycmtensor[parquet]', or read the file with polars and give the table."
+            f"Reading '{path.name}' needs pyarrow, which is not installed. Install it with pip install pyarrow, or "
+            "read the file with polars and give the table."
         ) from None
     except DAMAGED as error:
         raise DatasetError(

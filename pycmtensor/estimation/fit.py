@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import ByIndividual, SecondOrder
+from pycmtensor.engine import ByIndividual, Individuals, SecondOrder
+from pycmtensor.exceptions import InferenceError
 from pycmtensor.report.answer import Answer, Part
 
-__all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome", "exponent_of"]
+__all__ = ["Ending", "Epoch", "Fit", "Iterate", "Optimum", "Outcome", "SummedIndividuals", "exponent_of"]
 
 Array = NDArray[np.floating]
 
@@ -133,6 +134,21 @@ class Optimum:
     start: Array | None = None  #: where the method began
     start_hessian: Array | None = None  #: the Hessian there, which tells what flattened out on the way
     binding: Array | None = None  #: coefficients of the linear constraints that hold with equality, (M, K)
+
+
+@dataclass(frozen=True)
+class SummedIndividuals(Individuals):
+    """Individuals of whom only sums are left: outer products of their scores (K, K), by the power of the weights."""
+
+    sums: Mapping[int, Array]
+
+    def _numbers(self) -> tuple[Array, Array]:
+        raise InferenceError(
+            "The contributions of individuals were taken out by remove_data(). Ask the results that it was called on."
+        )
+
+    def _outer_product(self, power: int) -> Array:
+        return self.sums[power]
 
 
 @dataclass(frozen=True)

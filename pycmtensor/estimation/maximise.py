@@ -20,7 +20,7 @@ from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values, values_by_name
-from pycmtensor.estimation.progress import IterationLines
+from pycmtensor.estimation.progress import LOG, IterationLines
 from pycmtensor.estimation.recorded import journal_of, recorded
 from pycmtensor.estimation.rows import rows_not_finite, rows_separated
 from pycmtensor.estimation.starts import Starts, from_many, with_agreement
@@ -56,6 +56,8 @@ def maximise(
     theta = start_values(model, {} if options.start is None else dict(options.start))
     constraints = _constraints(problem, method, options)
     own, exponent = without_unit(problem.evaluator)
+    by = method.describe() if isinstance(method, Stochastic) else method
+    LOG.info("estimation of %s with %d parameters by %s", model.name, len(theta), by)
     lines, bounds = IterationLines(options.progress), bounds_of(model.free)
     with journal_of(problem, options.checkpoint, _run(method, options, theta, constraints)) as journal:
         own = recorded(own, journal)
@@ -69,6 +71,7 @@ def maximise(
         if not isinstance(method, Stochastic):
             search = replace(search, bounds=model.bounds())
         fit = _fit(problem, search, name, best, checked)
+    LOG.info("log-likelihood %.6f; %s", fit.llf, fit.outcome)
     texts = constraints.texts if constraints else ()
     fit = replace(fit, outcome=with_agreement(fit.outcome, table)) if table else fit
     table |= {"llf": scaled_by(table["llf"], exponent)} if table else {}

@@ -1,7 +1,8 @@
-"""Progress of a running estimation at a terminal; silent everywhere else."""
+"""Progress of a running estimation: at a terminal, and for those who listen to the logger; silent everywhere else."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,7 +13,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeR
 
 from pycmtensor.estimation.fit import Epoch, Iterate
 
-__all__ = ["CountBar", "EpochBar", "IterationLines"]
+__all__ = ["LOG", "CountBar", "EpochBar", "IterationLines"]
+
+#: What long runs tell of themselves, by ``logging``: iterations, epochs, replicates, and how an estimation ended.
+LOG = logging.getLogger("pycmtensor.estimation")
 
 
 def _shown(show: bool | None) -> bool:
@@ -20,7 +24,7 @@ def _shown(show: bool | None) -> bool:
 
 
 class IterationLines:
-    """One line per iteration on standard error.
+    """One line per iteration on standard error, and one record of the level INFO.
 
     Args:
         show: True, False, or None for "when standard error is a terminal".
@@ -31,6 +35,10 @@ class IterationLines:
 
     def __call__(self, iterate: Iterate) -> None:
         """Write the line of one iterate."""
+        LOG.info(
+            "iteration %d: log-likelihood %.6f, gradient %.2e, %.2e standard errors to go",
+            *(iterate.iteration, iterate.llf, iterate.gradient, iterate.distance),
+        )
         if self._console is None:
             return
         if iterate.iteration == 0:
@@ -73,11 +81,14 @@ class CountBar(_Bar):
     """
 
     def __init__(self, what: str, number: int, show: bool | None = None) -> None:
+        self._what, self._number, self._done = what, number, 0
         text = TextColumn(f"{what} {{task.completed:.0f}} of {{task.total:.0f}}")
         super().__init__((text, BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn()), number, show)
 
     def advance(self, number: int) -> None:
         """Add to the number that is done."""
+        self._done += number
+        LOG.info("%s: %d of %d", self._what, self._done, self._number)
         self._progress.advance(self._task, number)
 
     def tell(self, what: str) -> None:
@@ -100,4 +111,5 @@ class EpochBar(_Bar):
     def show(self, epoch: int, last: Epoch) -> None:
         """Move the bar to an epoch and show what was last seen of the whole sample."""
         seen = f"log-likelihood {last.llf:.3f}  gradient {last.gradient:.1e}"
+        LOG.info("epoch %d: log-likelihood %.6f, gradient %.2e", epoch, last.llf, last.gradient)
         self._progress.update(self._task, completed=epoch, description=seen)

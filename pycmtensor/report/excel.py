@@ -27,7 +27,7 @@ def to_excel(sheets: Mapping[str, pd.DataFrame]) -> bytes:
     import pandas as pd
 
     if find_spec("openpyxl") is None:
-        raise PyCMTensorError("Workbooks need the package openpyxl: pip install 'pycmtensor[excel]'.")
+        raise PyCMTensorError("Workbooks need the package openpyxl: pip install openpyxl.")
     tables = {name: _as_text(table) for name, table in sheets.items()}
     content = io.BytesIO()
     try:

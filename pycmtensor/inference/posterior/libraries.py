@@ -26,7 +26,7 @@ def arviz() -> Any:
             import arviz
     except ImportError:
         raise PyCMTensorError(
-            'Diagnostics of posteriors need the library arviz. Install it with: pip install "pycmtensor[bayes]"'
+            "Diagnostics of posteriors need the library arviz. Install it with: pip install arviz"
         ) from None
     return arviz
 
