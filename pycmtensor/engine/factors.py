@@ -62,6 +62,8 @@ def mixture_of(model: Model) -> list[list[Factor]] | None:
     Returns:
         None when the likelihood is no such mixture, or depends on unknowns in another way.
     """
+    if type(model).log_likelihood is Model.log_likelihood:  # what it has is no likelihood of draws
+        return None
     classes = model.class_likelihoods()
     joint = classes[0] if len(classes) == 1 else log_sum_exp(classes, [None] * len(classes))
     if not same(model.logprob, model.averaged(joint)):
