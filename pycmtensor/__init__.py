@@ -13,7 +13,7 @@ from typing import Any
 from pycmtensor.host import libraries as libraries  # isort: skip  # before all that import them
 from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.analysis import DesignOptions, compare_held_out, design, pricing, scenario
-from pycmtensor.dataset import Dataset, LongDataset
+from pycmtensor.dataset import Dataset, LongDataset, write_partitions
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
@@ -148,6 +148,7 @@ __all__ = [
     "size",
     "specifications",
     "vuong",
+    "write_partitions",
 ]
 
 

@@ -11,12 +11,13 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset.changes import changed, means
 from pycmtensor.dataset.columns import Columns
-from pycmtensor.dataset.describe import Description, alternatives_table, columns_table, remarks, repeated
+from pycmtensor.dataset.describe import Description, repeated
 from pycmtensor.dataset.frames import Table
 from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.dataset.symbols import check_origin
+from pycmtensor.dataset.tally import Tally
 from pycmtensor.exceptions import DatasetError, checked_class
 from pycmtensor.host.escaping import printed
 
@@ -71,6 +72,8 @@ class Dataset(Columns):
 
     #: Name of another format -> its class: "long", and "sample" for samples of alternatives. A class enters itself.
     formats: ClassVar[dict[str, Any]] = {}
+
+    _whole: Dataset | None = None  #: the data set that this one is a specimen of
 
     def __init_subclass__(cls, enters: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -128,6 +131,45 @@ class Dataset(Columns):
             LongDataset(1 choice situations of 1 individuals; alternatives car, bus)
         """
         return Dataset.formats["long"](frame, choice, alternative, situation, individual, weights, alternatives)
+
+    @staticmethod
+    def scan(
+        path: Any,
+        choice: str | None = None,
+        alternatives: Mapping[str, Hashable] | Sequence[str] | None = None,
+        individual: str | None = None,
+        weights: str | None = None,
+        *,
+        alternative: str | None = None,
+        situation: str | None = None,
+    ) -> Any:
+        """The `ScannedDataset` of Parquet files, which are read part by part and may be larger than memory.
+
+        Args:
+            path: A Parquet file, a folder of such files, or a list of them, whose row groups hold whole individuals;
+                `pycmtensor.write_partitions` writes such files.
+            choice: As in `Dataset`, or as in `from_long`.
+            alternatives: As in `Dataset`.
+            individual: As in `Dataset`.
+            weights: As in `Dataset`.
+            alternative: Of a long table, as in `from_long`.
+            situation: Of a long table, as in `from_long`.
+
+        Raises:
+            DatasetError: As `Dataset`; also when an individual stands in two row groups.
+        """
+        options = choice, alternatives, individual, weights, alternative, situation
+        return Dataset.formats["scan"](path, *options)
+
+    @property
+    def specimen(self) -> Dataset:
+        """The rows that stand for all while a model is written: all of them, of scanned data the first ones."""
+        return self
+
+    @property
+    def whole(self) -> Dataset:
+        """The data set that this one is the `specimen` of; itself where it is none."""
+        return self._whole or self
 
     def like(self, frame: Any) -> Dataset:
         """A data set of another frame with the options of this one, to predict with a model that was made with it.
@@ -431,30 +473,8 @@ class Dataset(Columns):
             >>> report.columns.note["income"], int(report.columns.missing["income"])
             ('', 1)
         """
-        if self.alternatives:
-            self._need_choices("Shares of alternatives")
-        known = self._available(availability or {})
-        chosen = self._chosen if self.alternatives else self._chosen[:0]
-        alternatives = alternatives_table(list(self.alternatives), chosen, known)
-        roles = self._roles()
-        columns = columns_table(self._table, roles, self._shared_columns())
-        identifiers = [column for column, role in roles.items() if role == "situation"]
-        again = repeated(self._table, self._situation_of, without=identifiers)
-        alone = self._situation_rows[known.sum(axis=0) == 1] if known is not None else np.empty(0, dtype=int)
-        lengths = self._is_observed.sum(axis=0)
-        least, most = int(lengths.min()), int(lengths.max())
-        facts = {
-            "Rows": len(self._table),
-            "Choice situations": self.nobs,
-            "Individuals": self.n_individuals,
-            "Situations per individual": most if least == most else f"{least} to {most}, mean {lengths.mean():.4g}",
-            "Alternatives": len(self.alternatives),
-            "Sum of weights": f"{self.individual_weights @ lengths:,.6g}",
-        }
-        if not self.alternatives:
-            del facts["Choice situations"], facts["Alternatives"]
-        texts = tuple((label, f"{value:,}" if isinstance(value, int) else value) for label, value in facts.items())
-        return Description(texts, alternatives, columns, remarks(alternatives, again, alone))
+        again = repeated(self._table, self._situation_of, without=self._identifiers())
+        return Tally.of(self, availability or {}).described(again)
 
     def __len__(self) -> int:
         return self.nobs
@@ -513,6 +533,10 @@ class Dataset(Columns):
     def _units(self, by: str) -> NDArray[np.integer]:
         """Units that are drawn: individuals, or groups of them, as numbers (N,)."""
         return np.arange(self.n_individuals) if by == "individual" else self.groups(by)
+
+    def _identifiers(self) -> list[str]:
+        """Columns that tell choice situations apart."""
+        return [column for column, role in self._roles().items() if role == "situation"]
 
     def _roles(self) -> dict[str, str]:
         """Roles of the columns that are not attributes."""

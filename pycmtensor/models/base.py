@@ -341,6 +341,7 @@ class Model:
 
     def _set_up(self, dataset: Dataset, params: Sequence[Parameter] | None) -> None:
         """Form the likelihood, collect parameters, draws and inputs, and check them."""
+        dataset = dataset.specimen
         self.dataset, self.origins = dataset, self.origins | {dataset.origin}
         self.logprob = self.individual_logprob()
         self.params = self._parameters(params)

@@ -38,7 +38,7 @@ class Pooled(Model):
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         _check(models)
-        self.dataset: Dataset = PooledDataset({name: model.dataset for name, model in models.items()})
+        self.dataset: Dataset = PooledDataset({name: model.dataset.whole for name, model in models.items()})
         self.params = parameters_of([e for model in models.values() for e in model.expressions()])
         self.draws = [draws for model in models.values() for draws in model.draws]
         self.sampling = next((model.sampling for model in models.values() if model.sampling), None)

@@ -110,6 +110,7 @@ class Specified(Model):
         params: Sequence[Parameter] | None = None,
     ) -> None:
         """Set and check everything that follows from a specification; options of a subclass are set before."""
+        dataset = dataset.specimen
         self.dataset = dataset
         self.origins = self.origins | {dataset.origin}
         self.alternatives = self._alternatives_of(dataset, utilities)
