@@ -19,7 +19,6 @@ from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
 from pycmtensor.inference import (
     Bootstrap,
-    Cluster,
     Jackknife,
     ben_akiva_swait,
     hausman_mcfadden,
@@ -87,7 +86,6 @@ __all__ = [
     "Bias",
     "Bootstrap",
     "ChoiceModel",
-    "Cluster",
     "ContinuousIndicator",
     "CrossNest",
     "CrossNestedLogit",

@@ -18,7 +18,7 @@ from pycmtensor.exceptions import DatasetError, checked_class, seed_of, whole
 if TYPE_CHECKING:
     from pytensor.graph.basic import Variable
 
-__all__ = ["ScannedDataset"]
+__all__ = ["ScannedDataset", "place_of"]
 
 #: Rows of the first row group that stand for all while a model is written.
 SPECIMEN = 1000
@@ -255,7 +255,7 @@ class ScannedDataset(Dataset, enters="scan"):
         try:
             made = self._made(table)
         except DatasetError as error:
-            error.add_note(f"Rows are counted from the first of row group {part.groups[0]} of '{part.path}'.")
+            error.add_note(place_of(part))
             raise
         made.individual_numbers = part.first + np.arange(made.n_individuals, dtype=np.int64)
         made.draw_situations, made.origin = self.draw_situations, self.origin
@@ -284,6 +284,11 @@ class ScannedDataset(Dataset, enters="scan"):
         if name.startswith("__") or name in ("_specimen", "parts", "origin"):
             raise AttributeError(name)
         _refuse(f"'{name.strip('_')}'")
+
+
+def place_of(part: RowGroups) -> str:
+    """Where the rows are counted from that an error of a part names."""
+    return f"Rows are counted from the first of row group {part.groups[0]} of '{part.path}'."
 
 
 #: Methods of data sets that need all rows at once.

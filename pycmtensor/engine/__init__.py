@@ -5,6 +5,7 @@
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
+from pycmtensor.dataset.scanned import ScannedDataset
 from pycmtensor.engine.evaluator import (
     Array,
     Ascents,
@@ -21,6 +22,7 @@ from pycmtensor.engine.evaluator import (
 )
 from pycmtensor.engine.individuals import ByIndividual, Individuals, KnownIndividuals
 from pycmtensor.engine.local import LocalEvaluator
+from pycmtensor.engine.parts.streamed import Streaming
 from pycmtensor.engine.pooled import PooledEvaluator
 from pycmtensor.models.base import Model
 
@@ -38,6 +40,7 @@ __all__ = [
     "Problem",
     "Sample",
     "SecondOrder",
+    "Streaming",
     "Trainer",
     "TrainingSettings",
     "evaluator_of",
@@ -45,7 +48,7 @@ __all__ = [
 
 
 def evaluator_of(model: Model, data: Dataset | None = None, block: int | None = None) -> Evaluator:
-    """The evaluator of a model on data in the memory of this machine.
+    """The evaluator of a model on this machine: of data in memory, or of scanned data part by part.
 
     Args:
         model: The model.
@@ -59,9 +62,11 @@ def evaluator_of(model: Model, data: Dataset | None = None, block: int | None = 
         >>> round(evaluator.value([0.0]), 6)  # 3 log(1 / 2)
         -2.079442
     """
-    data = model.dataset if data is None else data
+    data = model.dataset.whole if data is None else data
+    if isinstance(data, ScannedDataset):
+        return Streaming()(model, data)
     if isinstance(data, PooledDataset):
         return PooledEvaluator(
-            {name: LocalEvaluator(m, data.parts[name], block) for name, m in model.summands.items()}, data
+            {name: evaluator_of(m, data.parts[name], block) for name, m in model.summands.items()}, data
         )
     return LocalEvaluator(model, data, block)

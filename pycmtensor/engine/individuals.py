@@ -31,6 +31,18 @@ class Individuals(ABC):
             self._outer_products[power] = self._outer_product(power)
         return self._outer_products[power]
 
+    def by_group(self, groups: NDArray[np.integer], weights: Array) -> Array:
+        """Sums of weighted scores by group, sum of w_n s_n, (G, K).
+
+        Args:
+            groups: Number of each individual's group, from 0, (N,).
+            weights: Sample weights, (N,).
+        """
+        scores, _ = self.numbers
+        sums = np.zeros((int(groups.max()) + 1, scores.shape[1]))
+        np.add.at(sums, groups, weights[:, None] * scores)
+        return sums
+
     @cached_property
     def _outer_products(self) -> dict[int, Array]:
         return {}

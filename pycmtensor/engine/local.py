@@ -12,11 +12,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.ascent import ascents
 from pycmtensor.engine.blocks import Blocks, aligned, fitting_block, numbers_of_a_row
+from pycmtensor.engine.columns import columns_of, words_in
 from pycmtensor.engine.compiled import compiled_for
 from pycmtensor.engine.density import GivenDraws, Traceable, given_draws, traceable
 from pycmtensor.engine.evaluator import Array, Ascents, Evaluator, FirstOrder, Sample, SecondOrder, TrainingSettings
@@ -30,7 +30,6 @@ from pycmtensor.engine.training import Training, TrainingSample
 from pycmtensor.engine.xla import in_64_bits
 from pycmtensor.exceptions import DatasetError
 from pycmtensor.models.base import Model
-from pycmtensor.terms.draws import words_of
 
 __all__ = ["LocalEvaluator"]
 
@@ -173,7 +172,7 @@ class LocalEvaluator(Evaluator):
                 f"The data beside those of the model have {data.n_individuals} individuals, but the model's data have "
                 f"{self.n_individuals}. Give the same individuals, in the same order."
             )
-        columns = self._columns(data)
+        columns = columns_of(self.program, data)
         return columns if individuals is None else [column[..., individuals, :] for column in columns]
 
     def _with(self, columns: Sequence[Array], weights: Array | None = None) -> list[tuple[Any, list[Any]]]:
@@ -256,13 +255,14 @@ class LocalEvaluator(Evaluator):
 
         A column (J, T, N, 1) becomes J columns. The words of the individuals' numbers are there if draws are.
         """
-        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in self._inputs(self.dataset)]
+        inputs = [self.dataset.array(symbol) for symbol in self.program.inputs]
+        columns = [column.reshape(-1, *column.shape[-3:-1]) for column in inputs]
         shape = self.n_individuals, self.dataset.n_situations, sum(map(len, columns))
         rows = aligned(shape, np.result_type(*columns))
         for first in range(0, self.n_individuals, ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             rows[some] = np.concatenate([column[..., some] for column in columns]).T
-        words = [np.moveaxis(words, -1, 0) for words in self._words(self.dataset)]
+        words = [np.moveaxis(words, -1, 0) for words in words_in(self.program, self.dataset)]
         return jax.device_put((self.weights, (rows, *words)))
 
     def data_hash(self) -> str:
@@ -293,7 +293,9 @@ class LocalEvaluator(Evaluator):
         """Weights (blocks, B) and columns (blocks, [J,] T, B, 1) of each core, kept while model and data live."""
         key = (self.program, self._blocks)
         if key not in self._placed:
-            columns = zip(*(self._blocks.placed(column) for column in self._columns(self.dataset)), strict=True)
+            columns = zip(
+                *(self._blocks.placed(column) for column in columns_of(self.program, self.dataset)), strict=True
+            )
             self._placed[key] = [(self._weights(part), list(own)) for part, own in enumerate(columns)]
         return self._with_weights(self._placed[key])
 
@@ -324,7 +326,7 @@ class LocalEvaluator(Evaluator):
     @in_64_bits
     def _prepared_part(self, part: int) -> Any:
         """The data of the likelihood of one core, made of a few blocks at a time to save memory."""
-        columns, blocks, B = self._columns(self.dataset), self._blocks.per_part, self._blocks.size
+        columns, blocks, B = columns_of(self.program, self.dataset), self._blocks.per_part, self._blocks.size
         first_block = [jax.ShapeDtypeStruct((*c.shape[:-2], B, 1), c.dtype) for c in columns]
         shapes = jax.eval_shape(self.program.likelihood.prepared, first_block)
         data = jax.tree.map(lambda x: jax.device_put(np.zeros((blocks, *x.shape), x.dtype)), shapes)
@@ -334,21 +336,6 @@ class LocalEvaluator(Evaluator):
             some = [self._blocks.cut(column, part * blocks + first, at_once) for column in columns]
             data = jax.block_until_ready(self.program.prepare(data, first, some))
         return data
-
-    def _columns(self, data: Dataset) -> list[NDArray[Any]]:
-        """The columns of data that the program takes, with draws also words of individuals' numbers, (2, L, N, 1)."""
-        return self._inputs(data) + [words[..., None] for words in self._words(data)]
-
-    def _inputs(self, data: Dataset) -> list[NDArray[Any]]:
-        return [data.array(symbol) for symbol in self.program.inputs]
-
-    def _words(self, data: Dataset) -> list[NDArray[Any]]:
-        """Numbers that draws are made from, (2, L, N), if the program makes any; see `Simulation.values`."""
-        if self.program.draws is None:
-            return []
-        within = any(draws.within for draws in self.program.draws.draws)
-        shape = 2, data.draw_situations if within else 1, data.n_individuals
-        return [np.broadcast_to(words_of(data.individual_numbers)[:, None], shape)]
 
     def _summed(
         self, function: Callable[..., Any], theta: Array, parts: list[tuple[Any, list[Any]]] | None = None

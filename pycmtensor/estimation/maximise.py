@@ -52,7 +52,7 @@ def maximise(
     check_arguments(model, data, method, options)
     if isinstance(method, Stochastic) and options.checkpoint is not None:
         method, options = replace(method, checkpoint=options.checkpoint), replace(options, checkpoint=None)
-    problem, validation = _problem(model, data or model.dataset, method, options)
+    problem, validation = _problem(model, data or model.dataset.whole, method, options)
     theta = start_values(model, {} if options.start is None else dict(options.start))
     constraints = _constraints(problem, method, options)
     own, exponent = without_unit(problem.evaluator)
@@ -125,7 +125,7 @@ def maximise_together(
     """
     began = perf_counter()
     check_arguments(model, None, method, options)
-    problem, validation = _problem(model, model.dataset, method, options)
+    problem, validation = _problem(model, model.dataset.whole, method, options)
     bounds = bounds_of(model.free)
     own, _ = without_unit(problem.evaluator)
     searches = {seed: Search(own, start, bounds) for seed, start in starts.items()}

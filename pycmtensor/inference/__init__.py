@@ -1,6 +1,6 @@
 """Uncertainty of estimates, and tests of hypotheses."""
 
-from pycmtensor.inference.covariance import BHHH, Classical, Cluster, Covariance, Kind, Robust
+from pycmtensor.inference.covariance import BHHH, Classical, ClusterRobust, Covariance, Kind, Robust
 from pycmtensor.inference.delta import DerivedQuantities, DerivedQuantity, delta
 from pycmtensor.inference.hypotheses import HypothesisTest
 from pycmtensor.inference.identification import Identification, identification
@@ -22,7 +22,7 @@ __all__ = [
     "COVARIANCES",
     "Bootstrap",
     "Classical",
-    "Cluster",
+    "ClusterRobust",
     "Covariance",
     "DerivedQuantities",
     "DerivedQuantity",

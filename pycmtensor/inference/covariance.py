@@ -15,7 +15,18 @@ from pycmtensor.estimation.fit import Fit
 from pycmtensor.exceptions import IdentificationError, InferenceError, PyCMTensorError, checked_class
 from pycmtensor.inference.replicates import Replicates
 
-__all__ = ["BHHH", "Classical", "Cluster", "Covariance", "Groups", "Kind", "Robust", "Sources", "Summed", "inverse"]
+__all__ = [
+    "BHHH",
+    "Classical",
+    "ClusterRobust",
+    "Covariance",
+    "Groups",
+    "Kind",
+    "Robust",
+    "Sources",
+    "Summed",
+    "inverse",
+]
 
 Array = NDArray[np.floating]
 
@@ -66,6 +77,11 @@ class Summed:
         """Gradient of each individual's log-likelihood, without its weight, (N, D)."""
         used = np.any(self.directions != 0, axis=1)
         return self.sources.fit.scores[:, used] @ self.directions[used]
+
+    def by_group(self, groups: Groups) -> Array:
+        """Sums of weighted scores by group, sum of w_n s_n, (G, D)."""
+        used = np.any(self.directions != 0, axis=1)
+        return self.sources.fit.individuals.by_group(groups, self.weights)[:, used] @ self.directions[used]
 
     @property
     def weights(self) -> Array:
@@ -187,7 +203,7 @@ class Robust(Covariance):
 
 @checked_class(InferenceError)
 @dataclass(frozen=True)
-class Cluster(Covariance):
+class ClusterRobust(Covariance):
     r"""Cluster-robust covariance: scores are added up by group, whose choices may depend on each other.
 
     .. math:: \frac{G}{G - 1} H^{-1} \Big(\sum_g s_g s_g^\top\Big) H^{-1}, \quad s_g = \sum_{n \in g} w_n s_n
@@ -199,7 +215,7 @@ class Cluster(Covariance):
         groups: A column of the data, or one label per individual.
 
     Examples:
-        >>> print(Cluster("household"))
+        >>> print(ClusterRobust("household"))
         cluster
     """
 
@@ -212,13 +228,15 @@ class Cluster(Covariance):
         Raises:
             PyCMTensorError: There are fewer than two groups.
         """
-        groups, scores = at.groups(self.groups), at.scores
+        groups = at.groups(self.groups)
         G = int(groups.max()) + 1
         if G < 2:
             raise PyCMTensorError("Cluster-robust errors need at least two groups, found one.")
-        by_group = np.zeros((G, scores.shape[1]))
-        np.add.at(by_group, groups, at.weights[:, None] * scores)
-        return G / (G - 1) * by_group.T @ by_group
+        sums = at.by_group(groups)
+        return G / (G - 1) * sums.T @ sums
+
+    def __str__(self) -> str:
+        return "cluster"
 
 
 def inverse(information: Array) -> Array:

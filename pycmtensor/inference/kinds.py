@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.exceptions import PyCMTensorError
-from pycmtensor.inference.covariance import BHHH, Classical, Cluster, Covariance, Groups, Kind, Robust, Sources
+from pycmtensor.inference.covariance import BHHH, Classical, ClusterRobust, Covariance, Groups, Kind, Robust, Sources
 from pycmtensor.inference.replicates import Replicates
 from pycmtensor.inference.resampling import Bootstrap, Jackknife
 
@@ -23,7 +23,7 @@ COVARIANCES: dict[str, type[Covariance]] = {
     "classical": Classical,
     "robust": Robust,
     "bhhh": BHHH,
-    "cluster": Cluster,
+    "cluster": ClusterRobust,
     "bootstrap": Bootstrap,
     "jackknife": Jackknife,
 }
@@ -44,10 +44,10 @@ def kind_of(kind: Kind, groups: Any = None) -> Covariance:
         raise PyCMTensorError(f"kind must be one of {', '.join(COVARIANCES)}; found {kind!r}.")
     if groups is not None and (known is None or not known.grouped):
         raise PyCMTensorError(f"groups go with the kinds {grouped_kinds()}, found kind={kind!r}.")
-    if known is Cluster and groups is None:
+    if known is ClusterRobust and groups is None:
         raise PyCMTensorError(
             "groups belong to kind='cluster', found kind='cluster' without groups. Write kind='cluster', "
-            "groups='column', or kind=Cluster('column')."
+            "groups='column', or kind=ClusterRobust('column')."
         )
     if isinstance(kind, Covariance):
         return kind

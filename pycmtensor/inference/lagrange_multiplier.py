@@ -75,7 +75,7 @@ def lagrange_multiplier(model: Model, restricted: Estimated, information: str = 
         held = ", ".join(np.array(fit.labels)[fit.at_bound])
         raise InferenceError(f"{held}: at a bound, where the score is not 0 under the null hypothesis either.")
     theta, added = _under_the_null(model, fit)
-    data = (model.dataset if restricted.data is None else restricted.data).counted()
+    data = (model.dataset.whole if restricted.data is None else restricted.data).counted()
     model.check(data)
     evaluator = evaluator_of(model, data) if restricted.evaluator is None else restricted.evaluator.of(model)
     at = evaluator.second_order(theta)

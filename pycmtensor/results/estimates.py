@@ -116,8 +116,8 @@ class Estimates:
 
         Args:
             kind: "classical", "robust", "bhhh", "cluster", "bootstrap" or "jackknife", or with settings
-                ``Cluster(...)``, ``Bootstrap(...)``, ``Jackknife(...)``; or a `pycmtensor.inference.Covariance` of
-                one's own.
+                ``ClusterRobust(...)``, ``Bootstrap(...)``, ``Jackknife(...)``; or a `Covariance` of one's own, as
+                those of `pycmtensor.inference`.
             groups: For the last three: a column of the data, or one label per individual.
 
         Returns:

@@ -529,7 +529,7 @@ class Results(StatsmodelsNames, Presentation):
         fit, provenance = load_fit(path)
         if model is None:
             return cls(fit, provenance=provenance)
-        data = (model.dataset if data is None else data).counted()
+        data = (model.dataset.whole if data is None else data).counted()
         evaluator = evaluator_of(model, data)
         if evaluator.labels != fit.labels:
             raise PyCMTensorError(

@@ -208,4 +208,4 @@ def test_faults_are_told(tmp_path: Path) -> None:
     wrong = scanned(cmt.write_partitions(nine, tmp_path / "nine", rows=100))
     with pytest.raises(DatasetError, match="holds 9, which no alternative has") as told:
         list(wrong.in_memory())
-    assert "Rows are counted from the first of row group 2" in told.value.__notes__[0]
+    assert "Rows are counted from the first of row group 2" in str(told.value.__notes__)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.engine import TrainingSettings
+from pycmtensor.engine.columns import columns_of
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.shuffling import shuffled
 from pycmtensor.engine.xla import in_64_bits
@@ -132,7 +133,7 @@ def test_draws_and_panels_have_masks_too() -> None:
     training = engine.training(TrainingSettings(SGD, None, None, 0))
     theta = rng.normal(size=len(engine.labels))
     masked, _ = training.dropout.value_and_grad(
-        jax.random.key(0), theta, [], ds.individual_weights, engine._columns(ds)
+        jax.random.key(0), theta, [], ds.individual_weights, columns_of(engine.program, ds)
     )
     (mask,) = training.dropout.masks(jax.random.key(0), 3, 3, float)
     x = ds.array("z")[..., 0]

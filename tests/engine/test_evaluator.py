@@ -14,6 +14,7 @@ from pycmtensor.coefficients import normal
 from pycmtensor.engine import Array, Evaluator, FirstOrder, KnownIndividuals, Sample, SecondOrder, evaluator_of
 from pycmtensor.engine.quantity import Observed, ProbabilitiesGivenChoices, Quantity
 from pycmtensor.exceptions import DatasetError, OptimizerError
+from pycmtensor.inference import ClusterRobust
 from pycmtensor.models import Model
 from pycmtensor.optimizers import Adam
 
@@ -143,7 +144,7 @@ def test_starts_and_constraints(trips: cmt.Dataset, options: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "kind", ["classical", "robust", "bhhh", cmt.Cluster("town"), cmt.Bootstrap(20), cmt.Jackknife("town")], ids=str
+    "kind", ["classical", "robust", "bhhh", ClusterRobust("town"), cmt.Bootstrap(20), cmt.Jackknife("town")], ids=str
 )
 def test_covariances(pair: tuple[cmt.Results, cmt.Results], kind: Any) -> None:
     one, sum_ = pair

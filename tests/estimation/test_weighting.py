@@ -12,6 +12,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.estimation.fit import exponent_of
+from pycmtensor.inference import ClusterRobust
 from pycmtensor.optimizers import Adam
 
 N = 120
@@ -63,7 +64,7 @@ def test_estimates_and_robust_errors_do_not_depend_on_the_scale(
     results = cmt.estimate(panel(frame.assign(w=frame.w * size)), method=method)
     assert results.outcome.ending == "maximum"
     np.testing.assert_allclose(results.params, ordinary.params, rtol=few_digits)
-    for kind in ("robust", cmt.Cluster("town"), cmt.Bootstrap(20)):
+    for kind in ("robust", ClusterRobust("town"), cmt.Bootstrap(20)):
         np.testing.assert_allclose(results.standard_errors(kind), ordinary.standard_errors(kind), rtol=1e-2)
     if size < 1e300:  # sums are in the scale of the weights
         np.testing.assert_allclose(results.llf, ordinary.llf * size, rtol=few_digits)
@@ -96,7 +97,7 @@ def test_individuals_of_weight_0_are_not_there(frame: pd.DataFrame, make: Callab
     np.testing.assert_allclose(results.params, without.params, rtol=1e-9)
     assert math.isclose(results.bic, without.bic, rel_tol=1e-12)
     assert math.isclose(results.llnull, without.llnull, rel_tol=1e-12)
-    for kind in ("classical", "robust", cmt.Cluster("town"), cmt.Bootstrap(10), cmt.Jackknife("town")):
+    for kind in ("classical", "robust", ClusterRobust("town"), cmt.Bootstrap(10), cmt.Jackknife("town")):
         np.testing.assert_allclose(results.cov_params(kind), without.cov_params(kind), rtol=1e-6)
     assert results.identification().sizes == pytest.approx(without.identification().sizes, rel=1e-6)
     before, after = cmt.identification(make(frame)), cmt.identification(make(frame[frame.w > 0]))

@@ -11,7 +11,7 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.exceptions import PyCMTensorError
-from pycmtensor.inference import COVARIANCES, Cluster, Robust, covariance
+from pycmtensor.inference import COVARIANCES, ClusterRobust, Robust, covariance
 from pycmtensor.inference.covariance import Summed
 from tests.conftest import MODES
 
@@ -99,7 +99,7 @@ def test_every_kind_is_its_bread_and_meat(swissmetro_results: cmt.Results) -> No
         ("classical", B),
         ("robust", B @ ((w * s).T @ (w * s)) @ B),
         ("bhhh", np.linalg.inv(s.T @ (w * s))),
-        (Cluster(groups), 50 / 49 * B @ (sums.T @ sums) @ B),
+        (ClusterRobust(groups), 50 / 49 * B @ (sums.T @ sums) @ B),
     ]
     for kind, truth in truths:
         np.testing.assert_allclose(swissmetro_results.cov_params(kind), truth, rtol=1e-8)

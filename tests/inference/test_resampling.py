@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import pycmtensor as cmt
 from pycmtensor.exceptions import DatasetError, InferenceError, PyCMTensorError, ResamplingWarning
-from pycmtensor.inference import resampling
+from pycmtensor.inference import ClusterRobust, resampling
 
 Y = np.repeat([1, 0], [36, 24])
 HOUSEHOLD = np.arange(60) // 3
@@ -73,15 +73,15 @@ def test_clusters_by_hand(shares: cmt.Results) -> None:
     scores = pd.Series(Y - p).groupby(HOUSEHOLD).sum()
     variance = 20 / 19 * (scores**2).sum() / (60 * p * (1 - p)) ** 2
     assert shares.cov_params("cluster", groups="household").iloc[0, 0] == pytest.approx(variance, rel=1e-7)
-    assert shares.standard_errors(cmt.Cluster(HOUSEHOLD))["asc"] == pytest.approx(np.sqrt(variance), rel=1e-7)
+    assert shares.standard_errors(ClusterRobust(HOUSEHOLD))["asc"] == pytest.approx(np.sqrt(variance), rel=1e-7)
     for names in (HOUSEHOLD * 7 + 1, HOUSEHOLD.astype(str)):
-        assert shares.cov_params(cmt.Cluster(names)).iloc[0, 0] == pytest.approx(variance, rel=1e-7)
-    every = shares.cov_params(cmt.Cluster(np.arange(60)))
+        assert shares.cov_params(ClusterRobust(names)).iloc[0, 0] == pytest.approx(variance, rel=1e-7)
+    every = shares.cov_params(ClusterRobust(np.arange(60)))
     pd.testing.assert_frame_equal(every, 60 / 59 * shares.cov_params("robust"))
 
 
 def test_a_kind_with_settings_goes_wherever_a_kind_goes(shares: cmt.Results) -> None:
-    kind = cmt.Cluster("household")
+    kind = ClusterRobust("household")
     se = shares.standard_errors(kind)["asc"]
     assert shares.delta("2 * asc", kind=kind).std_err == pytest.approx(2 * se)
     assert shares.conf_int(kind=kind).loc["asc", "upper"] == pytest.approx(shares.params["asc"] + 1.959964 * se)
@@ -174,7 +174,7 @@ def test_bad_input(shares: cmt.Results, trips: pd.DataFrame) -> None:
             shares.cov_params("cluster", groups=[*range(7), nothing, *range(52)])
     with pytest.raises(PyCMTensorError, match="groups go with the kinds .* found kind='profile'"):
         shares.conf_int(kind="profile", groups="household")
-    with pytest.raises(PyCMTensorError, match=r"or kind=Cluster\('column'\)"):
+    with pytest.raises(PyCMTensorError, match=r"or kind=ClusterRobust\('column'\)"):
         shares.delta("exp(asc)", kind="cluster")
     with pytest.raises(InferenceError, match="replicates must be a whole number of at least 2, found 1"):
         shares.bootstrap(1)

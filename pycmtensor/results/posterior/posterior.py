@@ -573,7 +573,7 @@ class Posterior:
         fit, draws, provenance = load_draws(path)
         if model is None:
             return cls(fit, draws, provenance=provenance)
-        data = (model.dataset if data is None else data).counted()
+        data = (model.dataset.whole if data is None else data).counted()
         evaluator = evaluator_of(model, data)
         if evaluator.labels != fit.labels or evaluator.data_hash() != provenance["data (SHA-256)"]:
             raise PyCMTensorError(

@@ -127,7 +127,7 @@ def sample(
     """
     began, schedule = perf_counter(), Schedule(chains, warmup, draws, seed, progress, checkpoint)
     _check(model, schedule, hierarchical, start)
-    data = (model.dataset if data is None else data).counted()
+    data = (model.dataset.whole if data is None else data).counted()
     model.check(data)
     problem = Problem(model, data, evaluator_of(model, data))
     target, names, theta = _target(problem, dict(priors or {}), hierarchical, start)
