@@ -14,6 +14,7 @@ from pycmtensor.host import libraries as libraries  # isort: skip  # before all 
 from pycmtensor import coefficients, datasets, exceptions
 from pycmtensor.analysis import DesignOptions, compare_held_out, design, pricing, scenario
 from pycmtensor.dataset import Dataset, LongDataset, write_partitions
+from pycmtensor.engine import Cluster, Streaming
 from pycmtensor.estimation import Starts, Stochastic
 from pycmtensor.exceptions import PyCMTensorError
 from pycmtensor.expressions import Beta, Bias, Weight, Weights
@@ -86,6 +87,7 @@ __all__ = [
     "Bias",
     "Bootstrap",
     "ChoiceModel",
+    "Cluster",
     "ContinuousIndicator",
     "CrossNest",
     "CrossNestedLogit",
@@ -114,6 +116,7 @@ __all__ = [
     "Sampling",
     "Starts",
     "Stochastic",
+    "Streaming",
     "TasteNet",
     "Weight",
     "Weights",

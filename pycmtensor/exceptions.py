@@ -79,6 +79,10 @@ class CheckpointWarning(_Printed, UserWarning):
     """The newest checkpoint was damaged; an earlier one is used."""
 
 
+class ClusterError(PyCMTensorError):
+    """A cluster cannot be used: no scheduler, other versions on workers, or a model that cannot be sent to them."""
+
+
 class ForkError(PyCMTensorError):
     """A process was forked after JAX had started, which cannot compute in it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -44,6 +45,15 @@ COLUMN = [3, "strange", ["y", "z"], Strange(), 1j]
 MAPPING: list[Any] = [3, "a", [1], Strange(), {1: 1}]
 EXPRESSION: list[Any] = [None, "strange", [1, 2], Strange(), {}]
 OBJECT = [None, 3, "strange", [1], Strange()]
+
+
+@cache
+def parts() -> Any:
+    return cmt.write_partitions(FRAME, tempfile.mkdtemp(), "who", rows=20)
+
+
+def scan(**given: Any) -> Any:
+    return cmt.Dataset.scan(**{"path": parts(), "choice": "y", "alternatives": CODES, "individual": "who", **given})
 
 
 @cache
@@ -130,6 +140,28 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "status": [None, "fixed", 2, -1, 0.5, True, [1], 1j],
         },
     ),
+    "scan": (
+        scan,
+        {},
+        {
+            "path": [None, 3, "", [], [1], "/no/such/file.parquet", Strange()],
+            "choice": [3, "strange", ["y"], Strange()],
+            "alternatives": [3, "a", {}, {"a": 1}, {1: 1, 2: 2, 3: 3}, Strange()],
+            "individual": [3, "strange", ["y"], Strange()],
+            "weights": [3, "strange", "text", Strange()],
+        },
+    ),
+    "write_partitions": (
+        cmt.write_partitions,
+        {"source": FRAME, "path": "/no/such/folder/for/parts", "individual": "who"},
+        {
+            "source": [None, 3, "/no/such/file", [1], Strange()],
+            "individual": [3, "strange", ["y"], Strange()],
+            "rows": WHOLE,
+        },
+    ),
+    "Streaming": (cmt.Streaming, {}, {"size": WHOLE[1:], "cores": WHOLE[1:], "single": TRUTH}),
+    "Cluster": (cmt.Cluster, {"workers": None}, {"client": [None, 3, "strange", [1], Strange()]}),
     "Weight": (
         cmt.Weight,
         {"name": "w", "size": (2, 2)},

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from pycmtensor.exceptions import DatasetError
 
-__all__ = ["KEY", "Paths", "RowGroups", "arrow", "files_of", "opened", "parts_of", "read"]
+__all__ = ["KEY", "Paths", "RowGroups", "arrow", "check_names", "files_of", "opened", "parts_of", "read"]
 
 #: A file, a folder of files, or a list of files.
 Paths: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -79,6 +79,13 @@ def files_of(paths: Paths) -> list[str]:
         where = f"file '{missing[0]}'" if missing else f"Parquet file in '{paths}'"
         raise DatasetError(f"path: there is no {where}. Check it; the working directory is '{Path.cwd()}'.")
     return [str(path.absolute()) for path in found]
+
+
+def check_names(owner: str, **columns: object) -> None:
+    """Raise a `DatasetError` when what names a column is no text."""
+    for option, name in columns.items():
+        if name is not None and not isinstance(name, str):
+            raise DatasetError(f"{owner}: {option} must be the name of a column or None, found {name!r}.")
 
 
 def read(path: str, groups: Sequence[int], columns: Sequence[str] | None = None) -> Any:

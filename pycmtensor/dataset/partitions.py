@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pycmtensor.dataset.parquet import KEY, arrow
+from pycmtensor.dataset.parquet import KEY, arrow, check_names
 from pycmtensor.exceptions import DatasetError, FileError, checked, whole
 
 __all__ = ["write_partitions"]
@@ -56,6 +56,7 @@ def write_partitions(
         ScannedDataset(4 choice situations of 3 individuals in 2 parts; alternatives car, bus)
     """
     whole("write_partitions", "rows", rows, least=1, error=DatasetError)
+    check_names("write_partitions", individual=individual)
     folder = _empty(Path(path))
     aside = folder / ".sorting"
     try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.dataset.dataset import Dataset
 from pycmtensor.dataset.describe import Description
-from pycmtensor.dataset.parquet import Paths, RowGroups, files_of, parts_of, read
+from pycmtensor.dataset.parquet import Paths, RowGroups, check_names, files_of, parts_of, read
 from pycmtensor.dataset.tally import Tally
 from pycmtensor.exceptions import DatasetError, checked_class, seed_of, whole
 
@@ -62,6 +62,8 @@ class ScannedDataset(Dataset, enters="scan"):
         alternative: str | None = None,
         situation: str | None = None,
     ) -> None:
+        names = {"choice": choice, "individual": individual, "weights": weights}
+        check_names("scan", **names, alternative=alternative, situation=situation)
         if (alternative is None) != (situation is None):
             raise DatasetError("A long table has both columns, alternative=... and situation=...; found one of them.")
         if situation is not None and alternatives is None:
@@ -234,11 +236,12 @@ class ScannedDataset(Dataset, enters="scan"):
 
     def _first_rows(self) -> Dataset:
         """The individuals of the first rows that count."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         for part in self.parts:
             table = read(part.path, part.groups[:1])
-            if self.weights is not None and self.weights in table.column_names:
+            if self.weights in table.column_names and not pa.types.is_string(table.schema.field(self.weights).type):
                 table = table.filter(pc.greater(table.column(self.weights), 0))
             if len(table):
                 break

@@ -22,6 +22,8 @@ from pycmtensor.engine.evaluator import (
 )
 from pycmtensor.engine.individuals import ByIndividual, Individuals, KnownIndividuals
 from pycmtensor.engine.local import LocalEvaluator
+from pycmtensor.engine.parts.cluster import Cluster
+from pycmtensor.engine.parts.question import PoissonWeights
 from pycmtensor.engine.parts.streamed import Streaming
 from pycmtensor.engine.pooled import PooledEvaluator
 from pycmtensor.models.base import Model
@@ -30,6 +32,7 @@ __all__ = [
     "Array",
     "Ascents",
     "ByIndividual",
+    "Cluster",
     "Differentiable",
     "Evaluator",
     "FirstOrder",
@@ -37,6 +40,7 @@ __all__ = [
     "KnownIndividuals",
     "MakesEvaluator",
     "Objective",
+    "PoissonWeights",
     "Problem",
     "Sample",
     "SecondOrder",

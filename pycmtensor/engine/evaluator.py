@@ -140,6 +140,11 @@ class Evaluator(Differentiable, Protocol):
     as they are, where there is no better way than one ascent after the other, no training, and no sampling.
     """
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether data are in parts that are not at hand together, so that what is one program elsewhere is many."""
+        return False
+
     def describe(self) -> Sample:
         """The sample that the sums are over."""
 
@@ -178,6 +183,14 @@ class Evaluator(Differentiable, Protocol):
 
     def reweighted(self, factors: Array) -> Evaluator:
         """The same with the weights of the individuals multiplied by factors (N,)."""
+
+    def subsample(self) -> Evaluator | None:
+        """A part of the sample that is worth climbing first, where the whole takes long; None where it does not."""
+        return None
+
+    def watched_by(self, tell: Callable[[int, int, int], None]) -> None:
+        """Tell of passes over data in parts: the number of the pass, and how many of all rows it has seen."""
+        return
 
     def probabilities(self, theta: Array) -> Array:
         """Choice probabilities (J, T, N), 0 where an alternative is unavailable."""

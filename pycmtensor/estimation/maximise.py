@@ -20,7 +20,7 @@ from pycmtensor.estimation.identification import check_maximum
 from pycmtensor.estimation.iterations import Search
 from pycmtensor.estimation.methods import METHODS
 from pycmtensor.estimation.preparation import Options, check_arguments, fixed_values, start_values, values_by_name
-from pycmtensor.estimation.progress import LOG, IterationLines
+from pycmtensor.estimation.progress import LOG, IterationLines, PassBar
 from pycmtensor.estimation.recorded import journal_of, recorded
 from pycmtensor.estimation.rows import rows_not_finite, rows_separated
 from pycmtensor.estimation.starts import Starts, from_many, with_agreement
@@ -29,13 +29,17 @@ from pycmtensor.estimation.together import train_together
 from pycmtensor.estimation.train import train
 from pycmtensor.estimation.validation import set_aside
 from pycmtensor.estimation.weighting import as_weighted, iterate_as_weighted, scaled_by, without_unit
-from pycmtensor.exceptions import ModelError, OptimizerError
+from pycmtensor.exceptions import ModelError, OptimizerError, PyCMTensorError
 from pycmtensor.expressions import bounds_of, networks_in
 from pycmtensor.host.interruption import interruptible
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.terms.relations import relations_of
 
 __all__ = ["maximise", "maximise_together"]
+
+
+#: Distance to the maximum, in standard errors, from where the last step of a search of a large sample squares it.
+NEAR_ENOUGH = 1e-6
 
 
 @interruptible
@@ -66,6 +70,8 @@ def maximise(
         search = Search(
             own, theta, bounds, options.max_iterations, report=lambda i: lines(iterate_as_weighted(i, exponent))
         )
+        if not isinstance(method, Stochastic) and constraints is None:
+            search = _from_subsample(search, own.subsample(), METHODS[method])
         name, best, table = _found(problem._replace(evaluator=own), search, method, options, constraints, validation)
         checked = best.outcome.converged or not isinstance(method, Stochastic)
         if not isinstance(method, Stochastic):
@@ -148,7 +154,9 @@ def _problem(
             "a Stochastic method cannot keep. Take the method 'trust-region'."
         )
     make: MakesEvaluator = options.on or partial(evaluator_of, block=options.block)
-    return Problem(model, data, make(model, data)), None if aside is None else make(model, aside)
+    evaluator = make(model, data)
+    evaluator.watched_by(PassBar(options.progress))
+    return Problem(model, data, evaluator), None if aside is None else make(model, aside)
 
 
 def _method_of(model: Model, options: Options) -> str:
@@ -181,6 +189,18 @@ def _from_highest(
     else:
         return search, {}
     return replace(search, start=highest), table
+
+
+def _from_subsample(search: Search, some: Evaluator | None, maximised: Callable[[Search], Optimum]) -> Search:
+    """The search from the maximum of a part of a large sample, which is as near as the rest needs; else as it is."""
+    if some is None:
+        return search
+    try:
+        best = maximised(replace(search, engine=some, report=lambda iterate: None))
+    except PyCMTensorError:  # of which all data together may know better
+        return search
+    best.outcome.must_have_ended()
+    return replace(search, start=best.theta, tolerance=NEAR_ENOUGH) if best.outcome.near_maximum else search
 
 
 def _second_order(

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeR
 
 from pycmtensor.estimation.fit import Epoch, Iterate
 
-__all__ = ["LOG", "CountBar", "EpochBar", "IterationLines"]
+__all__ = ["LOG", "CountBar", "EpochBar", "IterationLines", "PassBar"]
 
 #: What long runs tell of themselves, by ``logging``: iterations, epochs, replicates, and how an estimation ended.
 LOG = logging.getLogger("pycmtensor.estimation")
@@ -94,6 +94,24 @@ class CountBar(_Bar):
     def tell(self, what: str) -> None:
         """Show a word beside the bar."""
         self._progress.update(self._task, description=what)
+
+
+class PassBar:
+    """A line about the present pass over data in parts: which it is, and how many rows of all it has seen.
+
+    Args:
+        show: True, False, or None for "when standard error is a terminal".
+    """
+
+    def __init__(self, show: bool | None = None) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True) if _shown(show) else None
+
+    def __call__(self, number: int, rows: int, of: int) -> None:
+        """Show that a pass, from 0, the preparation, has seen so many of all rows."""
+        if self._console is None:
+            return
+        what = f"pass {number}" if number else "preparing"
+        self._console.print(f"{what}: {rows:,} of {of:,} rows", end="\n" if rows == of else "\r")
 
 
 class EpochBar(_Bar):

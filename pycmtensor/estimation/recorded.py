@@ -187,6 +187,11 @@ class Recorded(Evaluator):
 
     # ---- evaluated anew -------------------------------------------------------------------------------------------
 
+    @property
+    def in_parts(self) -> bool:
+        """Whether data are in parts."""
+        return self.evaluator.in_parts
+
     def describe(self) -> Sample:
         """The sample that the sums are over."""
         return self.evaluator.describe()
@@ -206,6 +211,10 @@ class Recorded(Evaluator):
     def totals(self, quantity: Quantity, weights: Array, theta: Array) -> tuple[Array, Array]:
         """Weighted sums of a quantity and their derivatives; see `Evaluator.totals`."""
         return self.evaluator.totals(quantity, weights, theta)
+
+    def subsample(self) -> Evaluator | None:
+        """A part of the sample that is worth climbing first, whose answers are found anew."""
+        return self.evaluator.subsample()
 
     def membership(self, theta: Array) -> tuple[Array, Array]:
         """Log-probabilities of the latent classes (N, C)."""

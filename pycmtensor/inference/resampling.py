@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.engine import Evaluator
+from pycmtensor.engine import Evaluator, PoissonWeights
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.estimation.fit import Fit
 from pycmtensor.estimation.progress import CountBar
@@ -125,7 +125,9 @@ def bootstrap(fit: Fit, evaluator: Evaluator, groups: Groups, replicates: int = 
     """Estimates from samples drawn with replacement, of individuals or of groups of them.
 
     All replicates are computed in one XLA program, each to within about a hundredth of a standard error. More
-    replicates of one seed begin with the same ones.
+    replicates of one seed begin with the same ones. Of data in parts, scanned or on a cluster, the number of times that
+    an individual is drawn is a Poisson number of its own, `PoissonWeights`, where it is multinomial otherwise: parts
+    need not know of each other, and the errors are the same in large samples.
 
     Args:
         fit: The estimates of the whole sample.
@@ -150,11 +152,27 @@ def bootstrap(fit: Fit, evaluator: Evaluator, groups: Groups, replicates: int = 
         (10, 5)
     """
     G = _number_of(groups, "bootstrap")
+    if evaluator.in_parts:
+        return _of_parts(fit, evaluator, groups, replicates, seed)
 
     def factors() -> Iterator[Counts]:
         rng = np.random.default_rng(seed)
         for _ in range(replicates):
             yield np.bincount(rng.integers(G, size=G), minlength=G)[groups]
+
+    theta, done = _reestimated(fit, evaluator, factors(), replicates, "bootstrap")
+    factor = 1 / max(1, len(theta) - 1)
+    return Replicates("bootstrap", fit.labels, theta, done - len(theta), factor, done == replicates)
+
+
+def _of_parts(fit: Fit, evaluator: Evaluator, groups: Groups, replicates: int, seed: int) -> Replicates:
+    """Estimates from samples of parts, in which individuals or groups are drawn by numbers of their own."""
+    whole_groups = len(np.unique(groups)) < len(groups)
+
+    def factors() -> Iterator[Any]:
+        for replicate in range(replicates):
+            weights = PoissonWeights(seed, replicate)
+            yield weights.of(groups) if whole_groups else weights
 
     theta, done = _reestimated(fit, evaluator, factors(), replicates, "bootstrap")
     factor = 1 / max(1, len(theta) - 1)
@@ -206,14 +224,16 @@ def _reestimated(
     evaluator, exponent = without_unit(evaluator)
     fit = replace(fit, hessian=np.ldexp(fit.hessian, -exponent), weights=np.ldexp(fit.weights, -exponent))
     runs = -(-number // max(usable_cores(), WEIGHTS_AT_ONCE // len(fit.weights)))
-    at_once = -(-number // runs)
+    at_once = 1 if evaluator.in_parts else -(-number // runs)
+    runs = number if evaluator.in_parts else runs
+    reestimate = _one if evaluator.in_parts else _some
     found: list[Array] = []
     with interruptible, CountBar(what, number) as bar:
         try:
             for _ in range(runs):
                 stop_if_asked()
                 some = list(islice(factors, at_once))
-                found.append(_some(fit, evaluator, some, at_once))
+                found.append(reestimate(fit, evaluator, some, at_once))
                 bar.advance(len(some))
         except KeyboardInterrupt:
             if what == "jackknife" or not found:
@@ -235,6 +255,17 @@ def _reestimated(
             stacklevel=4,
         )
     return theta[has_maximum], len(theta)
+
+
+def _one(fit: Fit, evaluator: Evaluator, factors: list[Any], _: int) -> Array:
+    """Estimates with one weighting of parts, (1, K); NaN where there is no maximum."""
+    own = evaluator.reweighted(factors[0])
+    value, gradient = own.value_and_grad(fit.theta)
+    known = np.array([value]), gradient[None], -fit.hessian[None]
+    ends = own.ascents(fit.theta[None], fit.bounds, known=known)
+    if not ends.converged[0]:
+        ends = own.ascents(fit.theta[None], fit.bounds)
+    return np.where(ends.converged[:, None], ends.theta, np.nan)
 
 
 def _some(fit: Fit, evaluator: Evaluator, factors: list[Counts], at_once: int) -> Array:

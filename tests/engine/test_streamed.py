@@ -6,6 +6,7 @@ import gc
 import math
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,43 @@ def test_individuals_in_parts_are_those_of_all_rows(
     scores, logprob = streamed.individuals_at(one.fit.theta).numbers
     close(logprob, one.fit.logprob)
     close(scores, one.fit.scores)
+
+
+def test_replicates_do_not_depend_on_the_parts(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Bootstrap estimates against those that all rows in memory have with the Poisson weights of their numbers."""
+    ds = in_memory(frame)
+    whole = cmt.estimate(logit(ds))
+    weights = np.array([PoissonWeights(5, r).of(ds.individual_numbers) for r in range(3)])
+    assert whole.evaluator is not None
+    truth = [
+        cmt.estimate(logit(ds), on=lambda model, data, w=w: evaluator_of(model, data).reweighted(w)).params  # type: ignore[misc]
+        for w in weights
+    ]
+    found = [
+        cmt.estimate(logit(in_parts(frame, tmp_path / str(parts), parts))).bootstrap(3, seed=5).params
+        for parts in (2, 7)
+    ]
+    close(found[0], found[1])
+    np.testing.assert_allclose(found[0], truth, atol=0.01 * whole.bse.max())
+
+
+def test_a_large_sample_is_climbed_from_a_small_one(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three evaluations of all rows suffice for a logit, and the progress tells of them."""
+    monkeypatch.setattr("pycmtensor.engine.parts.summed.ENOUGH", 30)
+    monkeypatch.setattr("pycmtensor.engine.parts.prepared.CHUNK", 64)
+    people = persons(8000)
+    ds = in_parts(people, tmp_path / "parts", 6)
+    told: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(
+        import_module("pycmtensor.estimation.maximise"), "PassBar", lambda show: lambda *pass_: told.append(pass_)
+    )
+    results = cmt.estimate(logit(ds))
+    close(results.params, cmt.estimate(logit(in_memory(people))).params)
+    assert len(results.history) <= 3
+    assert told[5] == (0, ds.nobs, ds.nobs)
+    assert told[-1][1:] == (ds.nobs, ds.nobs)
 
 
 @settings(max_examples=40, deadline=None)

@@ -76,13 +76,13 @@ class Members:
 
     Attributes:
         nobs: Choice situations.
-        numbers: Number of each individual, (N,).
+        numbers: Number of each individual, (N,), a range where they follow each other.
         weights: Sample weight of each, (N,); None where all are 1.
         llnull: Log-likelihood without information.
     """
 
     nobs: int
-    numbers: NDArray[np.integer]
+    numbers: NDArray[np.integer] | range
     weights: Array | None
     llnull: float
 
@@ -90,7 +90,10 @@ class Members:
     def of(cls, model: Model, data: Dataset) -> Members:
         """The members of a data set."""
         weights = None if data.weights is None else np.array(data.individual_weights, dtype=float)
-        return cls(data.nobs, data.individual_numbers, weights, model.llnull(data))
+        numbers: NDArray[np.integer] | range = data.individual_numbers
+        run = range(int(numbers[0]), int(numbers[0]) + len(numbers))
+        is_run = numbers[-1] == run[-1] and bool(np.all(np.diff(numbers) == 1))
+        return cls(data.nobs, run if is_run else numbers, weights, model.llnull(data))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -99,8 +102,12 @@ class Members:
         """The weights that a question is about, (N,)."""
         w = np.ones(len(self)) if self.weights is None else self.weights
         for factor in question.factors:
-            w = w * (factor.of(self.numbers) if isinstance(factor, PoissonWeights) else factor)
+            w = w * (factor.of(self._numbers()) if isinstance(factor, PoissonWeights) else factor)
         return w
+
+    def _numbers(self) -> NDArray[np.integer]:
+        run = self.numbers
+        return np.arange(run.start, run.stop) if isinstance(run, range) else run
 
 
 class Preparer:

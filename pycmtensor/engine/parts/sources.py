@@ -13,10 +13,11 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.parquet import RowGroups
 from pycmtensor.dataset.scanned import ScannedDataset, place_of
 from pycmtensor.dataset.symbols import columns_in, name_of
+from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.models.base import Model
 from pycmtensor.models.choice import ChoiceModel
 
-__all__ = ["FromFile", "FromMemory", "Source", "needed_columns", "sources_of"]
+__all__ = ["FromFile", "FromMemory", "Source", "hash_of", "needed_columns", "sources_of"]
 
 #: Parts that individuals in memory are divided into, ...
 FEWEST = 8
@@ -109,3 +110,9 @@ def needed_columns(model: Model) -> tuple[str, ...]:
         expressions += [*given, *([] if model.available_where is None else [model.available_where])]
     names = {name_of(symbol) for symbol in columns_in(expressions)}
     return tuple(sorted(name for name in names if isinstance(name, str)))
+
+
+def hash_of(model: Model, source: Source) -> str:
+    """SHA-256 of the numbers of a part."""
+    data = source.data()
+    return "nobody" if data is None else LocalEvaluator(model, data, cores=1).data_hash()

@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.columns import columns_of
 from pycmtensor.engine.evaluator import Evaluator
-from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.parallel import usable_cores
 from pycmtensor.engine.parts.kept import InFile
 from pycmtensor.engine.parts.prepared import Members, PreparedPart, Preparer, Shape
 from pycmtensor.engine.parts.question import Question
-from pycmtensor.engine.parts.sources import Source, sources_of
+from pycmtensor.engine.parts.sources import Source, hash_of, sources_of
 from pycmtensor.engine.parts.summed import SummedEvaluator
 from pycmtensor.exceptions import FileError, OptimizerError, checked_class, whole
 from pycmtensor.host.interruption import stop_if_asked
@@ -83,7 +82,8 @@ class Streamed:
 
     def __init__(self, model: Model, data: Dataset, options: Streaming) -> None:
         self.model, self.data, self._options = model, data, options
-        self.passes, self._watch = 0, None
+        self.watch: Callable[[int, int, int], None] = lambda *_: None
+        self.passes = 0
 
     @property
     def members(self) -> list[Members]:
@@ -92,13 +92,15 @@ class Streamed:
 
     def answers(self, questions: list[Question] | Question) -> Iterator[Any]:
         """The answers of all parts, in their order; the next part is read while one is asked."""
-        parts = self._parts
+        parts, seen = self._parts, 0
+        self.passes += 1
         for i, part in enumerate(parts):
             stop_if_asked()
             if i + 1 < len(parts):
                 parts[i + 1].kept.ahead()
             yield part.answer(questions if isinstance(questions, Question) else questions[i])
-        self.passes += 1
+            seen += part.members.nobs
+            self.watch(self.passes, seen, sum(own.nobs for own in self.members))
 
     def of(self, model: Model) -> Streamed:
         """The same parts, prepared for another model."""
@@ -106,11 +108,8 @@ class Streamed:
 
     def hashes(self) -> list[str]:
         """SHA-256 of the numbers of each part."""
-        return [
-            LocalEvaluator(self.model, data, cores=1).data_hash()
-            for source in self._sources
-            if (data := source.data()) is not None
-        ]
+        found = [hash_of(self.model, source) for source in self._sources]
+        return [text for text in found if text != "nobody"]
 
     @cached_property
     def _sources(self) -> list[Source]:
@@ -122,7 +121,8 @@ class Streamed:
         largest = max(source.individuals for source in self._sources)
         shape = Shape.of(self.model, largest, self.data.n_situations)
         prepare, files = Preparer(self.model, shape, self._options.single), _Files(self._options, self)
-        parts = []
+        parts: list[PreparedPart] = []
+        seen = 0
 
         def read(source: Source) -> Dataset | None:
             data = source.data()
@@ -132,6 +132,8 @@ class Streamed:
 
         for source, data in zip(self._sources, _ahead(self._sources, read), strict=True):
             stop_if_asked()
+            seen += 0 if data is None else data.nobs
+            self.watch(0, seen, self.data.nobs)
             if data is not None:
                 part = prepare(source, data, files.new)
                 part.cores = self._options.cores or usable_cores()

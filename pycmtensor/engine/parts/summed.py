@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NoReturn, Protocol
@@ -38,6 +38,8 @@ LEAST = 64
 
 class Holder(Protocol):
     """What holds the parts of a sample, prepared for one model."""
+
+    watch: Callable[[int, int, int], None]  #: is told the number of a pass, and how many of all rows it has seen
 
     @property
     def data(self) -> Dataset:
@@ -76,6 +78,11 @@ class SummedEvaluator(Evaluator):
         self._factors: tuple[Factors, ...] = ()
         self._every = 1
 
+    @property
+    def in_parts(self) -> bool:
+        """True: data are in parts."""
+        return True
+
     # ---- the sample -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -110,6 +117,10 @@ class SummedEvaluator(Evaluator):
         other = self._copy()
         other._every = every
         return other
+
+    def watched_by(self, tell: Callable[[int, int, int], None]) -> None:
+        """Tell of passes: the number of the pass, and how many of all rows it has seen."""
+        self.holder.watch = tell
 
     # ---- sums -------------------------------------------------------------------------------------------------
 
