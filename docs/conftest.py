@@ -16,6 +16,7 @@ SLOW = {
     "how_to/command_line.md",
     "how_to/forecasting.md",
     "how_to/hybrid_choice.md",
+    "how_to/large_data.md",
     "how_to/latent_classes.md",
     "how_to/market_shares.md",
     "how_to/mdcev.md",

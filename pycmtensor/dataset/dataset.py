@@ -155,20 +155,44 @@ class Dataset(Columns):
             alternative: Of a long table, as in `from_long`.
             situation: Of a long table, as in `from_long`.
 
+        Returns:
+            A `ScannedDataset`, which knows its columns and counts, and no rows yet.
+
         Raises:
             DatasetError: As `Dataset`; also when an individual stands in two row groups.
+
+        Examples:
+            >>> import tempfile, pandas as pd, pycmtensor as cmt
+            >>> frame = pd.DataFrame({"mode": [1, 2, 2, 1], "who": [7, 3, 7, 5]})
+            >>> folder = cmt.write_partitions(frame, tempfile.mkdtemp(), individual="who", rows=2)
+            >>> cmt.Dataset.scan(folder, choice="mode", alternatives={"car": 1, "bus": 2}, individual="who").nobs
+            4
         """
         options = choice, alternatives, individual, weights, alternative, situation
         return Dataset.formats["scan"](path, *options)
 
     @property
     def specimen(self) -> Dataset:
-        """The rows that stand for all while a model is written: all of them, of scanned data the first ones."""
+        """The rows that stand for all while a model is written: all of them, of scanned data the first ones.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.specimen is ds
+            True
+        """
         return self
 
     @property
     def whole(self) -> Dataset:
-        """The data set that this one is the `specimen` of; itself where it is none."""
+        """The data set that this one is the `specimen` of; itself where it is none.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt
+            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2]}), "mode", {"car": 1, "bus": 2})
+            >>> ds.specimen.whole is ds
+            True
+        """
         return self._whole or self
 
     def like(self, frame: Any) -> Dataset:
