@@ -560,6 +560,17 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
             "checkpoint": CHECKPOINT,
         },
     ),
+    "estimate_many": (
+        cmt.estimate_many,
+        {"models": [cmt.MNL(DS, V())]},
+        {
+            "models": [None, 3, "a", [], {}, [3], [None], Strange()],
+            "method": ["x", 3, [1], Strange()],
+            "on": [3, "a", [1]],
+            "starts": [*WHOLE, 0],
+            "max_iterations": [*WHOLE, 0],
+        },
+    ),
     "estimate_seeds": (
         cmt.estimate_seeds,
         {"make": lambda seed: cmt.MNL(DS, V()), "held_out": DS, "method": stochastic()},

@@ -1,6 +1,7 @@
 """Results of estimations: what they are, how they are shown and written, and runs of several seeds."""
 
 from pycmtensor.results.citation import citation
+from pycmtensor.results.many import estimate_many
 from pycmtensor.results.posterior import Posterior, sample
 from pycmtensor.results.presentation import compare
 from pycmtensor.results.results import Results, estimate, start_of
@@ -14,6 +15,7 @@ __all__ = [
     "citation",
     "compare",
     "estimate",
+    "estimate_many",
     "estimate_seeds",
     "sample",
     "specifications",

@@ -56,6 +56,22 @@ def test_estimates_of_scanned_data_are_those_of_all_rows(
     assert max(loads) - min(loads) <= 1
 
 
+def test_whole_models_are_estimated_on_workers(cluster: cmt.Cluster, frame: pd.DataFrame) -> None:
+    """Each with its own data and name; an error names its model."""
+    ds = in_memory(frame)
+    one = cmt.estimate(logit(ds))
+    found = cmt.estimate_many({"all": logit(ds), "few": logit(in_memory(frame.head(120)))}, on=cluster)
+    close(found["all"].params, one.params)
+    close(found["all"].cov_params("robust"), one.cov_params("robust"))
+    assert found["few"].nobs == 120
+    close(found["all"].predict().shares, one.predict().shares)
+    b = cmt.Beta("twice")
+    same = cmt.MNL(ds, dict.fromkeys(ds.alternatives, b))
+    with pytest.raises(cmt.exceptions.IdentificationError, match="twice") as caught:
+        cmt.estimate_many([logit(ds), same], on=cluster)
+    assert "1" in caught.value.__notes__[0]
+
+
 def test_data_in_memory_are_sent_once_and_keep_their_draws(cluster: cmt.Cluster, frame: pd.DataFrame) -> None:
     model = mixed(in_memory(frame))
     one, found = evaluator_of(model), cluster(model, model.dataset)

@@ -1,0 +1,112 @@
+"""Several models estimated by one call, here one after the other or on the workers of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+from pycmtensor.engine import Cluster, Problem, evaluator_of
+from pycmtensor.estimation import Fit, Options, Stochastic, maximise
+from pycmtensor.exceptions import ModelError, PyCMTensorError, checked
+from pycmtensor.models import Model
+from pycmtensor.results.results import Results
+
+__all__ = ["estimate_many"]
+
+
+@overload
+def estimate_many(
+    models: Mapping[str, Model],
+    method: str | Stochastic | None = None,
+    *,
+    on: Cluster | None = None,
+    starts: int = 1,
+    max_iterations: int = 200,
+) -> dict[str, Results]: ...
+
+
+@overload
+def estimate_many(
+    models: Sequence[Model],
+    method: str | Stochastic | None = None,
+    *,
+    on: Cluster | None = None,
+    starts: int = 1,
+    max_iterations: int = 200,
+) -> list[Results]: ...
+
+
+@checked(ModelError)
+def estimate_many(
+    models: Mapping[str, Model] | Sequence[Model],
+    method: str | Stochastic | None = None,
+    *,
+    on: Cluster | None = None,
+    starts: int = 1,
+    max_iterations: int = 200,
+) -> dict[str, Results] | list[Results]:
+    """Estimate several models, such as the specifications of a study; `compare` puts them side by side.
+
+    Args:
+        models: Models by name, or a list of them.
+        method: As in `estimate`.
+        on: A cluster, on whose workers whole models are estimated at the same time, each with its own data. None
+            estimates one after the other here, each on all cores.
+        starts: As in `estimate`.
+        max_iterations: As in `estimate`.
+
+    Returns:
+        The results by name, or in the order of the list. What follows, such as predictions, is computed here.
+
+    Raises:
+        ModelError: There are no models, or something in their place.
+        PyCMTensorError: As `estimate`, of the first model that has no estimates.
+
+    Examples:
+        >>> import pandas as pd, pycmtensor as cmt
+        >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
+        >>> models = {name: cmt.MNL(ds, {"car": cmt.Beta(name), "bus": 0}) for name in ("a", "b")}
+        >>> {name: round(results.llf, 3) for name, results in cmt.estimate_many(models).items()}
+        {'a': -22.493, 'b': -22.493}
+    """
+    every = list(models.values() if isinstance(models, Mapping) else models)
+    strangers = [type(model).__name__ for model in every if not isinstance(model, Model)]
+    if strangers or not every:
+        raise ModelError(f"estimate_many: models are models by name or a list of them, found {strangers or 'none'}.")
+    names: list[Any] = list(models) if isinstance(models, Mapping) else list(range(len(every)))
+    tasks = [(model, method, starts, max_iterations) for model in every]
+    if on is None:
+        fits = [_fit(*task) for task in tasks]
+    else:
+        futures = [on.client.submit(_fit, *task, pure=False) for task in tasks]
+        fits = [_fetched(name, future, on) for name, future in zip(names, futures, strict=True)]
+    found = [_results(model, fit) for model, fit in zip(every, fits, strict=True)]
+    return dict(zip(names, found, strict=True)) if isinstance(models, Mapping) else found
+
+
+def _fit(model: Model, method: str | Stochastic | None, starts: int, max_iterations: int) -> Fit:
+    """The estimates of one model."""
+    options = Options(starts=starts, max_iterations=max_iterations, progress=False)
+    return maximise(model, None, method, options)[0]
+
+
+def _results(model: Model, fit: Fit) -> Results:
+    """Results of estimates that were found anywhere."""
+    data = model.dataset.whole
+    return Results(fit, *Problem(model, data, evaluator_of(model, data)))
+
+
+def _fetched(name: object, future: Any, cluster: Cluster) -> Fit:
+    """The estimates of a model from a worker.
+
+    Raises:
+        PyCMTensorError: As `estimate`, or the cluster was lost.
+    """
+    try:
+        fit: Fit = future.result()
+    except PyCMTensorError as error:
+        error.add_note(f"It is of the model {name!r} of estimate_many.")
+        raise
+    except Exception as error:  # of the network, of which Dask raises many kinds
+        raise cluster.lost(error) from None
+    return fit
