@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pycmtensor.optimizers import SGD, Adam, Momentum
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"y": RNG.integers(1, 4, 60), "w": 1.0, "who": np.arange(60) // 2, "text": "a"})
+FOLDER = Path(tempfile.gettempdir())  # in which nothing is written
 FRAME = FRAME.assign(**{f"x{j}": RNG.normal(size=60) for j in range(3)}, town=np.arange(60) // 10)
 CODES = {"a": 1, "b": 2, "c": 3}
 DS = cmt.Dataset(FRAME, "y", CODES)
@@ -153,8 +155,9 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
     ),
     "write_partitions": (
         cmt.write_partitions,
-        {"source": FRAME, "path": "/no/such/folder/for/parts", "individual": "who"},
+        {"source": FRAME, "path": str(FOLDER / "parts"), "individual": "who"},
         {
+            "path": [None, 3, "/no/such/folder/parts", [1], Strange()],
             "source": [None, 3, "/no/such/file", [1], Strange()],
             "individual": [3, "strange", ["y"], Strange()],
             "rows": WHOLE,

@@ -55,8 +55,7 @@ def arrow() -> Any:
         import pyarrow.parquet
     except ImportError:
         raise DatasetError(
-            "Parquet files are read by pyarrow, which is not installed. Install it with pip install "
-            "'pycmtensor[parquet]'."
+            "Parquet files are read by pyarrow, which is not installed. Install it with pip install pyarrow."
         ) from None
     return pyarrow.parquet
 
@@ -67,7 +66,7 @@ def files_of(paths: Paths) -> list[str]:
     Raises:
         DatasetError: There is none, or one of them does not exist.
     """
-    if isinstance(paths, str | PathLike):
+    if isinstance(paths, str | PathLike) and str(paths):
         path = Path(paths)
         found = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
     elif isinstance(paths, Sequence) and paths and all(isinstance(one, str | PathLike) for one in paths):

@@ -46,7 +46,7 @@ def write_partitions(
 
     Raises:
         DatasetError: The source is of an unknown kind or empty, or the column is not in it, or misses values.
-        FileError: The folder is not empty, or the disk is full.
+        FileError: The folder is not empty, the one around it is missing, or the disk is full.
 
     Examples:
         >>> import tempfile, pandas as pd, pycmtensor as cmt
@@ -60,7 +60,8 @@ def write_partitions(
     folder = _empty(Path(path))
     aside = folder / ".sorting"
     try:
-        aside.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
+        aside.mkdir()
         _write(_ordered(source, individual, aside, rows), folder, individual, rows)
     except OSError as error:
         raise FileError(f"The folder '{path}' cannot be written: {error.strerror or error}.") from None
@@ -72,6 +73,8 @@ def write_partitions(
 def _empty(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileError(f"path must be a folder that is new or empty, found '{folder}'. Name another.")
+    if not folder.absolute().parent.is_dir():
+        raise FileError(f"path: there is no folder '{folder.parent}'. Name a folder in one that exists.")
     return folder
 
 
@@ -81,7 +84,7 @@ def _ordered(source: Any, individual: str | None, aside: Path, rows: int) -> Any
         import duckdb
     except ImportError:
         raise DatasetError(
-            "Files are sorted by DuckDB, which is not installed. Install it with pip install 'pycmtensor[parquet]'."
+            "Files are sorted by DuckDB, which is not installed. Install it with pip install duckdb."
         ) from None
     connection = duckdb.connect()
     connection.execute(f"SET temp_directory = {_quoted(str(aside), single=True)}")

@@ -195,6 +195,6 @@ def _blackjax() -> Any:
     except ImportError:
         raise PyCMTensorError(
             "Sampling from a posterior needs the libraries blackjax and arviz. Install them with: "
-            'pip install "pycmtensor[bayes]"'
+            "pip install blackjax arviz"
         ) from None
     return blackjax

@@ -42,6 +42,7 @@ from pycmtensor.engine.quantity import (
 from pycmtensor.engine.types import Columns, Fixed, Theta, Weights
 from pycmtensor.exceptions import InferenceError, ModelError
 from pycmtensor.models.choice import choice_of
+from pycmtensor.models.forms import Logit
 from pycmtensor.models.mdcev import Forecast
 
 __all__ = ["OfBlock", "Quantities"]
@@ -119,6 +120,7 @@ class Quantities:
         alternatives = quantity.alternatives
         moving = {p: self._directions(p, alternatives) for p in self._arguments.places_of(quantity.column)}
         responding = self._responding()
+        one_number = len(moving) == 1 and all((d.sum(axis=1) == 1).all() for d in moving.values() if d.ndim == 5)
 
         def of(theta: Theta, fixed: Fixed, columns: Columns) -> Any:
             at = {p: columns[p] for p in moving}
@@ -126,13 +128,19 @@ class Quantities:
             def response(x: Any) -> Any:
                 return responding(theta, fixed, [x.get(p, own) for p, own in enumerate(columns)])
 
+            level, moved = jax.linearize(response, at)
+
             def along(direction: Any) -> Any:
                 direction = {p: jnp.broadcast_to(d, at[p].shape).astype(at[p].dtype) for p, d in direction.items()}
                 proportional = {p: d * at[p] for p, d in direction.items()}
-                return [jax.jvp(response, (at,), (d,))[1] for d in (direction, proportional)]
+                slope = moved(direction)
+                if one_number:  # x dP / dx, in which x is what moves
+                    (x,) = (x.reshape(-1, *x.shape[-3:-1]).sum(axis=0) for x in proportional.values())
+                    return [slope, x * slope]
+                return [slope, moved(proportional)]
 
             slopes = [slope.reshape(-1, *slope.shape[2:]) for slope in jax.lax.map(along, moving)]
-            return jnp.concatenate([response(at), *slopes])
+            return jnp.concatenate([level, *slopes])
 
         return of
 
@@ -360,6 +368,8 @@ class Quantities:
 
     def _at_draws(self, theta: Theta, fixed: Fixed, columns: Columns, logP: Callable[..., Any] | None = None) -> Any:
         """Choice probabilities at every draw (J, T, B, R), of the whole model or of one class."""
+        if logP is None and self._utilities is not None:
+            return self._logit(theta, fixed, columns)
         logP = logP or self._log_probability
         available, chosen = self._available(theta, fixed, columns), self._arguments.chosen
         first = jnp.argmax(available, axis=0)
@@ -371,6 +381,32 @@ class Quantities:
             return jnp.where(is_available[..., None], jnp.exp(found), 0.0)
 
         return jax.vmap(alternative)(jnp.arange(len(available)), available)
+
+    def _logit(self, theta: Theta, fixed: Fixed, columns: Columns) -> Any:
+        """Probabilities of a logit (J, T, B, R), of differences to the utility of the most likely alternative.
+
+        That one has the term exp(0), so that derivatives keep their digits where a choice is nearly certain.
+        """
+        assert self._utilities is not None
+        every = self._utilities(*unflattened(theta, self._arguments.free), *fixed, *columns)
+        shape = (*self._arguments.shape(columns), 1)
+        *found, _ = jnp.broadcast_arrays(*every, jnp.zeros(shape, theta.dtype))
+        V: Any = jnp.stack(found) if found[0].ndim == 3 else found[0]
+        available = self._available(theta, fixed, columns)[..., None]
+        best = jnp.argmax(jnp.where(available, V, -jnp.inf), axis=0, keepdims=True)
+        difference = jnp.where(available, V - jnp.take_along_axis(V, best, axis=0), -jnp.inf)
+        e = jnp.exp(difference)
+        return e / jnp.maximum(e.sum(axis=0), 1.0)  # at least exp(0), unless nothing is available
+
+    @cached_property
+    def _utilities(self) -> Callable[..., Any] | None:
+        """Utilities as a function of a block, where probabilities are those of a logit; None elsewhere."""
+        form = self._arguments.model.form()
+        if not isinstance(form, Logit):
+            return None
+        return self._arguments.lowered(
+            [form.utilities] if isinstance(form.utilities, Variable) else list(form.utilities)
+        )
 
     def _available(self, theta: Theta, fixed: Fixed, columns: Columns) -> Any:
         """Availability of each alternative, (J, T, B)."""

@@ -45,7 +45,7 @@ def check_arguments(model: Model, data: Dataset | None, method: str | Stochastic
     if not isinstance(model, Model):
         raise ModelError(f"The first argument of estimate is a model such as MNL, found {type(model).__name__}.")
     if data is not None:
-        model.check(data.specimen)
+        model.check(data.specimen if isinstance(data, Dataset) else data)
     if options.start is not None and not (hasattr(options.start, "keys") and hasattr(options.start, "items")):
         raise ModelError(
             f"start maps names of parameters to values, found {options.start!r}. Write start={{'b_time': -1}}."

@@ -55,7 +55,7 @@ def test_files_are_read(trips: pd.DataFrame, tmp_path: Path, name: str, kind: An
     assert ds.array("t_car").ravel().tolist() == trips.t_car.tolist()
 
 
-def test_parquet_without_pyarrow_names_the_extra(
+def test_parquet_without_pyarrow_names_the_package(
     trips: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trips.to_parquet(tmp_path / "survey.parquet")
@@ -64,7 +64,7 @@ def test_parquet_without_pyarrow_names_the_extra(
         raise ImportError("Unable to find a usable engine")
 
     monkeypatch.setattr(pd, "read_parquet", missing)
-    with pytest.raises(DatasetError, match=r"needs pyarrow.*pip install 'pycmtensor\[parquet\]'"):
+    with pytest.raises(DatasetError, match=r"needs pyarrow.*pip install pyarrow"):
         cmt.Dataset(tmp_path / "survey.parquet", "mode", MODES)
 
 

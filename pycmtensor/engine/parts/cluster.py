@@ -148,7 +148,7 @@ def _distributed() -> Any:
         import distributed
     except ImportError:
         raise ClusterError(
-            "A cluster needs Dask, which is not installed. Install it with pip install 'pycmtensor[cluster]'."
+            "A cluster needs Dask, which is not installed. Install it with pip install distributed."
         ) from None
     return distributed
 
