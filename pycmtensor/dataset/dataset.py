@@ -17,7 +17,7 @@ from pycmtensor.dataset.layout import checked_alternatives, code_positions
 from pycmtensor.dataset.reshape import stacked
 from pycmtensor.dataset.splits import before, in_folds, in_training
 from pycmtensor.dataset.symbols import check_origin
-from pycmtensor.dataset.tally import Tally
+from pycmtensor.dataset.tally import ColumnTally, Tally
 from pycmtensor.exceptions import DatasetError, checked_class
 from pycmtensor.host.escaping import printed
 
@@ -498,7 +498,28 @@ class Dataset(Columns):
             ('', 1)
         """
         again = repeated(self._table, self._situation_of, without=self._identifiers())
-        return Tally.of(self, availability or {}).described(again)
+        return self._tally(availability or {}).described(again)
+
+    def _tally(self, availability: Mapping[str, Any]) -> Tally:
+        """Counts of the data, which add up over parts of them."""
+        if self.alternatives:
+            self._need_choices("Shares of alternatives")
+        known, names = self._available(availability), tuple(self.alternatives)
+        chosen = self._chosen if names else self._chosen[:0]
+        alone = self._situation_rows[known.sum(axis=0) == 1] if known is not None else np.empty(0, dtype=int)
+        lengths = self._is_observed.sum(axis=0)
+        return Tally(
+            names=names,
+            roles=self._roles(),
+            counts=np.array([len(self._table), self.nobs, self.n_individuals, len(alone)]),
+            weight=float(self.individual_weights @ lengths),
+            lengths=(int(lengths.min()), int(lengths.max())),
+            chosen=np.bincount(chosen, minlength=len(names)),
+            available=None if known is None else known.sum(axis=1),
+            columns={name: ColumnTally.of(self._table, name) for name in self.columns},
+            shared=frozenset(self._shared_columns()),
+            alone=alone,
+        )
 
     def __len__(self) -> int:
         return self.nobs

@@ -207,7 +207,7 @@ class ScannedDataset(Dataset, enters="scan"):
     def describe(self, availability: Mapping[str, Any] | None = None) -> Description:
         """A health report as of `Dataset`, but for rows that repeat others, read part by part."""
         parts = (self._of_part(read(part.path, part.groups), part) for part in self.parts)
-        return reduce(Tally.__add__, (Tally.of(data, availability or {}) for data in parts)).described()
+        return reduce(Tally.__add__, (data._tally(availability or {}) for data in parts)).described()
 
     def __len__(self) -> int:
         return self.nobs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ from pycmtensor.dataset.frames import Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from pycmtensor.dataset.dataset import Dataset
 
 __all__ = ["ColumnTally", "Tally"]
 
@@ -112,33 +109,6 @@ class Tally:
     columns: dict[str, ColumnTally]
     shared: frozenset[str]
     alone: NDArray[np.integer] | None = None  #: rows of situations with one available alternative, of one table
-
-    @classmethod
-    def of(cls, data: Dataset, availability: Mapping[str, Any]) -> Tally:
-        """The counts of a data set in memory.
-
-        Args:
-            data: The data set.
-            availability: As a model takes it.
-        """
-        if data.alternatives:
-            data._need_choices("Shares of alternatives")
-        known, names = data._available(availability), tuple(data.alternatives)
-        chosen = data._chosen if names else data._chosen[:0]
-        alone = data._situation_rows[known.sum(axis=0) == 1] if known is not None else np.empty(0, dtype=int)
-        lengths = data._is_observed.sum(axis=0)
-        return cls(
-            names,
-            data._roles(),
-            np.array([len(data._table), data.nobs, data.n_individuals, len(alone)]),
-            float(data.individual_weights @ lengths),
-            (int(lengths.min()), int(lengths.max())),
-            np.bincount(chosen, minlength=len(names)),
-            None if known is None else known.sum(axis=1),
-            {name: ColumnTally.of(data._table, name) for name in data.columns},
-            frozenset(data._shared_columns()),
-            alone,
-        )
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import pytensor.tensor as pt
-from pytensor import config
 
 from pycmtensor.engine.arguments import Arguments
-from pycmtensor.engine.factors import Factor, mixture_of
-from pycmtensor.engine.likelihood import Likelihood
-from pycmtensor.engine.lowered_factor import Derived, LoweredFactor
-from pycmtensor.engine.random_coefficients import Coefficients
-from pycmtensor.engine.separation import merged
+from pycmtensor.engine.likelihood import OfScores
+from pycmtensor.engine.lowered_factor import Derived, LoweredMixture
 from pycmtensor.engine.types import BlockData, Fixed, Theta, Weights
 
 __all__ = ["Chained", "averaged"]
@@ -30,7 +25,7 @@ class Classes(NamedTuple):
     bends: Any  #: second derivatives of coefficients by pairs of parameters
 
 
-class Chained(Likelihood):
+class Chained(OfScores):
     r"""Mixtures over classes c of products of factors, :math:`L = \sum_c \exp \sum_t l_{ct}(u_{ct})`.
 
     The arguments :math:`u_a = \sum_m \beta_m x_{am}` are utilities, scales, thresholds and the like. A factor is
@@ -52,28 +47,14 @@ class Chained(Likelihood):
     #: Minimum number of parameters; with fewer, differentiating the whole likelihood at once is faster.
     FEWEST: ClassVar[int] = 7
 
-    #: Maximum number of arguments of a factor; with more, its second derivatives by pairs of them cost too much.
-    MOST_ARGUMENTS: ClassVar[int] = 12
-
-    def __init__(self, arguments: Arguments, mixture: list[list[Factor]]) -> None:
-        one = pt.constant(1.0, dtype=config.floatX)
-        every = [a for factors in mixture for factor in factors for a in factor.arguments]
-        coefficients, places = merged([one if c is None else c for a in every for c in a.terms])
-        self._simulation, self._coefficients = arguments.draws, Coefficients(coefficients, arguments)
-        moving, own = {d.coefficient for d in self._coefficients.first}, iter(places)
-        self._factors = [[LoweredFactor(factor, arguments, own, moving) for factor in factors] for factors in mixture]
-        self._whole = len(mixture) == len(mixture[0]) == 1 and not arguments.model.dataset.is_panel
+    def __init__(self, mixture: LoweredMixture) -> None:
+        self._factors, self._coefficients = mixture
 
     @classmethod
-    def of(cls, arguments: Arguments) -> Self | None:
-        """The likelihood, or None when parameters are few, it is no such mixture, or factors have many arguments."""
-        if len(arguments.free) < cls.FEWEST or any(p.shape for p in arguments.free):
-            return None
-        mixture = mixture_of(arguments.model)
-        if mixture is None or any(len(f.arguments) > cls.MOST_ARGUMENTS for factors in mixture for f in factors):
-            return None
-        likelihood = cls(arguments, mixture)
-        return likelihood if likelihood._coefficients.first else None
+    def of(cls, arguments: Arguments) -> Chained | None:
+        """The likelihood, or None when parameters are few, or it is no mixture of factors with few arguments."""
+        mixture = None if len(arguments.free) < cls.FEWEST else LoweredMixture.of(arguments)
+        return None if mixture is None else cls(mixture)
 
     def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
         """Log-likelihood of each individual, (B,)."""
@@ -83,11 +64,6 @@ class Chained(Likelihood):
         """Log-likelihood of each individual (B,) and its gradient (K, B)."""
         at = self._classes(theta, fixed, data, 1)
         return at.logprob, sum(w * (at.D @ _slopes(factors)) for w, factors in zip(at.weights, at.factors, strict=True))
-
-    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Log-likelihood and its gradient (K,)."""
-        logprob, scores = self.scores(theta, fixed, data)
-        return weights @ logprob, scores @ weights
 
     def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""

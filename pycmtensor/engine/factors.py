@@ -17,7 +17,7 @@ from pytensor.tensor.shape import Shape
 from pytensor.tensor.subtensor import Subtensor, get_idx_list
 
 from pycmtensor.dataset.symbols import is_column
-from pycmtensor.engine.separation import Separated, each_term, same, separate
+from pycmtensor.engine.separation import Separated, row_of, same, separate
 from pycmtensor.kernels.logsum import log_sum_exp
 from pycmtensor.models.base import Model
 from pycmtensor.models.forms import KernelOfUtilities
@@ -139,7 +139,7 @@ class _Search:
             whole, row = separate(node.inputs[0]), _only_index(node)
             if whole is None or row is None:
                 return None
-            terms = each_term(whole, lambda x: _row(x, row, node.inputs[0]))
+            terms = row_of(whole, row, node.inputs[0].ndim)
         elif v.ndim == self._ndim:
             found = separate(v)
             if found is None:
@@ -195,13 +195,6 @@ def _is_step(node: Apply) -> bool:
     if isinstance(node.op, DisconnectedGrad):
         return True
     return all(getattr(output, "dtype", "") not in ("float64", "float32") for output in node.outputs)
-
-
-def _row(x: Variable, row: int, whole: Variable) -> Variable:
-    """A row of data whose first axis is that of an expression, or that are the same in all rows."""
-    if x.ndim < whole.ndim:
-        return x
-    return x[0] if x.type.shape[0] == 1 else x[row]
 
 
 def _only_index(node: Apply) -> int | None:

@@ -13,7 +13,7 @@ import numpy as np
 from pycmtensor.engine.types import BlockData, Columns, Fixed, Parts, Theta, Weights
 from pycmtensor.expressions import Parameter
 
-__all__ = ["Differentiated", "Likelihood"]
+__all__ = ["Differentiated", "Likelihood", "OfScores"]
 
 
 class Likelihood(ABC):
@@ -51,6 +51,15 @@ class Likelihood(ABC):
     def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
         """Log-likelihood and its gradient (K,)."""
         return jax.value_and_grad(self.loglike)(theta, fixed, weights, data)
+
+
+class OfScores(Likelihood):
+    """A log-likelihood whose scores take no more time than its gradient."""
+
+    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
+        """Log-likelihood and its gradient (K,)."""
+        logprob, scores = self.scores(theta, fixed, data)
+        return weights @ logprob, scores @ weights
 
 
 class Differentiated(Likelihood):

@@ -7,14 +7,22 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import pytensor.tensor as pt
+from pytensor import config
 from pytensor.graph.basic import Variable
 
 from pycmtensor.engine.arguments import Arguments
-from pycmtensor.engine.factors import SITUATIONS, Factor
+from pycmtensor.engine.factors import SITUATIONS, Factor, mixture_of
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.random_coefficients import Coefficients
+from pycmtensor.engine.separation import merged
 from pycmtensor.engine.staged import kept, staged
 
-__all__ = ["Derived", "LoweredFactor"]
+__all__ = ["Derived", "LoweredFactor", "LoweredMixture"]
+
+
+#: Maximum number of arguments of a factor; with more, its second derivatives by pairs of them cost too much.
+MOST_ARGUMENTS = 12
 
 
 class Derived(NamedTuple):
@@ -24,6 +32,29 @@ class Derived(NamedTuple):
     x: Any  #: data of the M coefficients in each argument, (M, A, T, B)
     g: list[Any]  #: first derivatives, each (T, B, R)
     h: dict[tuple[int, int], Any]  #: second derivatives by pairs of arguments, each (T, B, R)
+
+
+class LoweredMixture(NamedTuple):
+    """The factors of each latent class as JAX functions, and the coefficients of their arguments."""
+
+    factors: list[list[LoweredFactor]]
+    coefficients: Coefficients
+
+    @classmethod
+    def of(cls, arguments: Arguments) -> LoweredMixture | None:
+        """That of a model, or None when its likelihood is no such mixture, or factors have many arguments."""
+        if any(p.shape for p in arguments.free):
+            return None
+        mixture = mixture_of(arguments.model)
+        if mixture is None or any(len(f.arguments) > MOST_ARGUMENTS for factors in mixture for f in factors):
+            return None
+        one = pt.constant(1.0, dtype=config.floatX)
+        every = [a for factors in mixture for factor in factors for a in factor.arguments]
+        found, places = merged([one if c is None else c for a in every for c in a.terms])
+        coefficients, own = Coefficients(found, arguments), iter(places)
+        moving = {d.coefficient for d in coefficients.first}
+        lowered = [[LoweredFactor(factor, arguments, own, moving) for factor in factors] for factors in mixture]
+        return cls(lowered, coefficients) if moving else None
 
 
 class LoweredFactor:
@@ -72,16 +103,16 @@ class LoweredFactor:
             return jnp.broadcast_to(logprob, (T, B, logprob.shape[-1]))
 
         logprob, g, h = derivatives(kernel, [u[a] for a in self._active], order)
-        zero = jnp.zeros((T, B), beta[0].dtype)
-        return Derived(logprob, _data([data[a] for a in self._active], len(beta), zero), g, h)
+        return Derived(logprob, _data([data[a] for a in self._active], len(beta), columns[0][..., 0]), g, h)
 
 
-def _data(active: Sequence[dict[int, Any]], M: int, zero: Any) -> Any:
+def _data(active: Sequence[dict[int, Any]], M: int, column: Any) -> Any:
     """Data of the coefficients in each active argument, (M, A, T, B)."""
     if not active:
-        return jnp.zeros((M, 0, *zero.shape), zero.dtype)
+        return jnp.zeros((M, 0, *column.shape), column.dtype)
+    zero = jnp.zeros_like(next(iter(active[0].values()))[..., 0])
     cells = [[own[m][..., 0] if m in own else zero for own in active] for m in range(M)]
-    return kept(lambda: [jnp.stack([jnp.stack(row) for row in cells])], zero)[0]
+    return kept(lambda: [jnp.stack([jnp.stack(row) for row in cells])], column)[0]
 
 
 def derivatives(kernel: Any, u: list[Any], order: int) -> tuple[Any, list[Any], dict[tuple[int, int], Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -13,8 +11,8 @@ from pytensor import config
 from pytensor.graph.basic import Variable
 
 from pycmtensor.engine.arguments import Arguments
-from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.lowering import lower
+from pycmtensor.engine.over_draws import OverDraws, Products, over_draws
 from pycmtensor.engine.random_coefficients import Coefficients, Value
 from pycmtensor.engine.separation import Separated, merged, separate
 from pycmtensor.engine.simulated import largest_exponent, over_panel
@@ -35,7 +33,7 @@ class Block(NamedTuple):
     value: Value  #: of a derivative, (B, 1 or T, R), or () when it does not vary
 
 
-class ManyAlternatives(Likelihood):
+class ManyAlternatives(OverDraws):
     r"""Mixed logits with utilities that are sums of coefficients times data, :math:`V_j = \sum_m \beta_m x_{jm}`.
 
     With the differences to the chosen alternative, :math:`d_j = x_j - x_y`, w the parts of the draws in the likelihood
@@ -82,41 +80,8 @@ class ManyAlternatives(Likelihood):
             return None
         return cls(form, arguments, terms)
 
-    def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
-        """Log-likelihood of each individual, (B,)."""
-        return self._block(theta, fixed, data).logprob
-
-    def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
-        """Log-likelihood of each individual (B,) and its gradient (K, B)."""
-        block = self._block(theta, fixed, data)
-        slopes, _ = self._slopes(block, [(f,) for f in range(self._coefficients.varying)])
-        return block.logprob, self._scores(block, slopes)
-
-    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Log-likelihood and its gradient (K,)."""
-        logprob, scores = self.scores(theta, fixed, data)
-        return weights @ logprob, scores @ weights
-
-    def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
-        block, second = self._block(theta, fixed, data), self._coefficients.second
-        varying = range(self._coefficients.varying)
-        pairs: list[tuple[int, ...]] = [*combinations_with_replacement(varying, 2)]
-        products = [*pairs, *sorted({(d.factor,) for d in second if d.factor})]
-        place = {own: a for a, own in enumerate(products)} | {(f,): f for f in varying}  # (0, f) is f
-        slopes, Pd = self._slopes(block, products)
-        scores = self._scores(block, slopes[..., : len(varying)])
-        hessian = self._by_first_derivatives(block, weights, Pd[..., : len(pairs)], pairs)
-        hessian -= (scores * weights) @ scores.T
-        for d in second:
-            bend = (1.0 if d.factor else block.value(d)) * (weights @ slopes[:, d.coefficient, place[d.factor,]])
-            for cell in {d.parameters, d.parameters[::-1]}:
-                hessian = hessian.at[cell].add(bend)
-        return weights @ block.logprob, scores @ weights, hessian
-
-    def _block(self, theta: Theta, fixed: Fixed, data: BlockData) -> Block:
-        parts = list(theta)
-        draws = self._simulation.values(data[-1], data[0].shape[-3] if self._coefficients.within else 1)
+    def _block(self, theta: Theta, fixed: Fixed, data: BlockData, order: int) -> Block:
+        parts, draws = list(theta), self._draws(data[-1], data[0].shape[-3])
         beta, value = self._coefficients.at(parts, fixed, draws)
         d, available, observed = self._differences(parts, fixed, data, len(beta))
         random = [m for m, r in enumerate(self._coefficients.random) if r]
@@ -157,39 +122,19 @@ class ManyAlternatives(Likelihood):
         (d,) = kept(lambda: [jnp.moveaxis(d, 0, -1)], chosen)
         return d, jnp.concatenate(limits, axis=-1) if any(self._limited) else None, observed[..., 0]
 
-    def _slopes(self, block: Block, products: list[tuple[int, ...]]) -> tuple[Any, Any]:
-        """Sums over draws of w times products of factors: with -u (B, M, products), with P (B, T, J, products)."""
-        varying = {d.factor: d for d in reversed((*self._coefficients.first, *self._coefficients.second))}
-        factors = {f: block.value(varying[f]) for own in products for f in own if f}
-        weighted = [reduce(jnp.multiply, [factors[f] for f in own if f], block.weight[:, None]) for own in products]
-        f = jnp.stack(jnp.broadcast_arrays(*weighted), axis=2)
-        once = f.shape[1] == 1
-        Pd = jnp.einsum("btjr,bar->btja", block.P, f[:, 0]) if once else jnp.einsum("btjr,btar->btja", block.P, f)
+    def _sums(self, block: Block, products: Products) -> tuple[Any, Any]:
+        """Sums of -w d u for products d of factors, and of w d P, (B, T, J, products)."""
+        Pd = over_draws(block.P, self._weighted(block, block.weight, products))
         return -jnp.einsum("btja,btjm->bma", Pd, block.d), Pd
 
-    def _scores(self, block: Block, slopes: Any) -> Any:
-        """Scores (K, B) from the sums of derivatives by coefficients (B, M, factors)."""
-        coefficient, factor, scale, own = self._coefficients.table(block.value, block.weight.dtype)
-        return own @ (slopes[:, coefficient, factor] * scale).T
-
-    def _by_first_derivatives(self, block: Block, weights: Weights, Pd: Any, pairs: list[tuple[int, ...]]) -> Any:
-        """The part of the Hessian with products of first derivatives of coefficients, (K, K)."""
-        coefficient, factor, scale, own = self._coefficients.table(block.value, block.weight.dtype)
-        M, d = len(self._coefficients), block.d
-        weighted = (Pd * weights[:, None, None, None])[..., :, None] * d[..., None, :]  # (B, T, J, pairs, M)
-        inner = (weighted.reshape(-1, len(pairs) * M).T @ d.reshape(-1, M)).reshape(len(pairs), M, M)
-        place = {pair: a for a, pair in enumerate(pairs)}
-        a = np.array([[place[min(f, g), max(f, g)] for g in factor] for f in factor])
-        of_terms = self._outer_products(block, weights) - inner[a, coefficient[:, None], coefficient]
-        return own @ (scale[:, None] * scale * of_terms) @ own.T
-
-    def _outer_products(self, block: Block, weights: Weights) -> Any:
-        """Sum over individuals and draws of w (s s' + sum over situations of u u'), by first derivatives."""
-        u = jnp.einsum("btjm,btjr->mbtr", block.d, block.P)
+    def _curvature(self, block: Block, weights: Weights, sums: Any, pairs: Products) -> tuple[Any, Any]:
+        """Sums over alternatives, and those of w (s s' + sum over situations of u u')."""
+        A, M, d = len(pairs), len(self._coefficients), block.d
+        weighted = (sums[..., :A] * weights[:, None, None, None])[..., :, None] * d[..., None, :]
+        inner = (weighted.reshape(-1, A * M).T @ d.reshape(-1, M)).reshape(A, M, M)
+        u = jnp.einsum("btjm,btjr->mbtr", d, block.P)
         by = [block.value(d) * u[d.coefficient] if d.factor else u[d.coefficient] for d in self._coefficients.first]
         g, w = jnp.stack(by), weights[:, None] * block.weight
-        of_situations = jnp.einsum("kbtr,lbtr->kl", g * w[:, None], g)
-        if g.shape[2] == 1:
-            return 2 * of_situations
+        outer = jnp.einsum("kbtr,lbtr->kl", g * w[:, None], g)
         s = g.sum(axis=2)
-        return of_situations + jnp.einsum("kbr,lbr->kl", s * w, s)
+        return -inner, 2 * outer if g.shape[2] == 1 else outer + jnp.einsum("kbr,lbr->kl", s * w, s)

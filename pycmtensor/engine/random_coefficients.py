@@ -20,7 +20,7 @@ from pycmtensor.engine.separation import same
 from pycmtensor.engine.types import Fixed
 from pycmtensor.terms.draws import draws_of
 
-__all__ = ["Coefficients", "Derivative", "Value", "over_draws"]
+__all__ = ["Coefficients", "Derivative", "Value"]
 
 
 class Derivative(NamedTuple):
@@ -121,11 +121,6 @@ class Coefficients:
 def _over_situations(x: Any, g: Any) -> Any:
     """Sums over situations of x (B, T, M) times g (B, T, R), (B, M, R)."""
     return (x * g).sum(axis=1)[..., None] if g.shape[-1] == 1 else jnp.einsum("btm,btr->bmr", x, g)
-
-
-def over_draws(q: Any, d: Any) -> Any:
-    """Sums over draws of q (B, T, R) times A weights d (B, 1 or T, A, R), (B, T, A)."""
-    return jnp.einsum("btr,bar->bta", q, d[:, 0]) if d.shape[1] == 1 else jnp.einsum("btr,btar->bta", q, d)
 
 
 def _along(function: Callable[..., Any], k: int) -> Callable[..., Any]:

@@ -143,17 +143,20 @@ def _times(unit: Variable, x: Variable) -> Variable:
     return unit if x is _ONE else unit * x
 
 
-def row_of(form: Separated, row: int) -> Separated:
-    """The form of one alternative of an expression with the axes (J, T, N, R), without data that are 0 there."""
+def row_of(form: Separated, row: int, ndim: int = 4) -> Separated:
+    """The form of one row of an expression with so many axes, such as one alternative, without data that are 0 there.
+
+    Data with fewer axes, or with one row, are the same in all rows.
+    """
     found: Separated = {}
     for coefficient, x in form.items():
-        constant = isinstance(x, Constant)
-        if x.ndim < 4:
-            found[coefficient] = x
-        elif not constant:
-            found[coefficient] = x[0] if x.type.shape[0] == 1 else x[row]
-        elif np.any(x.data[min(row, len(x.data) - 1)]):
-            found[coefficient] = pt.constant(x.data[min(row, len(x.data) - 1)])
+        own = 0 if x.ndim == ndim and x.type.shape[0] == 1 else row
+        if isinstance(x, Constant):
+            x = pt.constant(x.data[own] if x.ndim == ndim else x.data)
+            if np.any(x.data):
+                found[coefficient] = x
+        else:
+            found[coefficient] = x[own] if x.ndim == ndim else x
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
@@ -15,21 +14,21 @@ from pytensor import config
 from pytensor.graph.basic import Variable
 
 from pycmtensor.engine.arguments import Arguments
-from pycmtensor.engine.likelihood import Likelihood
 from pycmtensor.engine.lowering import lower
-from pycmtensor.engine.random_coefficients import Coefficients, Value, over_draws
+from pycmtensor.engine.over_draws import OverDraws, Products, over_draws
+from pycmtensor.engine.random_coefficients import Coefficients, Value
 from pycmtensor.engine.separation import merged, row_of, separate
 from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.types import BlockData, Fixed, Theta, Weights
 from pycmtensor.models.forms import MixtureOfLogits
 
-__all__ = ["MOST_ALTERNATIVES", "SimulatedLogit", "largest_exponent", "over_panel"]
+__all__ = ["SimulatedLogit", "largest_exponent", "over_panel"]
 
 #: Differences of utilities count as this part of the largest exponent at most, so that sums of exponentials are finite:
 #: probabilities are exact from 1e-292 up in double precision, and from 1e-36 up in single precision.
 LARGEST_EXPONENT = 0.95
 
-#: Maximum number of alternatives; with more, sums for each pair of them cost more than automatic differentiation.
+#: Maximum number of alternatives; with more, sums for each pair of them cost more than those of `ManyAlternatives`.
 MOST_ALTERNATIVES = 8
 
 
@@ -41,7 +40,7 @@ class Block(NamedTuple):
     P: list[Any]  #: probabilities of the J - 1 alternatives, each (B, T, R)
     chosen: list[Any]  #: 1 where the alternative is chosen, each (B, T)
     x: list[Any]  #: data of the coefficients, each (B, T, M)
-    value: Value  #: of a derivative, (B, R), or () when it does not vary
+    value: Value  #: of a derivative, (B, 1 or T, R), or () when it does not vary
 
 
 class Sums(NamedTuple):
@@ -52,7 +51,7 @@ class Sums(NamedTuple):
     PPd: dict[tuple[int, int], Any]  #: with two of them, each (B, T, A)
 
 
-class SimulatedLogit(Likelihood):
+class SimulatedLogit(OverDraws):
     r"""Mixed logits with utilities that are sums of coefficients times data, :math:`V_j = \sum_m \beta_m x_{jm}`.
 
     With w the parts of the draws in the likelihood of an individual, :math:`D = \partial \beta / \partial \theta'`,
@@ -96,7 +95,10 @@ class SimulatedLogit(Likelihood):
             return None
         one = pt.constant(1.0, dtype=config.floatX)
         if isinstance(form.utilities, Variable):
-            form = replace(form, choice_set=[None if a is None else a[j] for a in form.choice_set for j in range(J)])
+            (a,) = form.choice_set
+            none = pt.zeros(())
+            rows = [None if a is None else row_of({None: a}, j).get(None, none) for j in range(J)]
+            form = replace(form, choice_set=rows)
             whole = separate(form.utilities)
             forms = [None if whole is None else row_of(whole, j) for j in range(J)]
         else:
@@ -117,43 +119,8 @@ class SimulatedLogit(Likelihood):
         ]
         return cls(form, arguments, simulation, coefficients, data)
 
-    def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
-        """Log-likelihood of each individual, (B,)."""
-        return self._block(theta, fixed, data).logprob
-
-    def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
-        """Log-likelihood of each individual (B,) and its gradient (K, B)."""
-        block = self._block(theta, fixed, data)
-        sums = self._sums(block, [(f,) for f in range(self._coefficients.varying)])
-        return block.logprob, self._scores(block, _deviations(block, sums))
-
-    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Log-likelihood and its gradient (K,)."""
-        logprob, scores = self.scores(theta, fixed, data)
-        return weights @ logprob, scores @ weights
-
-    def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
-        block = self._block(theta, fixed, data)
-        varying = range(self._coefficients.varying)
-        pairs: list[tuple[int, ...]] = [*combinations_with_replacement(varying, 2)]
-        products = [*pairs, *sorted({(d.factor,) for d in self._coefficients.second if d.factor})]
-        place = {own: a for a, own in enumerate(products)} | {
-            (f,): f for f in range(self._coefficients.varying)
-        }  # (0, f) is f
-        sums = self._sums(block, products)
-        u = _deviations(block, sums)
-        scores = self._scores(block, u[..., : self._coefficients.varying])
-        hessian = self._by_first_derivatives(block, weights, sums, pairs) - (scores * weights) @ scores.T
-        for d in self._coefficients.second:
-            bend = (1.0 if d.factor else block.value(d)) * (weights @ u[:, d.coefficient, place[d.factor,]])
-            for cell in {d.parameters, d.parameters[::-1]}:
-                hessian = hessian.at[cell].add(bend)
-        return weights @ block.logprob, scores @ weights, hessian
-
-    def _block(self, theta: Theta, fixed: Fixed, data: BlockData) -> Block:
-        parts = list(theta)
-        draws = self._simulation.values(data[-1], data[0].shape[-3] if self._coefficients.within else 1)
+    def _block(self, theta: Theta, fixed: Fixed, data: BlockData, order: int) -> Block:
+        parts, draws = list(theta), self._draws(data[-1], data[0].shape[-3])
         beta, value = self._coefficients.at(parts, fixed, draws)
         chosen, observed, available, x = self._attributes(parts, fixed, data)
         random = [m for m, r in enumerate(self._coefficients.random) if r]
@@ -183,50 +150,30 @@ class SimulatedLogit(Likelihood):
         chosen = [(number == j).astype(number.dtype) for j in range(len(x))]
         return chosen, observed, available, x
 
-    def _sums(self, block: Block, products: list[tuple[int, ...]]) -> Sums:
-        """Sums with products of the factors of these numbers."""
-        varying = {d.factor: d for d in reversed((*self._coefficients.first, *self._coefficients.second))}
-        factors = {f: block.value(varying[f]) for own in products for f in own if f}
-        weight = block.weight[:, None]
-        weighted = [reduce(jnp.multiply, [factors[f] for f in own if f], weight) for own in products]
-        d = jnp.stack(jnp.broadcast_arrays(*weighted), axis=2)
+    def _sums(self, block: Block, products: Products) -> tuple[Any, Sums]:
+        """Sums of w d (x_y - x_bar) for products d of factors, and what they are made of."""
+        d = self._weighted(block, block.weight, products)
         P, J = block.P, range(len(block.P))
+        PPd = {(i, j): over_draws(P[i] * P[j], d) for i, j in combinations_with_replacement(J, 2)}
+        sums = Sums(d.sum(axis=-1), [over_draws(P_j, d) for P_j in P], PPd)
+        return _deviations(block, sums), sums
 
-        def summed(q: Any) -> Any:
-            return over_draws(q, d)
-
-        PPd = {(i, j): summed(P[i] * P[j]) for i, j in combinations_with_replacement(J, 2)}
-        return Sums(d.sum(axis=-1), [summed(P_j) for P_j in P], PPd)
-
-    def _scores(self, block: Block, u: Any) -> Any:
-        """Scores (K, B) from the sums of deviations u (B, M, factors)."""
-        coefficient, factor, scale, own = self._coefficients.table(block.value, block.weight.dtype)
-        return own @ (u[:, coefficient, factor] * scale).T
-
-    def _by_first_derivatives(self, block: Block, weights: Weights, sums: Sums, pairs: list[tuple[int, ...]]) -> Any:
-        """The part of the Hessian with products of first derivatives of coefficients, (K, K)."""
-        coefficient, factor, scale, own = self._coefficients.table(block.value, block.weight.dtype)
+    def _curvature(self, block: Block, weights: Weights, sums: Sums, pairs: Products) -> tuple[Any, Any]:
+        """Sums by pairs of alternatives; outside of panels u u' is made of the same products."""
         A, M, x, y = len(pairs), len(self._coefficients), block.x, [y_j[..., None] for y_j in block.chosen]
-        inner = jnp.zeros((A, M, M), scale.dtype)
+        inner = jnp.zeros((A, M, M), block.logprob.dtype)
         for (i, j), PPd in sums.PPd.items():
             of_pair = PPd - sums.Pd[i] if i == j else PPd
-            if not self._panel:  # u u' is made of the same products
+            if not self._panel:
                 of_pair += PPd - y[i] * sums.Pd[j] - y[j] * sums.Pd[i] + y[i] * y[j] * sums.d
             xx = (weights[:, None, None, None] * x[i][..., :, None] * x[j][..., None, :]).reshape(-1, M * M)
             added = (of_pair[..., :A].reshape(len(xx), A).T @ xx).reshape(A, M, M)
             inner += added if i == j else added + added.transpose(0, 2, 1)
-        place = {pair: a for a, pair in enumerate(pairs)}
-        a = np.array([[place[min(f, g), max(f, g)] for g in factor] for f in factor])
-        of_terms = inner[a, coefficient[:, None], coefficient]
-        if self._panel:
-            of_terms += self._outer_products(block, weights)
-        return own @ (scale[:, None] * scale * of_terms) @ own.T
-
-    def _outer_products(self, block: Block, weights: Weights) -> Any:
-        """Sum over individuals and draws of w D' u u' D, by first derivatives."""
+        if not self._panel:
+            return inner, 0.0
         deviations = [y_j[..., None] - P_j for y_j, P_j in zip(block.chosen, block.P, strict=True)]
-        g = self._coefficients.along(block.value, block.x, deviations)
-        return jnp.einsum("kbr,lbr->kl", g * (weights[:, None] * block.weight), g)
+        g = self._coefficients.along(block.value, x, deviations)
+        return inner, jnp.einsum("kbr,lbr->kl", g * (weights[:, None] * block.weight), g)
 
 
 def over_panel(P_y: Any, observed: Any) -> tuple[Any, Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from itertools import combinations_with_replacement
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 
-from pycmtensor.engine.chained import Chained, averaged
-from pycmtensor.engine.lowered_factor import Derived
-from pycmtensor.engine.random_coefficients import Value, over_draws
+from pycmtensor.engine.arguments import Arguments
+from pycmtensor.engine.chained import averaged
+from pycmtensor.engine.lowered_factor import Derived, LoweredMixture
+from pycmtensor.engine.over_draws import OverDraws, Products, over_draws
+from pycmtensor.engine.random_coefficients import Value
+from pycmtensor.engine.simulation import Simulation
 from pycmtensor.engine.types import BlockData, Fixed, Theta, Weights
 
 __all__ = ["SimulatedFactors"]
@@ -26,7 +26,7 @@ class Mixed(NamedTuple):
     value: Value  #: of derivatives of coefficients
 
 
-class SimulatedFactors(Chained):
+class SimulatedFactors(OverDraws):
     r"""Mixtures over classes c and draws r of factors, :math:`L = \frac1R \sum_{cr} \exp \sum_t l_{ct}(u_{ctr})`.
 
     The arguments :math:`u_a = \sum_m \beta_m x_{am}` are utilities, scales, thresholds and the like. A factor is
@@ -47,44 +47,22 @@ class SimulatedFactors(Chained):
         doi:10.1111/j.2517-6161.1982.tb01203.x, equation 3.1.
     """
 
-    FEWEST: ClassVar[int] = 1
+    def __init__(self, mixture: LoweredMixture, simulation: Simulation, panel: bool) -> None:
+        self._factors, self._coefficients = mixture
+        self._simulation = simulation
+        self._whole = len(self._factors) == len(self._factors[0]) == 1 and not panel
 
-    def logprob(self, theta: Theta, fixed: Fixed, data: BlockData) -> Any:
-        """Log-likelihood of each individual, (B,)."""
-        return self._mixed(theta, fixed, data, 0).logprob
+    @classmethod
+    def of(cls, arguments: Arguments) -> SimulatedFactors | None:
+        """The likelihood, or None when it is no mixture of factors with few arguments."""
+        mixture = LoweredMixture.of(arguments)
+        if mixture is None or arguments.draws is None:
+            return None
+        return cls(mixture, arguments.draws, arguments.model.dataset.is_panel)
 
-    def scores(self, theta: Theta, fixed: Fixed, data: BlockData) -> tuple[Any, Any]:
-        """Log-likelihood of each individual (B,) and its gradient (K, B)."""
-        mixed = self._mixed(theta, fixed, data, 1)
-        slopes = self._slopes(mixed, [(f,) for f in range(self._coefficients.varying)])
-        return mixed.logprob, self._scores(mixed, slopes)
-
-    def value_and_grad(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Log-likelihood and its gradient (K,)."""
-        logprob, scores = self.scores(theta, fixed, data)
-        return weights @ logprob, scores @ weights
-
-    def second_order(self, theta: Theta, fixed: Fixed, weights: Weights, data: BlockData) -> Any:
-        """Sums with the weights: log-likelihood, gradient (K,), Hessian (K, K)."""
-        mixed, second = self._mixed(theta, fixed, data, 2), self._coefficients.second
-        varying = range(self._coefficients.varying)
-        pairs: list[tuple[int, ...]] = [*combinations_with_replacement(varying, 2)]
-        products = [*pairs, *sorted({(d.factor,) for d in second if d.factor})]
-        place = {own: a for a, own in enumerate(products)} | {(f,): f for f in varying}  # (0, f) is f
-        slopes = self._slopes(mixed, products)
-        scores = self._scores(mixed, slopes[..., : len(varying)])
-        hessian = self._by_first_derivatives(mixed, weights, pairs) - (scores * weights) @ scores.T
-        for d in second:
-            bend = (1.0 if d.factor else mixed.value(d)) * (weights @ slopes[:, d.coefficient, place[d.factor,]])
-            for cell in {d.parameters, d.parameters[::-1]}:
-                hessian = hessian.at[cell].add(bend)
-        return weights @ mixed.logprob, scores @ weights, hessian
-
-    def _mixed(self, theta: Theta, fixed: Fixed, data: BlockData, order: int) -> Mixed:
-        parts, columns, draws = list(theta), list(data), []
-        if self._simulation is not None:
-            situations = columns[0].shape[-3] if self._coefficients.within else 1
-            draws = self._simulation.values(columns.pop(), situations)
+    def _block(self, theta: Theta, fixed: Fixed, data: BlockData, order: int) -> Mixed:
+        parts, columns = list(theta), list(data)
+        draws = self._draws(columns.pop(), columns[0].shape[-3])
         beta, value = self._coefficients.at(parts, fixed, draws)
         beta = [jnp.swapaxes(b, 0, 1) if b.ndim else b for b in beta]
         inputs = (*parts, *fixed, *columns)
@@ -92,41 +70,30 @@ class SimulatedFactors(Chained):
         logprob, weights = averaged([sum(factor.logprob.sum(axis=0) for factor in factors) for factors in classes])
         return Mixed(logprob, weights, classes, value)
 
-    def _slopes(self, mixed: Mixed, products: list[tuple[int, ...]]) -> Any:
-        """Sums over classes, draws and situations of w d dl/dbeta, (B, M, products), for products d of factors."""
-        factors = self._values_of(mixed, products)
+    def _sums(self, block: Mixed, products: Products) -> tuple[Any, None]:
+        """Sums over classes, draws and situations of w d dl/dbeta for products d of factors."""
         total: Any = 0.0
-        for weight, of_class in zip(mixed.weights, mixed.classes, strict=True):
-            d = _weighted(weight, factors, products)
+        for weight, of_class in zip(block.weights, block.classes, strict=True):
+            d = self._weighted(block, weight, products)
             for factor in of_class:
                 for x_a, g_a in zip(_by_argument(factor), factor.g, strict=True):
                     total += jnp.einsum("tbm,btp->bmp", x_a, _over_draws(g_a, d))
-        return total
+        return total, None
 
-    def _values_of(self, mixed: Mixed, products: list[tuple[int, ...]]) -> dict[int, Any]:
-        """The factors in products by their numbers, each (B, 1 or T, R)."""
-        varying = {d.factor: d for d in reversed((*self._coefficients.first, *self._coefficients.second))}
-        return {f: mixed.value(varying[f]) for own in products for f in own if f}
-
-    def _scores(self, mixed: Mixed, slopes: Any) -> Any:
-        """Scores (K, B) from the sums of derivatives by coefficients (B, M, factors)."""
-        coefficient, factor, scale, own = self._coefficients.table(mixed.value, mixed.logprob.dtype)
-        return own @ (slopes[:, coefficient, factor] * scale).T
-
-    def _by_first_derivatives(self, mixed: Mixed, weights: Weights, pairs: list[tuple[int, ...]]) -> Any:
-        """The part of the Hessian with products of first derivatives of coefficients, (K, K)."""
-        coefficient, factor, scale, own = self._coefficients.table(mixed.value, mixed.logprob.dtype)
-        factors = self._values_of(mixed, pairs)
+    def _curvature(self, block: Mixed, weights: Weights, sums: None, pairs: Products) -> tuple[Any, Any]:
+        """Sums over classes; those of s s' are in them where all is one factor of one situation."""
         inner: Any = 0.0
-        for weight, of_class in zip(mixed.weights, mixed.classes, strict=True):
-            d = _weighted(weight * weights[:, None], factors, pairs)
+        outer: Any = 0.0
+        for weight, of_class in zip(block.weights, block.classes, strict=True):
+            w = weight * weights[:, None]
+            d = self._weighted(block, w, pairs)
             inner += sum(self._inner(factor, d) for factor in of_class if factor.g)
-        place = {pair: a for a, pair in enumerate(pairs)}
-        a = np.array([[place[min(f, g), max(f, g)] for g in factor] for f in factor])
-        of_terms = inner[a, coefficient[:, None], coefficient]
-        if not self._whole:
-            of_terms += self._outer_products(mixed, weights)
-        return own @ (scale[:, None] * scale * of_terms) @ own.T
+            if not self._whole:
+                x = [jnp.swapaxes(x_a, 0, 1) for factor in of_class for x_a in _by_argument(factor)]
+                g = [jnp.swapaxes(g_a, 0, 1) for factor in of_class for g_a in factor.g]
+                s = self._coefficients.along(block.value, x, g)
+                outer += jnp.einsum("kbr,lbr->kl", s * w, s)
+        return inner, outer
 
     def _inner(self, factor: Derived, d: Any) -> Any:
         """Sum of w d x' (d2l/du du') x for products d of factors, (products, M, M)."""
@@ -139,22 +106,6 @@ class SimulatedFactors(Chained):
                 bent[j] += S * x[i]
         products, M = d.shape[2], len(factor.x)
         return jnp.einsum("pnm,nk->pmk", jnp.stack(bent, axis=1).reshape(products, -1, M), x.reshape(-1, M))
-
-    def _outer_products(self, mixed: Mixed, weights: Weights) -> Any:
-        """Sum over individuals, classes and draws of w s s', by first derivatives."""
-        total: Any = 0.0
-        for weight, of_class in zip(mixed.weights, mixed.classes, strict=True):
-            x = [jnp.swapaxes(x_a, 0, 1) for factor in of_class for x_a in _by_argument(factor)]
-            g = [jnp.swapaxes(g_a, 0, 1) for factor in of_class for g_a in factor.g]
-            s = self._coefficients.along(mixed.value, x, g)
-            total += jnp.einsum("kbr,lbr->kl", s * (weights[:, None] * weight), s)
-        return total
-
-
-def _weighted(weight: Any, factors: dict[int, Any], products: list[tuple[int, ...]]) -> Any:
-    """Weights (B, R) times products of factors, (B, 1 or T, products, R)."""
-    weighted = [reduce(jnp.multiply, [factors[f] for f in own if f], weight[:, None]) for own in products]
-    return jnp.stack(jnp.broadcast_arrays(*weighted), axis=2)
 
 
 def _by_argument(factor: Derived) -> Any:

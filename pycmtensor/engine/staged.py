@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -101,7 +101,7 @@ class _Graph:
         """The values of outputs."""
         values: dict[Place, Any] = {Place(-1 - i, 0): x for i, x in enumerate(self._args)}
         levels: dict[int, list[Any]] = {}
-        for n in self._needed(outputs):
+        for n in self._needed(outputs, values):
             if self._operations[n].primitive.name in EXPENSIVE:
                 levels.setdefault(self._operations[n].level, []).append(Place(n, 0))
         for level in sorted(levels):
@@ -109,15 +109,15 @@ class _Graph:
             values.update(zip(levels[level], found, strict=True))
         return kept(partial(self._computed, outputs, values), self._args[0])
 
-    def _needed(self, outputs: Sequence[Any]) -> list[int]:
-        """Numbers of the operations that outputs depend on, in order."""
+    def _needed(self, outputs: Sequence[Any], known: Collection[Place]) -> list[int]:
+        """Numbers of the operations that outputs depend on beside what is known, each after those that it needs."""
         found: set[int] = set()
-        waiting = [x.operation for x in outputs if isinstance(x, Place)]
+        waiting = list(outputs)
         while waiting:
-            number = waiting.pop()
-            if number >= 0 and number not in found:
-                found.add(number)
-                waiting += [x.operation for x in self._operations[number].inputs if isinstance(x, Place)]
+            x = waiting.pop()
+            if isinstance(x, Place) and x not in known and x.operation not in found:
+                found.add(x.operation)
+                waiting += self._operations[x.operation].inputs
         return sorted(found)
 
     def _computed(self, outputs: Sequence[Any], known: dict[Place, Any]) -> list[Any]:
@@ -125,15 +125,13 @@ class _Graph:
         values = dict(known)
 
         def value(x: Any) -> Any:
-            if not isinstance(x, Place):
-                return x
-            if x not in values:
-                operation = self._operations[x.operation]
-                found = operation.primitive.bind(*map(value, operation.inputs), **operation.params)
-                found = found if operation.primitive.multiple_results else [found]
-                values.update({Place(x.operation, i): one for i, one in enumerate(found)})
-            return values[x]
+            return values[x] if isinstance(x, Place) else x
 
+        for n in self._needed(outputs, known):
+            operation = self._operations[n]
+            found = operation.primitive.bind(*map(value, operation.inputs), **operation.params)
+            found = found if operation.primitive.multiple_results else [found]
+            values.update({Place(n, i): one for i, one in enumerate(found)})
         return [value(x) for x in outputs]
 
 
@@ -145,9 +143,15 @@ def _identity(x: Any) -> Any:
 
 
 def kept(make: Callable[[], Any], x: Any) -> Any:
-    """What a function makes, in a branch that is always taken: XLA computes what comes out of one once."""
+    """What a function makes, in a branch that is always taken: XLA computes what comes out of one once.
+
+    Args:
+        make: Makes a list of arrays.
+        x: An array that XLA does not know the numbers of, so that it cannot tell that the branch is always taken.
+    """
+    number = jnp.ravel(x)[0]
 
     def none() -> list[Any]:
         return [jnp.zeros(shape.shape, shape.dtype) for shape in jax.eval_shape(make)]
 
-    return jax.lax.cond(jnp.ravel(x)[0] != np.inf, make, none)
+    return jax.lax.cond((number > 0) & (number < 0), none, make)

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,10 +35,6 @@ class Processes:
         self.file, self.folder = folder / "scheduler.json", folder
         self.running: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
-        for _ in range(300):
-            if self.file.exists():
-                break
-            time.sleep(0.1)
 
     def _start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", module, "--scheduler-file", str(self.file), "--no-dashboard", *arguments]
@@ -110,16 +105,12 @@ def test_a_killed_worker_changes_no_bit(processes: Processes, nanny: str, tmp_pa
         truth = evaluator.second_order(theta)
         pids = client.run(os.getpid)
         victim = sorted(pids)[0]
-        killer = threading.Timer(0.05, os.kill, (pids[victim], signal.SIGKILL))
-        killer.start()
-        began, rounds = time.monotonic(), 0
-        while rounds < 5 or killer.is_alive() or time.monotonic() - began < 2:
+        threading.Thread(target=os.kill, args=(pids[victim], signal.SIGKILL)).start()
+        while victim in client.scheduler_info(n_workers=-1)["workers"]:  # until the scheduler has noticed
             found = evaluator.second_order(theta)
             assert found.value == truth.value
             np.testing.assert_array_equal(found.gradient, truth.gradient)
             np.testing.assert_array_equal(found.hessian, truth.hessian)
-            rounds += 1
-        assert victim not in client.scheduler_info(n_workers=-1)["workers"]
         np.testing.assert_array_equal(evaluator.second_order(theta).hessian, truth.hessian)
         assert victim not in holder_of(evaluator).placement
         close(truth.hessian, evaluator_of(model).second_order(theta).hessian)

@@ -12,13 +12,12 @@ import pytest
 import pycmtensor as cmt
 from pycmtensor.coefficients import correlated, lognormal, normal
 from pycmtensor.engine.chained import Chained
-from pycmtensor.engine.likelihood import Differentiated
-from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.simulated_factors import SimulatedFactors
 from pycmtensor.expressions import Beta
 from pycmtensor.models import Model
 from pycmtensor.terms.draws import Draws
 from tests.engine.test_simulated import THREE, frame, normals
+from tests.engine.whole import same_as_whole
 
 Maker = Callable[[], Model]
 
@@ -175,16 +174,4 @@ MODELS: dict[str, tuple[Maker, type]] = {
 @pytest.mark.parametrize("name", MODELS)
 def test_derivatives_are_those_of_the_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make, kind = MODELS[name]
-    model = make()
-    own = LocalEvaluator(model, block=4)
-    assert type(own.program.likelihood) is kind
-    monkeypatch.setattr(Chained, "of", lambda *args: None)
-    whole = LocalEvaluator(make(), block=4)
-    assert isinstance(whole.program.likelihood, Differentiated)
-    theta = np.concatenate([np.ravel(p.get_value()) for p in model.free]) + 0.01
-    at, expected = own.second_order(theta), whole.second_order(theta)
-    assert at.value == pytest.approx(expected.value, rel=1e-12)
-    assert own.value(theta) == pytest.approx(expected.value, rel=1e-12)
-    np.testing.assert_allclose(own.value_and_grad(theta)[1], expected.gradient, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(at.scores, expected.scores, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(at.hessian, expected.hessian, rtol=1e-9, atol=1e-9)
+    same_as_whole(make, kind, 4, monkeypatch)

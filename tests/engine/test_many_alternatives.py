@@ -11,13 +11,12 @@ import pytest
 
 import pycmtensor as cmt
 from pycmtensor.coefficients import lognormal, normal
-from pycmtensor.engine.chained import Chained
-from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.many_alternatives import ManyAlternatives
 from pycmtensor.engine.simulated import SimulatedLogit
 from pycmtensor.expressions import Beta
 from pycmtensor.terms.draws import Draws
+from tests.engine.whole import same_as_whole
 
 
 def table(J: int, situations: int = 12) -> pd.DataFrame:
@@ -71,20 +70,7 @@ def wide(J: int) -> cmt.MixedLogit:
     ids=["few, one utility", "many, one utility", "many, a utility each", "draws within"],
 )
 def test_derivatives_are_those_of_the_whole(make: Any, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make()
-    own = LocalEvaluator(model, block=2)
-    assert type(own.program.likelihood) is kind
-    for fast in (SimulatedLogit, ManyAlternatives, Chained):
-        monkeypatch.setattr(fast, "of", lambda *args: None)
-    whole = LocalEvaluator(make(), block=2)
-    assert isinstance(whole.program.likelihood, Differentiated)
-    theta = np.concatenate([np.ravel(p.get_value()) for p in model.free]) + 0.01
-    at, expected = own.second_order(theta), whole.second_order(theta)
-    assert at.value == pytest.approx(expected.value, rel=1e-12)
-    assert own.value(theta) == pytest.approx(expected.value, rel=1e-12)
-    np.testing.assert_allclose(own.value_and_grad(theta)[1], expected.gradient, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(at.scores, expected.scores, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(at.hessian, expected.hessian, rtol=1e-9, atol=1e-9)
+    same_as_whole(make, kind, 2, monkeypatch)
 
 
 def test_one_utility_for_all_is_one_each() -> None:

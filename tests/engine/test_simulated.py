@@ -19,9 +19,11 @@ from pycmtensor.engine.likelihood import Differentiated
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.separation import separate
 from pycmtensor.engine.simulated import SimulatedLogit
+from pycmtensor.engine.simulated_factors import SimulatedFactors
 from pycmtensor.expressions import Beta, Weight
 from pycmtensor.terms.draws import Draws
 from tests.engine.test_linear import INTERPRETED
+from tests.engine.whole import same_as_whole
 
 THREE = {"train": 1, "car": 2, "bike": 3}
 
@@ -105,22 +107,11 @@ def cost_space(ds: cmt.Dataset) -> dict[str, Any]:
 def test_derivatives_are_those_of_the_whole(
     utilities: Callable[[cmt.Dataset], dict[str, Any]], individual: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ds = cmt.Dataset(frame(), "mode", THREE, individual=individual)
-    engines = []
-    for kind in (SimulatedLogit, Differentiated):
-        engines.append(
-            LocalEvaluator(cmt.MixedLogit(ds, utilities(ds), {"train": ds["open_train"]}, draws=64), block=5)
-        )
-        assert isinstance(engines[-1].program.likelihood, kind)
-        monkeypatch.setattr(SimulatedLogit, "of", lambda *args: None)
-    theta = np.linspace(-0.4, 0.6, len(engines[0].labels))
-    own, whole = (engine.second_order(theta) for engine in engines)
-    assert own.value == pytest.approx(whole.value, rel=1e-13)
-    assert engines[0].value(theta) == pytest.approx(whole.value, rel=1e-13)
-    np.testing.assert_allclose(engines[0].value_and_grad(theta)[1], whole.gradient, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(own.logprob, whole.logprob, rtol=1e-12)
-    for mine, other in ((own.gradient, whole.gradient), (own.hessian, whole.hessian), (own.scores, whole.scores)):
-        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-11)
+    def make() -> cmt.MixedLogit:
+        ds = cmt.Dataset(frame(), "mode", THREE, individual=individual)
+        return cmt.MixedLogit(ds, utilities(ds), {"train": ds["open_train"]}, draws=64)
+
+    same_as_whole(make, SimulatedLogit, 5, monkeypatch)
 
 
 def test_data_of_an_unavailable_base_mean_nothing() -> None:
@@ -152,17 +143,17 @@ def test_utilities_far_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "utility",
+    ("utility", "kind"),
     [
-        lambda ds: normal("b", Beta("m"), Beta("s")) * ds["age"] ** Beta("power", 1.0),
-        lambda ds: normal("b", Beta("m"), Beta("s")) * ds["age"] + pt.sum(Weight("w", (2,))()),
+        (lambda ds: normal("b", Beta("m"), Beta("s")) * ds["age"] ** Beta("power", 1.0), SimulatedFactors),
+        (lambda ds: normal("b", Beta("m"), Beta("s")) * ds["age"] + pt.sum(Weight("w", (2,))()), Differentiated),
     ],
     ids=["no such sum", "a vector of weights"],
 )
-def test_others_are_differentiated(utility: Callable[[cmt.Dataset], Any]) -> None:
+def test_others_get_another_program(utility: Callable[[cmt.Dataset], Any], kind: type) -> None:
     ds = cmt.Dataset(frame(), "mode", THREE, individual="person")
     model = cmt.MixedLogit(ds, {"train": utility(ds), "car": 0, "bike": 0}, draws=4)
-    assert isinstance(LocalEvaluator(model).program.likelihood, Differentiated)
+    assert type(LocalEvaluator(model).program.likelihood) is kind
 
 
 @settings(max_examples=60, deadline=None)
