@@ -1,15 +1,18 @@
 """Runs that a test stops after some evaluations, as a kill would, and calls again.
 
-By itself a run for a process that another one may kill: python -m tests.estimation.killed_runs KIND FILE.
+By itself a server of such runs: for each line "KIND FILE" on its input it starts a process, prints the number of the
+process, waits for its end, and prints how it ended. A run that comes to its end leaves what it gave in FILE.given.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -96,29 +99,51 @@ def panel() -> cmt.Dataset:
     return cmt.Dataset(frame, "y", {"a": 2, "b": 1}, individual="who", weights="w")
 
 
-def models() -> dict[str, cmt.Model]:
-    """Models of several kinds by name, small and quick to compile."""
+def logit(ds: cmt.Dataset, name: str = "") -> cmt.MNL:
+    """Two alternatives that differ by x and z."""
+    return cmt.MNL(ds, {"a": cmt.Beta(f"x{name}") * ds["x"] + cmt.Beta(f"z{name}") * ds["z"], "b": 0})
+
+
+def classes() -> cmt.LatentClass:
+    """Two classes, each a logit."""
     ds = panel()
+    return cmt.LatentClass(ds, {name: logit(ds, f"_{name}") for name in ("one", "two")})
 
-    def logit(name: str) -> cmt.MNL:
-        return cmt.MNL(ds, {"a": cmt.Beta(f"x_{name}") * ds["x"] + cmt.Beta(f"z_{name}") * ds["z"], "b": 0})
 
-    taste = normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 1.0))
-    choices = train_in_pieces.model()
-    shared, scale = cmt.Beta("shared"), cmt.Beta("scale", 1.0, lb=0.1)
-    one, two = (cmt.MNL(own, {"a": shared * own["x"], "b": 0}) for own in (ds, panel()))
+def mixed() -> cmt.MixedLogit:
+    """One normal coefficient."""
+    ds, taste = panel(), normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 1.0))
+    return cmt.MixedLogit(ds, {"a": taste * ds["x"] + cmt.Beta("z") * ds["z"], "b": 0}, draws=20)
+
+
+def pooled() -> cmt.Model:
+    """Two data sets with one coefficient, and a scale."""
+    shared = cmt.Beta("shared")
+    one, two = (cmt.MNL(own, {"a": shared * own["x"], "b": 0}) for own in (panel(), panel()))
+    return cmt.pooled({"one": one, "two": two}, {"two": cmt.Beta("scale", 1.0, lb=0.1)})
+
+
+def single() -> cmt.MNL:
+    """In single precision."""
     with pytensor.config.change_flags(floatX="float32"):
-        single = train_in_pieces.model()
-    return {
-        "logit": choices,
-        "single precision": single,
-        "classes": cmt.LatentClass(ds, {"one": logit("one"), "two": logit("two")}),
-        "mixed": cmt.MixedLogit(ds, {"a": taste * ds["x"] + cmt.Beta("z") * ds["z"], "b": 0}, draws=20),
-        "pooled": cmt.pooled({"one": one, "two": two}, {"two": scale}),
-    }
+        return train_in_pieces.model()
 
 
-Known = dict[str, cmt.Model]
+MAKE: dict[str, Callable[[], cmt.Model]] = {
+    "logit": train_in_pieces.model,
+    "single precision": single,
+    "classes": classes,
+    "mixed": mixed,
+    "pooled": pooled,
+}
+
+
+class Known(dict[str, cmt.Model]):
+    """Models of several kinds by name, small and quick to compile; each is made when it is asked for."""
+
+    def __missing__(self, name: str) -> cmt.Model:
+        self[name] = MAKE[name]()
+        return self[name]
 
 
 def estimated(name: str, **options: Any) -> Callable[[Known, str], Any]:
@@ -129,6 +154,18 @@ def estimated(name: str, **options: Any) -> Callable[[Known, str], Any]:
 def asked(name: str, answer: Callable[[cmt.Results, str], Any]) -> Callable[[Known, str], Any]:
     """An answer with a checkpoint of results, in numbers."""
     return lambda known, file: np.asarray(answer(cmt.estimate(known[name]), file), float).tobytes()
+
+
+def trained(known: Known, file: str) -> bytes:
+    """A training with a checkpoint."""
+    return cmt.estimate(known["logit"], method=train_in_pieces.method(file, 20_000)).params.to_numpy().tobytes()
+
+
+def from_seeds(known: Known, file: str) -> bytes:
+    """The same training from several seeds."""
+    model = known["logit"]
+    runs = cmt.estimate_seeds(lambda seed: model, model.dataset, train_in_pieces.method(file, 20_000), seeds=3)
+    return runs.table.to_numpy(float).tobytes()
 
 
 METHODS = ("trust-region", "newton", "bfgs", "lbfgs", "bhhh")
@@ -143,6 +180,8 @@ KINDS: dict[str, Callable[[Known, str], Any]] = {
     "jackknife": asked("pooled", lambda results, file: results.jackknife(np.arange(240) % 30, checkpoint=file).theta),
     "profile": asked("logit", lambda results, file: results.conf_int(kind="profile", checkpoint=file)),
     "folds": asked("logit", lambda results, file: results.cross_validate(checkpoint=file).table),
+    "training": trained,
+    "seeds": from_seeds,
     "noise": asked("mixed", lambda results, file: results.simulation_noise(checkpoint=file).theta_others),
 }
 
@@ -158,7 +197,7 @@ def fingerprint(kind: str, file: str, seconds: float = 0.0) -> str:
     with pytest.MonkeyPatch.context() as patch:
         for name in ASKED if seconds else ():
             patch.setattr(LocalEvaluator, name, _slower(getattr(LocalEvaluator, name), seconds))
-        return hashlib.sha256(str(KINDS[kind](models(), file)).encode()).hexdigest()
+        return hashlib.sha256(str(KINDS[kind](Known(), file)).encode()).hexdigest()
 
 
 def _slower(evaluate: Callable[..., Any], seconds: float) -> Callable[..., Any]:
@@ -169,5 +208,22 @@ def _slower(evaluate: Callable[..., Any], seconds: float) -> Callable[..., Any]:
     return slower
 
 
+def serve() -> None:
+    """Start the runs that are asked for, each in a process that need not import anything."""
+    for line in sys.stdin:
+        kind, file = line.split()
+        pid = os.fork()
+        if not pid:
+            Path(f"{file}.given").write_text(fingerprint(kind, file, seconds=0.03))
+            os._exit(0)
+        tell(pid)
+        tell(os.waitpid(pid, 0)[1])
+
+
+def tell(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    sys.stdout.write(fingerprint(sys.argv[1], sys.argv[2], seconds=0.03))
+    serve()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -213,30 +209,3 @@ def test_a_whole_checkpoint_with_other_contents_is_refused(
     save_checkpoint(file, facts, {**arrays, name: array})
     with pytest.raises(CheckpointError, match=r"run\.ckpt was not written by this run: it holds .* Delete the file"):
         cmt.estimate(model, method=train_in_pieces.method(str(file), 2))
-
-
-def killed_until_done(file: Path, epochs: int, kills: int, seed: int) -> tuple[str, int]:
-    """Run the training in processes that are killed at random moments after each has gone on a little."""
-    rng, killed = random.Random(seed), 0
-    command = [sys.executable, "-m", "tests.estimation.train_in_pieces", str(file), str(epochs)]
-    while True:
-        before = file.stat().st_mtime_ns if file.exists() else 0
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            while killed < kills and process.poll() is None:
-                time.sleep(0.002)
-                if file.exists() and file.stat().st_mtime_ns != before:
-                    time.sleep(rng.uniform(0, 0.1))
-                    process.kill()
-                    killed += 1
-                    break
-            printed, _ = process.communicate()
-        if process.returncode == 0:
-            return printed.strip(), killed
-
-
-@pytest.mark.parametrize(("kills", "epochs"), [(2, 2000), pytest.param(20, 20_000, marks=pytest.mark.slow)])
-def test_killed_processes_end_with_the_same_bits(model: cmt.MNL, tmp_path: Path, kills: int, epochs: int) -> None:
-    printed, killed = killed_until_done(tmp_path / "run.ckpt", epochs, kills, seed=kills)
-    whole = cmt.estimate(model, method=train_in_pieces.method(None, epochs))
-    assert killed == kills
-    assert printed == str(whole.params.map(float.hex).to_list())

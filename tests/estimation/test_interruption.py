@@ -15,7 +15,7 @@ import pycmtensor as cmt
 from pycmtensor.exceptions import NotConvergedWarning
 from pycmtensor.host.interruption import interruptible, stop_if_asked
 from pycmtensor.inference import resampling
-from tests.estimation.killed_runs import Evaluations, bits, models
+from tests.estimation.killed_runs import Evaluations, Known, bits
 from tests.estimation.test_recorded import RUNS
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -23,7 +23,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 @pytest.fixture(scope="module")
 def known() -> dict[str, cmt.Model]:
-    return models()
+    return Known()
 
 
 @pytest.fixture

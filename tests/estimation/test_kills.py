@@ -4,43 +4,88 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from select import select
+from typing import IO
 
 import pytest
 
 from tests.estimation.killed_runs import KINDS, fingerprint
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the server of runs forks")
 
-def killed_until_done(kind: str, folder: Path, kills: int, seed: int) -> tuple[str, int]:
-    """What a run prints at last, and how many processes were killed that had begun to save something."""
-    rng, killed, file = random.Random(seed), 0, folder / "run.cmt"
-    command = [sys.executable, "-m", "tests.estimation.killed_runs", kind, str(file)]
-    environment = os.environ | {"PYCMTENSOR_CACHE": str(folder / "programs")}  # so that processes start sooner
+
+class Server:
+    """The server of `killed_runs`."""
+
+    def __init__(self, asked: IO[str], told: IO[str]) -> None:
+        self._asked, self._told = asked, told
+
+    def start(self, kind: str, file: Path) -> int:
+        """Start a run; returns the number of its process."""
+        self._asked.write(f"{kind} {file}\n")
+        self._asked.flush()
+        return int(self._told.readline())
+
+    def is_over(self, within: float = 0.002) -> bool:
+        """Whether the run comes to its end within so many seconds."""
+        return bool(select([self._told], [], [], within)[0])
+
+    def end(self) -> int:
+        """Wait for the end of the run: 0, or the signal that killed it."""
+        return int(self._told.readline())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    environment = os.environ | {"PYCMTENSOR_CACHE": str(tmp_path_factory.mktemp("programs"))}  # compile once
+    command = [sys.executable, "-m", "tests.estimation.killed_runs"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        yield Server(process.stdin, process.stdout)
+        process.stdin.close()
+
+
+def written(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+def killed_until_done(server: Server, kind: str, file: Path, kills: int, rng: random.Random) -> int:
+    """Kill a run again and again, each time after it has saved something; returns how often it was killed."""
+    killed = 0
     while True:
-        before = file.stat().st_size if file.exists() else 0
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-            while killed < kills and process.poll() is None:
-                time.sleep(0.002)
-                if file.exists() and file.stat().st_size > before:
-                    time.sleep(rng.uniform(0, 0.1))
-                    if process.poll() is None:
-                        process.kill()
-                        killed += 1
-                    break
-            printed, _ = process.communicate()
-        if process.returncode == 0:
-            return printed.strip(), killed
+        before, pid = written(file), server.start(kind, file)
+        while killed < kills and written(file) == before and not server.is_over():
+            pass
+        if killed < kills:
+            time.sleep(rng.uniform(0, 0.1))
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        ended = server.end()
+        assert ended in (0, signal.SIGKILL)
+        if not ended:
+            return killed
+        killed += 1
 
 
 @pytest.mark.parametrize(
     ("kind", "kills"),
-    [("bfgs", 1), *(pytest.param(kind, 100, marks=pytest.mark.slow) for kind in KINDS)],
+    [("bfgs", 3), ("training", 2), *(pytest.param(kind, 100, marks=pytest.mark.slow) for kind in KINDS)],
 )
-def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_bits(kind: str, kills: int, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_bits(
+    server: Server, kind: str, kills: int, tmp_path: Path
+) -> None:
     """A short run may be at its end before all of the kills."""
-    printed, killed = killed_until_done(kind, tmp_path, kills, seed=kills)
+    file = tmp_path / "run.cmt"
+    killed = killed_until_done(server, kind, file, kills, random.Random(kills))
     assert killed > 0
-    assert printed == fingerprint(kind, str(tmp_path / "whole.cmt"))
+    assert Path(f"{file}.given").read_text() == fingerprint(kind, str(tmp_path / "whole.cmt"))

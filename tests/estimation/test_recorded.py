@@ -18,7 +18,7 @@ from pycmtensor.estimation.lock import only_user
 from pycmtensor.exceptions import CheckpointError, CheckpointWarning, FileError, NotConvergedWarning, OptimizerError
 from pycmtensor.optimizers import SGD
 from tests.engine.test_evaluator import SumOfHalves
-from tests.estimation.killed_runs import Evaluations, bits, models
+from tests.estimation.killed_runs import Evaluations, Known, bits
 
 #: Model, options.
 RUNS: list[tuple[str, dict[str, Any]]] = [
@@ -36,7 +36,7 @@ RUNS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture(scope="module")
 def known() -> dict[str, cmt.Model]:
-    return models()
+    return Known()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import pycmtensor as cmt
 from pycmtensor.exceptions import CheckpointError, PyCMTensorError
 from pycmtensor.inference import resampling
-from tests.estimation.killed_runs import Evaluations, models
+from tests.estimation.killed_runs import Evaluations, Known
 
 #: Name -> model, what is asked of results with a checkpoint, other options, evaluations between two kills.
 ASKED: dict[str, tuple[str, Callable[..., Any], dict[str, Any], int]] = {
@@ -33,7 +33,7 @@ def same(one: Any, other: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, cmt.Results]:
-    known = models()
+    known = Known()
     return {name: cmt.estimate(known[name]) for name in ("logit", "pooled", "mixed")}
 
 

@@ -1,8 +1,6 @@
-"""A training run for a process of its own, which another process may kill: python train_in_pieces.py FILE EPOCHS."""
+"""A training that tests interrupt, and a small model."""
 
 from __future__ import annotations
-
-import sys
 
 import numpy as np
 import pandas as pd
@@ -27,8 +25,3 @@ def model() -> cmt.MNL:
 def method(checkpoint: str | None, epochs: int) -> cmt.Stochastic:
     """Adam on batches that do not divide the data."""
     return cmt.Stochastic(Adam, lr=1e-4, batch_size=64, epochs=epochs, seed=3, checkpoint=checkpoint, tolerance=0)
-
-
-if __name__ == "__main__":
-    results = cmt.estimate(model(), method=method(sys.argv[1], int(sys.argv[2])))
-    sys.stdout.write(f"{results.params.map(float.hex).to_list()}\n")
