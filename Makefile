@@ -1,10 +1,10 @@
 # `make demo` and `make test` set up everything they need in .venv; nothing else has to be installed by hand.
 PYTHON ?= python3
 # Tests mostly compile, which takes one core: two files at a time halve the wait.
-PYTEST := .venv/bin/python -m pytest --cov -n 2 --dist loadfile
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile
 BIN := .venv/bin
 
-.PHONY: demo test test-all test-all-pythons test-oldest lint format docs bench bench-full clean
+.PHONY: demo test test-all coverage test-all-pythons test-oldest lint format docs bench bench-full clean
 
 demo: .venv/run.stamp
 	$(BIN)/python examples/swissmetro_mnl.py
@@ -15,6 +15,10 @@ test: lint
 # Random properties have the same examples in every `make test`, and others in every `make test-all`.
 test-all: lint
 	$(PYTEST) -m "" --hypothesis-profile=default
+
+# Which lines the tests run, in three times the time: tracing slows Python down everywhere.
+coverage: lint
+	$(PYTEST) --cov
 
 # `make test` in an environment of its own for each Python; they are looked for on the path, in pyenv and by uv.
 PYTHONS ?= 3.11 3.12 3.13

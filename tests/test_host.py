@@ -95,6 +95,7 @@ def test_import_and_estimations_change_nothing_of_libraries_in_use() -> None:
     assert not changed(host, USE, BROKEN, "say(before, snapshot())")
 
 
+@pytest.mark.slow
 def test_numbers_of_the_host_program_stay_in_32_bits() -> None:
     """The bits of a float32 function, eager and compiled, before the import, after it and after estimations."""
     own = """
@@ -175,6 +176,7 @@ def test_spawned_processes_estimate(tmp_path: Path) -> None:
     assert list(map(float, in_processes(tmp_path, main).split())) == pytest.approx([1.0986122886681098] * 2)
 
 
+@pytest.mark.slow
 def test_joblib_estimates(tmp_path: Path) -> None:
     pytest.importorskip("joblib")
     main = "estimated(1)\nimport joblib\nprint(*joblib.Parallel(2)(joblib.delayed(estimated)(k) for k in (1, 2)))"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
 from pycmtensor.analysis.predict import choices_on
-from pycmtensor.analysis.scenario import segments
+from pycmtensor.analysis.scenario import groups_of, segment_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities
@@ -115,7 +115,8 @@ class _Wanted:
 def _wanted(shares: Mapping[Any, Any], ds: Dataset, by: str | None) -> _Wanted:
     if not isinstance(shares, Mapping) or not shares:
         raise InferenceError(f"calibrated: shares maps alternatives to shares, {{'train': 0.2}}, found {shares!r}.")
-    groups, weights = segments(ds, by)
+    groups = groups_of(ds, by)
+    weights = segment_weights(ds, by, groups)
     if by is None:
         shares = {"all": shares}
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
+from pycmtensor.analysis.parts import Moments, Rows, rows_of, summed
+from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Posterior
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, problem_of
@@ -31,16 +34,24 @@ class ConditionalEstimates(Answer):
     """The distributions of random coefficients given the choices of each individual.
 
     Attributes:
-        table: One row per individual; for each coefficient the mean, the standard deviation, and the quantiles lower,
-            median and upper.
         summary: By coefficient mean and standard deviation in the population, and mean and standard deviation of the
             conditional means, weighted. The means of a well-specified model are alike; conditional means vary less.
         alpha: One minus the coverage of lower to upper.
     """
 
-    table: pd.DataFrame
     summary: pd.DataFrame
     alpha: float
+    n_individuals: int
+    _rows: Rows = field(repr=False)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per individual; of each coefficient mean, standard deviation, and quantiles lower, median and upper.
+
+        Raises:
+            InferenceError: They were written to a file, or are of scanned data.
+        """
+        return self._rows.whole()
 
     @property
     def means(self) -> pd.DataFrame:
@@ -48,12 +59,15 @@ class ConditionalEstimates(Answer):
         return self.table.loc[:, (slice(None), "mean")].droplevel(1, axis=1)
 
     def _shown(self) -> list[Part]:
-        about = f"{len(self.table):,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
+        about = f"{self.n_individuals:,} individuals, {1 - self.alpha:.4g} of each between lower and upper"
         return [self.summary, about]
 
 
 def conditional_estimates(
-    results: Estimated, coefficients: Mapping[str, Expression] | None = None, alpha: float = 0.05
+    results: Estimated,
+    coefficients: Mapping[str, Expression] | None = None,
+    alpha: float = 0.05,
+    to: str | PathLike[str] | None = None,
 ) -> ConditionalEstimates:
     r"""Random coefficients of the individuals of the estimation, given what they chose.
 
@@ -69,6 +83,7 @@ def conditional_estimates(
         coefficients: Name -> expression, such as ``{"time": b_time, "value of time": b_time / b_cost}``; None for all
             that `pycmtensor.coefficients` made.
         alpha: One minus the coverage of the interval between the quantiles lower and upper, in (0, 1).
+        to: A Parquet file that the table is written to, in place of keeping it; that of scanned data part by part.
 
     Raises:
         InferenceError: The model has no random coefficients, none is found, or one varies between the choice situations
@@ -92,7 +107,7 @@ def conditional_estimates(
 
     in_range("conditional_estimates", "alpha", alpha, "(0, 1)", "Write 0.05 for 95%.", error=InferenceError)
     asked = problem_of(results, "conditional estimates")
-    model, ds, evaluator = asked
+    model = asked.model
     if not model.draws:
         instead = "everybody has the same"
         if isinstance(model, LatentClass):
@@ -101,28 +116,32 @@ def conditional_estimates(
     given: Mapping[str, Expression] = coefficients_of(model) if coefficients is None else coefficients
     if not given:
         raise InferenceError("No coefficient is known by name. Give them, such as {'time': mean + sd * z}.")
-    terms = tuple(marginal_utility(asked, expression)[0] for expression in given.values())
     quantiles = (alpha / 2, 0.5, 1 - alpha / 2)
-    found = evaluator.by_situation(Posterior(terms, quantiles), results.fit.theta)[:, 0]
-    conditional, population = found.reshape(len(terms), 7, -1)[:, :5], found.reshape(len(terms), 7, -1)[:, 5:]
     columns = pd.MultiIndex.from_product([list(given), ["mean", "sd", "lower", "median", "upper"]])
-    table = pd.DataFrame(conditional.reshape(-1, ds.n_individuals).T, ds.individual_labels, columns)
-    weights = ds.individual_weights
+    with rows_of(asked.data, to) as rows:
 
-    def averages(of: Any) -> Any:
-        return np.average(of, axis=-1, weights=weights)
+        def ask(part: Problem) -> dict[str, Any]:
+            ds = part.data
+            terms = tuple(marginal_utility(part, expression)[0] for expression in given.values())
+            found = part.evaluator.by_situation(Posterior(terms, quantiles), results.fit.theta)[:, 0]
+            found = found.reshape(len(terms), 7, ds.n_individuals)
+            table = found[:, :5].reshape(-1, ds.n_individuals).T
+            rows.add(ds, pd.DataFrame(table, ds.individual_labels, columns))
+            w = ds.individual_weights
+            return {"population": Moments.of(found[:, 5:], w), "means": Moments.of(found[:, 0], w)}
 
-    mean, means = averages(population[:, 0]), conditional[:, 0]
+        found = summed(asked, ask)
+    (mean, square), means = found["population"].mean.T, found["means"]
     summary = pd.DataFrame(
         {
             "mean": mean,
-            "sd": np.sqrt(np.maximum(averages(population[:, 1]) - mean**2, 0)),
-            "mean of means": averages(means),
-            "sd of means": np.sqrt(averages((means - averages(means)[:, None]) ** 2)),
+            "sd": np.sqrt(np.maximum(square - mean**2, 0)),
+            "mean of means": means.mean,
+            "sd of means": means.sd,
         },
         index=list(given),
     )
-    return ConditionalEstimates(table, summary, alpha)
+    return ConditionalEstimates(summary, alpha, asked.data.n_individuals, rows)
 
 
 def population_draws(results: Estimated, coefficient: str, number: int = 10_000) -> NDArray[np.floating]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pycmtensor.analysis.dual import Dual, intervals, note
+from pycmtensor.analysis.parts import rows_of
 from pycmtensor.analysis.predict import Prediction, situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
@@ -34,13 +34,26 @@ class Demand(Prediction):
     """Forecast of quantities of goods.
 
     Attributes:
-        probabilities: One row per situation in the order of the data, one column per good: the probability that
-            anything of the good is bought.
-        quantities: Likewise what is bought on average.
         table: Weighted mean of the quantity of each good, with standard error and confidence interval.
     """
 
-    quantities: pd.DataFrame = field(kw_only=True)
+    @property
+    def probabilities(self) -> pd.DataFrame:
+        """One row per situation in the order of the data, one column per good: the probability to buy any of it.
+
+        Raises:
+            InferenceError: They were written to a file.
+        """
+        return self._of("bought")
+
+    @property
+    def quantities(self) -> pd.DataFrame:
+        """Likewise what is bought on average."""
+        return self._of("quantity")
+
+    def _of(self, what: str) -> pd.DataFrame:
+        rows = self._rows.whole()
+        return rows.loc[:, [what]].droplevel(0, axis=1)
 
     @property
     def means(self) -> pd.Series:
@@ -62,7 +75,7 @@ class Demand(Prediction):
         return (self.means / self.means.sum()).rename("share")
 
     def _shown(self) -> list[Part]:
-        about = f"{len(self.quantities):,} situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
+        about = f"{self.nobs:,} situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
         return [self.table, about, *filter(None, [self.note])]
 
 
@@ -72,6 +85,7 @@ def demand(
     conditional: bool = False,
     alpha: float = 0.05,
     kind: Kind = "classical",
+    to: str | PathLike[str] | None = None,
     draws: Sampling = SAMPLING,
 ) -> Demand:
     r"""Quantities of the goods of an `MDCEV` that a budget buys, averages over draws of errors and coefficients.
@@ -86,6 +100,7 @@ def demand(
         conditional: False: nothing is known here given what was observed.
         alpha: One minus the coverage of the intervals, in (0, 1).
         kind: Kind of the covariance of the estimates.
+        to: A Parquet file that probabilities and quantities are written to, in place of keeping them.
         draws: Of the errors.
 
     Raises:
@@ -118,10 +133,11 @@ def demand(
     found = ds.of_situations(evaluator.by_situation(Demands(), theta))
     w = situation_weights(ds)
     means = Dual(*evaluator.totals(Demands(), w[None], theta))[0][: len(names)] / w.sum()
-    quantities, bought = (pd.DataFrame(part.T, ds.situation_labels, names) for part in np.split(found, 2))
+    columns = pd.MultiIndex.from_product([["quantity", "bought"], names])
+    with rows_of(ds, to) as rows:
+        rows.add(ds, pd.DataFrame(found.T, ds.situation_labels, columns))
     table = intervals(results, means, names, alpha, kind)
-    about = note(results, means, kind)
-    return Demand(bought, table, None, alpha, str(kind), about, quantities=quantities)
+    return Demand(table, None, alpha, str(kind), note(results, means, kind), ds.nobs, rows)
 
 
 def forecasts_on(results: Estimated, data: Any, draws: Sampling) -> Problem:

@@ -14,6 +14,7 @@ from pytensor.graph.basic import Variable
 from pycmtensor.analysis.demand import SAMPLING, forecasts_on
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners, unit_of
+from pycmtensor.analysis.parts import summed
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of
@@ -172,7 +173,7 @@ def elasticities(
         return {_name(one): elasticities(results, one, change, at, alpha, kind, data) for one in column}
     asked = _asked(results, column, at, data)
     if change is None:
-        P, _, relative = asked.totals()
+        P, _, relative, _ = asked.totals()
         return asked.responses("Elasticities", relative, asked.point, alpha, kind, P)
     in_range("elasticities", "change", change, "(-1, inf)", "Write 0.1 for a rise by 10%.", error=InferenceError)
     if change == 0:
@@ -244,7 +245,8 @@ def marginal_effects(
     if isinstance(column, list):
         return {_name(one): marginal_effects(results, one, at, alpha, kind, data) for one in column}
     asked = _asked(results, column, at, data)
-    response = asked.totals()[1] / asked.weights.sum()
+    _, response, _, weight = asked.totals()
+    response = response / weight
     answer = asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
     return replace(answer, unit=unit_of(asked.problem.data, asked.column))
 
@@ -308,14 +310,16 @@ class _Asked:
     moved: dict[str, str | None]
     at: str
 
-    @property
-    def weights(self) -> Array:
-        """Weights of the choice situations, (T, N)."""
-        return situation_weights(self.problem.data)
+    def totals(self) -> tuple[Dual, Dual, Dual, float]:
+        """Weighted sums of P, dP / dx and x dP / dx, each (I J), and of 1."""
+        quantity, theta = Slopes(self.column, tuple(self.moved.values())), self.results.fit.theta
 
-    def totals(self) -> tuple[Dual, Dual, Dual]:
-        """Weighted sums of P, dP / dx and x dP / dx, each (I J)."""
-        return self._split(Dual(*self._evaluator.totals(self._quantity, self.weights[None], self.results.fit.theta))[0])
+        def ask(part: Problem) -> dict[str, Any]:
+            w = situation_weights(part.data)
+            return {"of": Dual(*part.evaluator.totals(quantity, w[None], theta))[0], "weight": w.sum()}
+
+        sums = summed(self.problem, ask)
+        return (*self._split(sums["of"]), sums["weight"])
 
     def slopes(self) -> Array:
         """dP / dx of the choice situations, (I J, S)."""
@@ -329,30 +333,39 @@ class _Asked:
 
     def total_arc(self, change: float) -> Dual:
         """Arc elasticities of the shares, (I J)."""
-        theta, w = self.results.fit.theta, self.weights[None]
-        J = len(self.responding)
-        before, *after = (Dual(*state.totals(self._level, w, theta))[0][:J] for state in self._changed(change))
+        theta, J = self.results.fit.theta, len(self.responding)
+
+        def ask(part: Problem) -> dict[str, Any]:
+            w, level = situation_weights(part.data)[None], self._level(part.data)
+            states = enumerate(self._changed(part, change))
+            return {str(i): Dual(*state.totals(level, w, theta))[0][:J] for i, state in states}
+
+        before, *after = summed(self.problem, ask).values()
         nobody = np.where(self.chosen_from, 0.0, np.nan)
         before = Dual(before.value + nobody, before.slope)
         return stacked([_arc(before, moved, change) for moved in after])
 
     def arc(self, change: float) -> Array:
         """Arc elasticities of the choice situations, (I J, S)."""
-        J = len(self.responding)
+        J, level = len(self.responding), self._level(self.problem.data)
         before, *after = (
-            self.problem.data.of_situations(state.by_situation(self._level, self.results.fit.theta)[:J])
-            for state in self._changed(change)
+            self.problem.data.of_situations(state.by_situation(level, self.results.fit.theta)[:J])
+            for state in self._changed(self.problem, change)
         )
         with np.errstate(invalid="ignore"):  # 0 / 0 where an alternative is unavailable
             return np.concatenate([_arc(before, moved, change) for moved in after])
 
-    @property
+    @cached_property
     def chosen_from(self) -> NDArray[np.bool_]:
         """The alternatives that somebody can choose, (J,)."""
         if isinstance(self.problem.model, Forecast):
             return np.ones(len(self.responding), dtype=bool)
         model = choice_of(self.problem.model, "elasticities")
-        return np.any(model.available(self.problem.data), axis=(1, 2))
+
+        def ask(part: Problem) -> dict[str, Any]:
+            return {"situations": np.sum(model.available(part.data), axis=(1, 2))}
+
+        return summed(self.problem, ask)["situations"] > 0
 
     @property
     def responding(self) -> list[str]:
@@ -376,32 +389,21 @@ class _Asked:
         of = of[kept] if over is None else of[kept] / over[kept]
         table = intervals(self.results, of, names, alpha, kind)
         title = title + " at the means of columns" * (self.at == "means")
-        labels = self.problem.data.situation_labels
 
         def by_situation() -> pd.DataFrame:
-            return pd.DataFrame(rows()[kept].T, index=labels, columns=names)
+            return pd.DataFrame(rows()[kept].T, index=self.problem.data.situation_labels, columns=names)
 
         left_out = f"Without {', '.join(nobody)}, which nobody can choose." if nobody else ""
         about = " ".join(filter(None, [note(self.results, of, kind), left_out]))
         return Responses(title, table, alpha, str(kind), about, by_situation)
 
-    @property
-    def _quantity(self) -> Quantity:
-        return Slopes(self.column, tuple(self.moved.values()))
-
-    @property
-    def _level(self) -> Quantity:
+    def _level(self, data: Dataset) -> Quantity:
         """What responds: probabilities, or quantities of goods with the budget of before a change."""
-        if isinstance(self.problem.model, Forecast):
-            return Demands(beside=Observed(self.problem.data))
-        return Probabilities()
-
-    @property
-    def _evaluator(self) -> Evaluator:
-        return self.problem.evaluator
+        return Demands(beside=Observed(data)) if isinstance(self.problem.model, Forecast) else Probabilities()
 
     def _by_situation(self) -> tuple[Array, Array, Array]:
-        found = self._evaluator.by_situation(self._quantity, self.results.fit.theta)
+        quantity = Slopes(self.column, tuple(self.moved.values()))
+        found = self.problem.evaluator.by_situation(quantity, self.results.fit.theta)
         return self._split(self.problem.data.of_situations(found))
 
     def _split(self, stacked: Any) -> tuple[Any, Any, Any]:
@@ -410,12 +412,12 @@ class _Asked:
         end = (1 + len(self.moved)) * J
         return stacked[np.tile(np.arange(J), len(self.moved))], stacked[J:end], stacked[end:]
 
-    def _changed(self, change: float) -> Iterator[Evaluator]:
-        """The evaluator before, and after each of the I changes."""
-        yield self._evaluator
+    def _changed(self, part: Problem, change: float) -> Iterator[Evaluator]:
+        """The evaluator of a part before, and after each of the I changes."""
+        yield part.evaluator
         for alternative in self.moved.values():
             key = self.column if alternative is None else (self.column, alternative)
-            yield self._evaluator.on(self.problem.data.with_columns({key: lambda x: (1 + change) * x}))
+            yield part.evaluator.on(part.data.with_columns({key: lambda x: (1 + change) * x}))
 
 
 def _arc(before: Any, after: Any, change: float) -> Any:

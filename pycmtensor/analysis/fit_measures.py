@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
-from pycmtensor.analysis.scenario import segments
+from pycmtensor.analysis.scenario import groups_of, segment_weights
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.estimation import Options, maximise
@@ -100,7 +100,8 @@ def shares_by(results: Estimated, segment: str, alpha: float = 0.05, kind: Kind 
 
     _, ds, evaluator = choices_on(results, None, "shares")
     names = list(ds.alternatives)
-    groups, weights = segments(ds, segment)
+    groups = groups_of(ds, segment)
+    weights = segment_weights(ds, segment, groups)
     weights = weights / weights.sum(axis=(1, 2), keepdims=True)
     P = Dual(*evaluator.totals(Probabilities(), weights, results.fit.theta))
     index = pd.MultiIndex.from_product([groups, names], names=[segment, "alternative"])

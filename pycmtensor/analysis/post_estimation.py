@@ -173,7 +173,12 @@ class PostEstimation:
         return plot(self.partial_dependence(column, values, data), ax)
 
     def predict(
-        self, data: Any = None, conditional: bool = False, alpha: float = 0.05, kind: Kind = "classical"
+        self,
+        data: Any = None,
+        conditional: bool = False,
+        alpha: float = 0.05,
+        kind: Kind = "classical",
+        to: str | PathLike[str] | None = None,
     ) -> Prediction:
         """Choice probabilities, most probable choices and shares; see `pycmtensor.analysis.predict`.
 
@@ -184,6 +189,7 @@ class PostEstimation:
             conditional: On the choices that were observed of the same individuals; for random coefficients.
             alpha: One minus the coverage of the intervals of shares.
             kind: Kind of the covariance of the estimates.
+            to: A Parquet file that the probabilities are written to, those of scanned data part by part.
 
         Returns:
             Probabilities of each situation and shares with their intervals.
@@ -193,8 +199,8 @@ class PostEstimation:
             {'air': 0.2762, 'train': 0.3, 'bus': 0.1429, 'car': 0.281}
         """
         if isinstance(problem_of(self, "predictions").model, MDCEV):
-            return demand(self, data, conditional, alpha, kind)
-        return predict(self, data, conditional, alpha, kind)
+            return demand(self, data, conditional, alpha, kind, to)
+        return predict(self, data, conditional, alpha, kind, to)
 
     @overload
     def elasticities(
@@ -320,13 +326,17 @@ class PostEstimation:
         return wtp(self, numerator, denominator, alpha, kind, method)
 
     def conditional_estimates(
-        self, coefficients: Mapping[str, Expression] | None = None, alpha: float = 0.05
+        self,
+        coefficients: Mapping[str, Expression] | None = None,
+        alpha: float = 0.05,
+        to: str | PathLike[str] | None = None,
     ) -> ConditionalEstimates:
         """Random coefficients of each individual given its choices; see `pycmtensor.analysis.conditional_estimates`.
 
         Args:
             coefficients: Name -> expression; None for all that `pycmtensor.coefficients` made.
             alpha: One minus the coverage of the quantiles lower and upper.
+            to: A Parquet file that the table is written to, that of scanned data part by part.
 
         Returns:
             Means, deviations and quantiles of each individual.
@@ -337,7 +347,7 @@ class PostEstimation:
             >>> sorted(mixed.conditional_estimates().means.columns)
             ['cl', 'loc']
         """
-        return conditional_estimates(self, coefficients, alpha)
+        return conditional_estimates(self, coefficients, alpha, to)
 
     def calibration(self, data: Any = None, bins: int = 10) -> pd.DataFrame:
         """Predicted probabilities and observed frequencies; see `pycmtensor.analysis.calibration`.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note
+from pycmtensor.analysis.parts import Rows, rows_of, summed
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.sampling import SampledDataset
+from pycmtensor.dataset.scanned import ScannedDataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Observed, Probabilities, ProbabilitiesGivenChoices, Quantity
 from pycmtensor.exceptions import DatasetError, InferenceError
@@ -32,8 +35,6 @@ class Prediction(Answer):
     """Prediction of choices.
 
     Attributes:
-        probabilities: One row per choice situation in the order of the data, one column per alternative; 0 where an
-            alternative is unavailable.
         table: Share of each alternative, weighted, with standard error and confidence interval.
         llf: Log-likelihood of the choices; None when they are not known, or for conditional probabilities.
         alpha: One minus the coverage of the intervals.
@@ -41,12 +42,22 @@ class Prediction(Answer):
         note: Why shares have no standard errors, empty when they have.
     """
 
-    probabilities: pd.DataFrame
     table: pd.DataFrame
     llf: float | None
     alpha: float
     kind: str
-    note: str = ""
+    note: str
+    nobs: int
+    _rows: Rows = field(repr=False)
+
+    @property
+    def probabilities(self) -> pd.DataFrame:
+        """One row per choice situation in the order of the data, one column per alternative; 0 where unavailable.
+
+        Raises:
+            InferenceError: They were written to a file, or are of scanned data.
+        """
+        return self._rows.whole()
 
     @property
     def choices(self) -> pd.Series:
@@ -60,12 +71,17 @@ class Prediction(Answer):
 
     def _shown(self) -> list[Part]:
         known = [] if self.llf is None else [f"Log-likelihood {self.llf:.6f}"]
-        about = f"{len(self.probabilities):,} choice situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
+        about = f"{self.nobs:,} choice situations, {1 - self.alpha:.4g} intervals, {self.kind} covariance"
         return [self.table, about, *known, *filter(None, [self.note])]
 
 
 def predict(
-    results: Estimated, data: Any = None, conditional: bool = False, alpha: float = 0.05, kind: Kind = "classical"
+    results: Estimated,
+    data: Any = None,
+    conditional: bool = False,
+    alpha: float = 0.05,
+    kind: Kind = "classical",
+    to: str | PathLike[str] | None = None,
 ) -> Prediction:
     r"""Choice probabilities at the estimates, and the shares of the alternatives.
 
@@ -86,6 +102,8 @@ def predict(
         conditional: Whether on the choices that were observed; for models with random coefficients.
         alpha: One minus the coverage of the intervals of shares, in (0, 1).
         kind: Kind of the covariance of the estimates.
+        to: A Parquet file that the probabilities are written to, with choice situation and individual, in place of
+            keeping them; scanned data are predicted and written part by part.
 
     Raises:
         DatasetError: The data do not fit the model; conditional: an individual was not in the estimation.
@@ -112,16 +130,25 @@ def predict(
     import pandas as pd
 
     asked, theta = choices_on(results, data, "predictions"), results.fit.theta
-    ds, evaluator, names = asked.data, asked.evaluator, list(asked.data.alternatives)
-    quantity = _given_choices(results, asked) if conditional else Probabilities()
-    P = ds.of_situations(evaluator.by_situation(quantity, theta))
-    w = situation_weights(ds)
-    total = Dual(*evaluator.totals(quantity, w[None], theta))[0]
-    shares = total / w.sum()
-    table = intervals(results, shares, names, alpha, kind)
-    llf = evaluator.value(theta) if ds.choices_known and not conditional else None
-    probabilities = pd.DataFrame(P.T, index=ds.situation_labels, columns=names)
-    return Prediction(probabilities, table, llf, alpha, str(kind), note(results, shares, kind))
+    names = list(asked.data.alternatives)
+    if conditional:
+        _check_conditional(asked)
+    knows_choices = asked.data.choices_known and not conditional
+    with rows_of(asked.data, to) as rows:
+
+        def ask(part: Problem) -> dict[str, Any]:
+            ds, evaluator = part.data, part.evaluator
+            quantity = _given_choices(results, asked, part) if conditional else Probabilities()
+            P = ds.of_situations(evaluator.by_situation(quantity, theta))
+            rows.add(ds, pd.DataFrame(P.T, index=ds.situation_labels, columns=names))
+            w = situation_weights(ds)
+            chosen = Dual(*evaluator.totals(quantity, w[None], theta))[0]
+            return {"chosen": chosen, "weight": w.sum(), "llf": evaluator.value(theta) if knows_choices else 0.0}
+
+        sums = summed(asked, ask)
+    shares = sums["chosen"] / sums["weight"]
+    table, about = intervals(results, shares, names, alpha, kind), note(results, shares, kind)
+    return Prediction(table, sums["llf"] if knows_choices else None, alpha, str(kind), about, asked.data.nobs, rows)
 
 
 def problem_on(results: Estimated, data: Any, what: str) -> Problem:
@@ -138,6 +165,8 @@ def problem_on(results: Estimated, data: Any, what: str) -> Problem:
     if data is None:
         return estimation
     asked = estimation.on(data if isinstance(data, Dataset) else estimation.data.like(data))
+    if isinstance(asked.data, ScannedDataset):  # whose parts are checked when they are read
+        return asked
     check = asked.model.check if asked.data.choices_known else asked.model.check_to_predict
     check(asked.data)
     return asked
@@ -164,14 +193,8 @@ def situation_weights(ds: Dataset) -> Array:
     return ds.array(ds.observed)[..., 0] * ds.individual_weights
 
 
-def _given_choices(results: Estimated, asked: Problem) -> Quantity:
-    """Probabilities on the data in question, given what the same individuals chose in the estimation."""
-    estimation = problem_of(results, "conditional probabilities")
-    if isinstance(estimation.data, SampledDataset):
-        raise InferenceError(
-            "The choices of the estimation are among samples of alternatives, and probabilities given them would need "
-            "all. Leave conditional out; conditional_estimates tells of the tastes."
-        )
+def _check_conditional(asked: Problem) -> None:
+    """Raise an `InferenceError` when choices tell nothing of other choices of the same individual."""
     model, draws = asked.model, asked.model.draws
     if not draws and len(model.by_class()) == 1:
         raise InferenceError(
@@ -184,11 +207,21 @@ def _given_choices(results: Estimated, asked: Problem) -> Quantity:
             f"{', '.join(within)}: drawn anew in each choice situation, so that observed choices tell nothing of "
             "others. Leave conditional out."
         )
+
+
+def _given_choices(results: Estimated, asked: Problem, part: Problem) -> Quantity:
+    """Probabilities on a part of the data in question, given what the same individuals chose in the estimation."""
+    estimation = problem_of(results, "conditional probabilities")
+    if isinstance(estimation.data, SampledDataset):
+        raise InferenceError(
+            "The choices of the estimation are among samples of alternatives, and probabilities given them would need "
+            "all. Leave conditional out; conditional_estimates tells of the tastes."
+        )
     if asked.data is estimation.data:
-        return ProbabilitiesGivenChoices(beside=Observed(estimation.data))
-    if asked.data.individual is None:
+        return ProbabilitiesGivenChoices(beside=Observed(part.data))
+    if part.data.individual is None:
         raise DatasetError("Individuals are matched by their column, which the data set has none of.")
-    known, individuals = estimation.data.individual_labels, asked.data.individual_labels
+    known, individuals = estimation.data.individual_labels, part.data.individual_labels
     position = known.get_indexer(individuals)
     strangers = individuals[position < 0].tolist()
     if strangers:

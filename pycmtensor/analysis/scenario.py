@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import Marginal, unit_of
+from pycmtensor.analysis.parts import summed, values_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.welfare import surplus_quantity
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.scanned import ScannedDataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.exceptions import InferenceError, checked, checked_class
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Scenarios", "scenario", "segments"]
+__all__ = ["Scenarios", "groups_of", "scenario", "segment_weights"]
 
 Array = NDArray[np.floating]
 
@@ -43,7 +45,8 @@ class Scenarios(Answer):
         diversion: Of the alternative whose share moves most: which part of what it loses goes to each other one, or of
             what it gains comes from there.
         surplus: Change in consumer surplus of a choice situation, on average, in the unit of cost; None without cost.
-        gains: Change in consumer surplus of each choice situation, one column per scenario; None without cost.
+        gains: Change in consumer surplus of each choice situation, one column per scenario; None without cost, and of
+            scanned data.
         alpha: One minus the coverage of the intervals.
         kind: Kind of the covariance of the estimates.
         note: Why there are no standard errors, empty when there are.
@@ -166,18 +169,32 @@ def scenario(
         half         0.280    0.146 -0.006  0.565
         free         0.622    0.198  0.235  1.009
     """
-    before = choices_on(results, data, "scenarios")
-    states = {"before": before, **_after(before, changes)}
-    groups, weights = segments(before.data, segment)
+    before, theta = choices_on(results, data, "scenarios"), results.fit.theta
+    groups, named = groups_of(before.data, segment), _named(changes)
+    if isinstance(before.data, ScannedDataset):
+        _check_no_rows(named)
+
+    def ask(part: Problem) -> dict[Any, Any]:
+        weights, states = segment_weights(part.data, segment, groups), _states(part, named)
+        quantities: dict[str, Quantity] = {"share": Probabilities()}
+        if cost is not None:
+            quantities["money"] = surplus_quantity(results, part, cost)
+        found: dict[Any, Any] = {
+            (what, name): Dual(*state.evaluator.totals(quantity, weights, theta))
+            for name, state in states.items()
+            for what, quantity in quantities.items()
+        }
+        return found | {"weight": weights.sum(axis=(1, 2))[:, None]}
+
+    sums = summed(before, ask, [] if segment is None else [segment])
     answer = _Answer(results, groups, list(before.data.alternatives), alpha, kind)
-    weigh = weights / weights.sum(axis=(1, 2), keepdims=True)
-    shares = _totals(results, states, Probabilities(), weigh)
+    shares = {name: sums["share", name] / sums["weight"] for name in ("before", *named)}
     changes_of_shares = _differences(shares)
     surplus, gains = None, None
     if cost is not None:
-        quantity = surplus_quantity(results, before, cost)
-        money = {name: total[:, 0] for name, total in _totals(results, states, quantity, weigh).items()}
-        surplus, gains = answer.table(_differences(money)), _gains(results, states, quantity)
+        money = {name: (sums["money", name] / sums["weight"])[:, 0] for name in ("before", *named)}
+        surplus = answer.table(_differences(money))
+        gains = None if isinstance(before.data, ScannedDataset) else _gains(results, _states(before, named), cost)
     return Scenarios(
         answer.table(shares),
         answer.table(changes_of_shares),
@@ -191,33 +208,48 @@ def scenario(
     )
 
 
-def _after(before: Problem, changes: Mapping[Any, Any]) -> dict[str, Problem]:
-    """The question about each scenario, by name."""
+def _named(changes: Mapping[Any, Any]) -> Mapping[str, Mapping[Any, Any]]:
+    """The changes of each scenario, by its name."""
     several = bool(changes) and all(isinstance(change, Mapping) for change in changes.values())
     named = changes if several else {"scenario": changes}
     if "before" in named:
         raise InferenceError("'before' is what all scenarios are compared with. Give that scenario another name.")
-    after = {}
+    return named
+
+
+def _check_no_rows(named: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Raise an `InferenceError` when a column of scanned data changes by one number per row."""
+    for name, change in named.items():
+        for column, new in change.items():
+            if np.ndim(new) and not callable(new):
+                raise InferenceError(
+                    f"Column {column!r} of {name!r}: scanned data are read part by part, and do not take one number "
+                    "per row. Give a number or a function of the old values."
+                )
+
+
+def _states(before: Problem, named: Mapping[str, Mapping[Any, Any]]) -> dict[str, Problem]:
+    """The question about the data as they are, and about each scenario, by name."""
+    states = {"before": before}
     for name, change in named.items():
         ds = before.data.with_columns(change)
         before.model.check_to_predict(ds)
-        after[name] = before.on(ds)
-    return after
+        states[name] = before.on(ds)
+    return states
 
 
-def segments(ds: Dataset, column: str | None) -> tuple[list[Any], Array]:
-    """Names of all choice situations together and of those of each value of a column, and their weights (M, T, N)."""
+def groups_of(ds: Dataset, column: str | None) -> list[Any]:
+    """Names of all choice situations together, and of those of each value of a column."""
+    return ["all"] if column is None else ["all", *values_of(ds, column).tolist()]
+
+
+def segment_weights(ds: Dataset, column: str | None, groups: Sequence[Any]) -> Array:
+    """Weights of the choice situations of each group, (M, T, N)."""
     whole = situation_weights(ds)
     if column is None:
-        return ["all"], whole[None]
-    values, number = np.unique(ds.situation_values(column), return_inverse=True)
-    group = number[ds.situations]
-    return ["all", *values.tolist()], np.stack([whole, *(whole * (group == m) for m in range(len(values)))])
-
-
-def _totals(results: Estimated, states: Mapping[str, Problem], quantity: Quantity, weights: Array) -> dict[str, Dual]:
-    """Weighted sums in each state, (M, Q)."""
-    return {name: Dual(*state.evaluator.totals(quantity, weights, results.fit.theta)) for name, state in states.items()}
+        return whole[None]
+    value = ds.situation_values(column)[ds.situations]
+    return np.stack([whole, *(whole * (value == one) for one in groups[1:])])
 
 
 def _differences(of: Mapping[str, Dual]) -> dict[str, Dual]:
@@ -225,11 +257,11 @@ def _differences(of: Mapping[str, Dual]) -> dict[str, Dual]:
     return {name: total - of["before"] for name, total in of.items() if name != "before"}
 
 
-def _gains(results: Estimated, states: Mapping[str, Problem], quantity: Quantity) -> pd.DataFrame:
+def _gains(results: Estimated, states: Mapping[str, Problem], cost: Marginal) -> pd.DataFrame:
     """The change of each choice situation, one column per scenario."""
     import pandas as pd
 
-    ds = states["before"].data
+    ds, quantity = states["before"].data, surplus_quantity(results, states["before"], cost)
     of = {
         n: ds.of_situations(state.evaluator.by_situation(quantity, results.fit.theta)[0]) for n, state in states.items()
     }

@@ -13,8 +13,10 @@ from pytensor.graph.traversal import graph_inputs
 
 from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import Marginal, expressed, marginal_utilities, unit_of
+from pycmtensor.analysis.parts import summed
 from pycmtensor.analysis.predict import situation_weights
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.scanned import ScannedDataset
 from pycmtensor.dataset.symbols import is_column
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import MeanRatios, Ratio, Ratios, RatiosGivenChoices
@@ -175,12 +177,13 @@ def wtp(
     if method != "delta":
         raise InferenceError("A ratio with a distribution over situations or draws has errors by method='delta'.")
     asked, theta = problem_of(results, "marginal utilities"), results.fit.theta
-    model, ds, evaluator = asked
-    above, below = marginal_utilities(asked, numerator), marginal_utilities(asked, denominator)
-    ratios = tuple((top, bottom) for (top, _), (bottom, _) in zip(above, below, strict=True))
-    names = [text_of(f"({top}) / ({bottom})") for (_, top), (_, bottom) in zip(above, below, strict=True)]
-    w = situation_weights(ds)
-    sums = Dual(*evaluator.totals(MeanRatios(ratios), w[None], theta))[0]
+    ratios, names = _ratios(asked, numerator, denominator)
+
+    def ask(part: Problem) -> dict[str, Any]:
+        quantity = MeanRatios(_ratios(part, numerator, denominator)[0])
+        return {"ratios": Dual(*part.evaluator.totals(quantity, situation_weights(part.data)[None], theta))[0]}
+
+    sums = summed(asked, ask)["ratios"]
     for name, defined in zip(names, sums.value[1::2], strict=True):
         if defined == 0:
             raise InferenceError(
@@ -188,15 +191,28 @@ def wtp(
             )
     title = names[0] if len(set(names)) == 1 else "mean over classes"
     mean, rows = _total(sums[::2]) / _total(sums[1::2]), [title]
-    if isinstance(model, LatentClass):
-        rows += [f"{name} in class {of_class}" for name, of_class in zip(names, model.classes, strict=True)]
+    if isinstance(asked.model, LatentClass):
+        rows += [f"{name} in class {of_class}" for name, of_class in zip(names, asked.model.classes, strict=True)]
         mean = stacked([mean, sums[::2] / sums[1::2]])
     table = intervals(results, mean, rows, alpha, kind)
-    distribution, about = _distribution(evaluator.by_situation(Ratios(ratios), theta), w)
+    if isinstance(asked.data, ScannedDataset):
+        distribution, about = None, "The data are scanned: the distribution of the ratio is that of a sample in memory."
+    else:
+        values = asked.evaluator.by_situation(Ratios(ratios), theta)
+        distribution, about = _distribution(values, situation_weights(asked.data))
     about = " ".join(filter(None, [note(results, mean, kind), about]))
-    unit = _unit(ds, numerator, denominator)
+    unit = _unit(asked.data, numerator, denominator)
     individuals = None if distribution is None else partial(_individuals, results, asked, ratios, alpha)
     return WillingnessToPay(title, table, distribution, unit, alpha, str(kind), about, individuals)
+
+
+def _ratios(asked: Problem, numerator: Marginal, denominator: Marginal) -> tuple[Ratio, list[str]]:
+    """The ratio in each class, and its name."""
+    above, below = marginal_utilities(asked, numerator), marginal_utilities(asked, denominator)
+    pairs = list(zip(above, below, strict=True))
+    return tuple((top, bottom) for (top, _), (bottom, _) in pairs), [
+        text_of(f"({top}) / ({bottom})") for (_, top), (_, bottom) in pairs
+    ]
 
 
 def _total(of: Dual) -> Dual:

@@ -37,6 +37,7 @@ class Columns:
     individual_numbers: NDArray[np.int64]  #: of the individuals (N,), from which their draws are made
     origin: Origin  #: what data sets share that are made of one another
     draw_situations: int  #: T of the data set that this is a part of, for which draws of each situation are laid out
+    most_individuals: int  #: N of the largest of several parts, for which programs are compiled
     _table: Table
     _situation_of: NDArray[np.integer]  #: number of the choice situation of each row, (rows,)
     _situation_rows: NDArray[np.integer]  #: the row of the chosen alternative in each situation, (S,)
@@ -423,12 +424,20 @@ class Columns:
         self._rows = self._situation_rows[self._situations] if self.is_panel else self._situation_rows[None, :]
         self.n_situations, self.n_individuals = self._rows.shape
         self.individual_numbers = np.arange(self.n_individuals, dtype=np.int64)
-        self.draw_situations = self.n_situations
+        self.draw_situations, self.most_individuals = self.n_situations, self.n_individuals
         self.origin = Origin(repr(self))
         self._symbols: dict[object, Variable] = {}
-        observed = self._is_observed[:, :, None].astype(pytensor.config.floatX) if self.is_panel else self._ones()
-        self._arrays: dict[object, NDArray[Any]] = {Special.OBSERVED: observed}
+        self._arrays: dict[object, NDArray[Any]] = {Special.OBSERVED: self._observed()}
         self._arrays[Special.WEIGHT] = self._ones() if self.weights is None else self._weights(self.weights)
+
+    def _lay_out_for(self, individuals: int, situations: int) -> None:
+        """Lay situations out as those of the largest of several parts (T, N), so that one program serves all parts."""
+        self.most_individuals, missing = individuals, situations - self.n_situations
+        if missing > 0:
+            self._situations = np.concatenate([self._situations, np.repeat(self._situations[:1], missing, axis=0)])
+            self._is_observed = np.pad(self._is_observed, [(0, missing), (0, 0)])
+            self._rows, self.n_situations = self._situation_rows[self._situations], situations
+            self._arrays[Special.OBSERVED] = self._observed()
 
     def _layout(self) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
         """Choice situations on the axes (T, N), and which of them are there."""
@@ -438,6 +447,9 @@ class Columns:
             return situations, np.broadcast_to(True, situations.shape)
         person, _ = numbered(self._by_situation(self.individual), self.individual)
         return panel(person)
+
+    def _observed(self) -> NDArray[Any]:
+        return self._is_observed[:, :, None].astype(pytensor.config.floatX) if self.is_panel else self._ones()
 
     def _ones(self) -> NDArray[Any]:
         """A 1 for every individual, (1, N, 1), that takes no memory."""

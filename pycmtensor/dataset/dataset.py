@@ -53,6 +53,7 @@ class Dataset(Columns):
             of it by `take`, `split`, `without` and so on, individuals keep their numbers. Draws are made from them, so
             that the same person has the same draws however data are divided.
         draw_situations: T of the data set that this is a part of, for which draws of each situation are laid out.
+        most_individuals: N of the largest of several parts, for which programs are compiled.
         n_situations: T, the largest number of choice situations of one individual.
         nobs: Choice situations, the rows of a wide frame.
 
@@ -255,6 +256,7 @@ class Dataset(Columns):
             self._table.column(column)
         other = self._made_of(changed(self._table, rows), self.choice)
         other._table.units |= units or {}
+        other._lay_out_for(self.most_individuals, self.n_situations)
         return self._numbering(other, self.individual_numbers)
 
     def at_means(self) -> Dataset:

@@ -75,6 +75,7 @@ class ScannedDataset(Dataset, enters="scan"):
         self.nobs = sum(part.nobs for part in self.parts)
         self.n_individuals = sum(part.individuals for part in self.parts)
         self.n_situations = self.draw_situations = max(part.longest for part in self.parts)
+        self.most_individuals = max(part.individuals for part in self.parts)
         self._specimen = self._first_rows()
         self._specimen._whole = self
         self.origin, self.alternatives = self.specimen.origin, self.specimen.alternatives
@@ -149,8 +150,9 @@ class ScannedDataset(Dataset, enters="scan"):
         table = read(part.path, part.groups, None if columns is None else self._needed(columns))
         if self.weights is not None and not np.any(table.column(self.weights).to_numpy() > 0):
             return None
-        made = self._of_part(table, part)
-        return made.counted()
+        made = self._of_part(table, part).counted()
+        made._lay_out_for(self.most_individuals, self.n_situations)
+        return made
 
     def in_memory(self, columns: Collection[str] | None = None) -> Iterator[Dataset]:
         """The data sets of the parts, one after the other."""

@@ -79,7 +79,8 @@ class Blocks:
     def cut(self, array: Array, first: int, number: int, fill: Fill = "edge") -> Array:
         """Some blocks, (number, [J,] T, B, 1), of an array ([J,] T, N, 1)."""
         *leading, N, _ = array.shape
-        own = array[..., min(first * self.size, N - 1) : (first + number) * self.size, :]
+        begin = first * self.size if fill == "constant" else min(first * self.size, N - 1)
+        own = array[..., begin : (first + number) * self.size, :]
         missing = number * self.size - own.shape[-2]
         own = np.pad(own, [(0, 0)] * len(leading) + [(0, missing), (0, 0)], mode=fill) if missing else own
         return np.moveaxis(own.reshape(*leading, number, self.size, 1), -3, 0)

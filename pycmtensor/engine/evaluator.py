@@ -7,23 +7,25 @@ sum of the evaluators of parts of the data, subclasses `Evaluator`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.dataset import Dataset
+from pycmtensor.dataset.scanned import ScannedDataset, place_of
 from pycmtensor.engine.climb import climb, while_true
 from pycmtensor.engine.density import GivenDraws, Traceable
 from pycmtensor.engine.individuals import ByIndividual, Individuals
 from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.engine.types import Theta
 from pycmtensor.engine.xla import in_64_bits
-from pycmtensor.exceptions import InferenceError, OptimizerError
+from pycmtensor.exceptions import DatasetError, InferenceError, OptimizerError
 from pycmtensor.host.interruption import stop_if_asked
 from pycmtensor.models.base import Model
+from pycmtensor.models.choice import needed_columns
 
 __all__ = [
     "Array",
@@ -297,7 +299,51 @@ class Problem(NamedTuple):
 
     def on(self, data: Dataset) -> Problem:
         """The same question about other data."""
+        if isinstance(data, ScannedDataset):
+            return Problem(self.model.on(data), data, cast(Evaluator, _OfParts(self.evaluator)))
         return Problem(self.model.on(data), data, self.evaluator.on(data))
+
+    def parts(self, columns: Collection[str] = ()) -> Iterator[Problem]:
+        """The question about each part of scanned data, one after the other; about data in memory it is one.
+
+        Args:
+            columns: Names of columns that are needed beside those of the model.
+
+        Raises:
+            DatasetError: The data of a part do not fit the model.
+        """
+        if not isinstance(self.data, ScannedDataset):
+            yield self
+            return
+        for rows in self.data.parts:
+            data = self.data.part(rows, [*needed_columns(self.model), *columns])
+            if data is not None:
+                part = self.on(data)
+                try:
+                    (part.model.check if data.choices_known else part.model.check_to_predict)(data)
+                except DatasetError as error:
+                    error.add_note(place_of(rows))
+                    raise
+                yield part
+
+
+class _OfParts:
+    """What makes the evaluators of parts of scanned data, and evaluates nothing of all."""
+
+    def __init__(self, like: Evaluator) -> None:
+        self._like = like
+
+    def on(self, data: Dataset) -> Evaluator:
+        """The evaluator of other data."""
+        return self._like.on(data)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise InferenceError(
+            f"This answer needs all rows in memory ({name}), and the data are scanned. Ask about some of them, "
+            "data=ds.sample(individuals=100_000)."
+        )
 
 
 #: Makes an evaluator of a model and data.

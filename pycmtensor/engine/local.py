@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -76,9 +76,12 @@ class LocalEvaluator(Evaluator):
 
     def _place(self, data: Dataset, block: int | None, cores: int | None, weights: Array | None = None) -> None:
         self.dataset, self.n_individuals = data, data.n_individuals
-        worth = data.nobs * numbers_of_a_row(self.program) // NUMBERS_PER_CORE
+        largest = max(data.most_individuals, data.n_individuals)
+        nobs = data.nobs * largest // data.n_individuals
+        worth = nobs * numbers_of_a_row(self.program) // NUMBERS_PER_CORE
         most = block or fitting_block(self.program, data.n_situations)
-        self._blocks = Blocks.of(self.n_individuals, most, cores or min(self.cores, worth), exactly=block is not None)
+        blocks = Blocks.of(largest, most, cores or min(self.cores, worth), exactly=block is not None)
+        self._blocks = replace(blocks, individuals=self.n_individuals)
         self._placed = self._compiled.placed.setdefault(data, {})
         self.weights = data.individual_weights if weights is None else weights
         self._are_own_weights = weights is None

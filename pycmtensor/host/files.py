@@ -7,42 +7,46 @@ import os
 import secrets
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
 from pycmtensor.exceptions import FileError
 
-__all__ = ["append", "beside", "check_place", "make_folder", "read", "write"]
+__all__ = ["append", "beside", "check_place", "make_folder", "read", "write", "written_beside"]
 
 #: Bytes of a name that another file may be named after; most systems allow names of 255 bytes.
 LONGEST = 200
 
 
-def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None = None, lasting: bool = True) -> Path:
-    """Write a file; one that stood there before is replaced when the new one is whole and on the disk.
+@contextmanager
+def written_beside(path: str | PathLike[str], earlier: Path | None = None, lasting: bool = True) -> Iterator[Path]:
+    """A block that writes a new file, which takes the place of another at its end, when it is whole and on the disk.
 
     A link is followed: the file that it leads to is replaced.
 
     Args:
         path: The file; its folder must exist.
-        content: Text becomes UTF-8.
-        earlier: Where the file that stood there goes. Only for a file that nobody else writes: its temporary file has
-            a fixed name, so that a process that is killed leaves at most one behind.
-
+        earlier: Where the file that stood there goes. Only for a file that nobody else writes: the new file has a fixed
+            name, so that a process that is killed leaves at most one behind.
         lasting: Wait until the file is on the disk, so that it lasts if the machine stops.
 
-    Returns:
-        The path as it was given.
+    Yields:
+        The new file, which does not exist yet.
 
     Raises:
         FileError: It is no regular file, the folder is missing, or the disk is full. What stood there is unchanged.
     """
     target = check_place(path)
-    ending = secrets.token_hex(4) if earlier is None else "only"
-    new = beside(target, f"{ending}.new")
+    new = beside(target, f"{secrets.token_hex(4) if earlier is None else 'only'}.new")
     try:
-        _write_whole(new, content.encode(errors="backslashreplace") if isinstance(content, str) else content, lasting)
+        with suppress(FileNotFoundError):
+            new.unlink()  # of a process that was killed
+        yield new
+        if lasting:
+            with new.open("r+b") as file:
+                os.fsync(file.fileno())
         if target.exists():
             shutil.copymode(target, new)
             if earlier is not None:
@@ -51,10 +55,29 @@ def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None 
         if lasting:
             _sync_folder(target.parent)
     except OSError as error:
-        raise _cannot_write(path, f"{error.strerror}. What stood there before is unchanged") from None
+        raise _cannot_write(path, f"{error.strerror or error}. What stood there before is unchanged") from None
     finally:
         with suppress(OSError):
             new.unlink()
+
+
+def write(path: str | PathLike[str], content: str | bytes, earlier: Path | None = None, lasting: bool = True) -> Path:
+    """Write a file as `written_beside` does.
+
+    Args:
+        path: The file; its folder must exist.
+        content: Text becomes UTF-8.
+        earlier: As in `written_beside`.
+        lasting: As in `written_beside`.
+
+    Returns:
+        The path as it was given.
+
+    Raises:
+        FileError: As `written_beside`.
+    """
+    with written_beside(path, earlier, lasting) as new, new.open("xb") as file:
+        file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
     return Path(path)
 
 
@@ -155,16 +178,6 @@ def make_folder(path: Path) -> Path:
 def _check_name(path: object) -> None:
     if not isinstance(path, (str, PathLike)) or "\0" in str(path) or not str(path):
         raise FileError(f"The name of a file must be text without zero bytes, or a path, found {path!r}.")
-
-
-def _write_whole(new: Path, content: bytes, lasting: bool) -> None:
-    with suppress(FileNotFoundError):
-        new.unlink()  # of a process that was killed
-    with new.open("xb") as file:
-        file.write(content)
-        file.flush()
-        if lasting:
-            os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

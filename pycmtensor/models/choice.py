@@ -12,6 +12,7 @@ from pytensor.graph.basic import Variable
 
 from pycmtensor.dataset import Dataset, rows_text
 from pycmtensor.dataset.long import LongDataset
+from pycmtensor.dataset.symbols import columns_in, name_of
 from pycmtensor.exceptions import DatasetError, InferenceError, ModelError, checked_class
 from pycmtensor.models.base import Model
 from pycmtensor.models.choice_sets import are_all_of, of_all_alternatives
@@ -20,7 +21,7 @@ from pycmtensor.models.forms import Form, KernelOfUtilities
 from pycmtensor.models.specified import Expression, Specified
 from pycmtensor.terms.sizes import check_sizes
 
-__all__ = ["ChoiceModel", "choice_of"]
+__all__ = ["ChoiceModel", "choice_of", "needed_columns"]
 
 #: The methods that make the likelihood of utilities.
 LIKELIHOOD = ("log_probability", "over_situations", "over_time", "averaged", "logprob_given", "log_likelihood")
@@ -238,3 +239,13 @@ def choice_of(model: Model, what: str) -> ChoiceModel:
 
 #: Models of samples of alternatives -> those of all alternatives.
 _AMONG_ALL: WeakKeyDictionary[ChoiceModel, ChoiceModel] = WeakKeyDictionary()
+
+
+def needed_columns(model: Model) -> tuple[str, ...]:
+    """Names of the columns that a model is made of and checked with."""
+    expressions = [*model.inputs, *model.expressions()]
+    if isinstance(model, ChoiceModel):
+        given = [a for a in model.given_availability().values() if hasattr(a, "owner")]
+        expressions += [*given, *([] if model.available_where is None else [model.available_where])]
+    names = {name_of(symbol) for symbol in columns_in(expressions)}
+    return tuple(sorted(name for name in names if isinstance(name, str)))

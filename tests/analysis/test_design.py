@@ -125,6 +125,7 @@ def test_no_random_design_is_better(n: int) -> None:
         assert det <= 0 or det**-0.5 >= found.d_error * (1 - 1e-9)
 
 
+@pytest.mark.slow
 def test_coordinates_are_exchanged_where_choice_sets_are_many() -> None:
     """Six attributes of three levels have 531,441 choice sets; zero priors make extreme levels optimal."""
     attributes = {f"x{i}": [-1, 0, 1] for i in range(6)}

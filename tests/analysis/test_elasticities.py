@@ -78,7 +78,7 @@ def crossed() -> cmt.Results:
 @pytest.mark.parametrize(
     ("name", "column"), [("nested", "TRAIN_TT"), ("nested", "CAR_CO"), ("crossed", "TRAIN_TT"), ("mixed", "t_bus")]
 )
-@pytest.mark.slow_cases("crossed-TRAIN_TT")
+@pytest.mark.slow_cases("crossed-TRAIN_TT", "nested-TRAIN_TT")
 def test_other_models_by_finite_differences(name: str, column: str, request: pytest.FixtureRequest) -> None:
     r = request.getfixturevalue(name)
     found, ds = r.elasticities(column), engine_of(r).dataset
@@ -193,7 +193,7 @@ def test_what_has_no_elasticity(swissmetro_results: cmt.Results) -> None:
 
 
 @pytest.mark.parametrize("at", ["individuals", "means"])
-@pytest.mark.slow_cases("individuals")
+@pytest.mark.slow_cases("individuals", "means")
 def test_an_alternative_that_nobody_can_choose_is_left_out(at: str) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"y": rng.integers(1, 3, 60), **{f"x{j}": rng.normal(size=60) for j in (1, 2, 3)}, "never": 0})

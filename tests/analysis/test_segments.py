@@ -78,6 +78,7 @@ def test_covariances_are_those_of_the_whole_sample(logit: cmt.Results) -> None:
     assert part.cov_params(bootstrap).equals(logit.cov_params(bootstrap))
 
 
+@pytest.mark.slow
 def test_random_tastes_keep_their_draws() -> None:
     ds = cmt.Dataset(frame(), choice="mode", alternatives={"a": 1, "b": 2}, individual="id")
     b_time = normal("time", cmt.Beta("b_time", -0.08), cmt.Beta("sd_time", 0.05))

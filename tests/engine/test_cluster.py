@@ -72,6 +72,7 @@ def test_whole_models_are_estimated_on_workers(cluster: cmt.Cluster, frame: pd.D
     assert "1" in caught.value.__notes__[0]
 
 
+@pytest.mark.slow
 def test_data_in_memory_are_sent_once_and_keep_their_draws(cluster: cmt.Cluster, frame: pd.DataFrame) -> None:
     model = mixed(in_memory(frame))
     one, found = evaluator_of(model), cluster(model, model.dataset)

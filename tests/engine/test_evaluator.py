@@ -197,6 +197,7 @@ def test_what_makes_no_evaluator_is_refused(trips: cmt.Dataset) -> None:
         cmt.estimate(logit(trips), on="cluster")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_latent_classes(trips: cmt.Dataset) -> None:
     """Membership and the ascents of the EM algorithm are sums too."""
     b_quick, b_cheap = cmt.Beta("b_quick"), cmt.Beta("b_cheap")
@@ -209,6 +210,7 @@ def test_latent_classes(trips: cmt.Dataset) -> None:
     close(sum_.membership(), one.membership())
 
 
+@pytest.mark.slow
 def test_random_tastes_of_a_panel(trips: cmt.Dataset) -> None:
     """Draws belong to persons, whatever the parts of the data."""
     taste = normal("taste", cmt.Beta("mean"), cmt.Beta("sd", 0.5))

@@ -170,6 +170,10 @@ MODELS: dict[str, tuple[Maker, type]] = {
     "probit",
     "ranked",
     "goods",
+    "cross-nested",
+    "nested of panels",
+    "classes with draws",
+    "joint",
 )
 @pytest.mark.parametrize("name", MODELS)
 def test_derivatives_are_those_of_the_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,7 @@ def nested(ds: cmt.Dataset) -> Model:
 
 
 @pytest.mark.parametrize("make", [mixed, nested])
+@pytest.mark.slow_cases("nested")
 def test_likelihoods_of_a_part_are_those_in_the_whole(make: Callable[[cmt.Dataset], Model]) -> None:
     ds = wide()
     model = make(ds)

@@ -69,6 +69,7 @@ def wide(J: int) -> cmt.MixedLogit:
     ],
     ids=["few, one utility", "many, one utility", "many, a utility each", "draws within"],
 )
+@pytest.mark.slow_cases("many, a utility each")
 def test_derivatives_are_those_of_the_whole(make: Any, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     same_as_whole(make, kind, 2, monkeypatch)
 

@@ -103,7 +103,7 @@ def cost_space(ds: cmt.Dataset) -> dict[str, Any]:
         ),
     ],
 )
-@pytest.mark.slow_cases("nonlinear-person", "shared_draws-person", "cost_space-None")
+@pytest.mark.slow_cases("nonlinear-person", "shared_draws-person", "cost_space-None", "within-person")
 def test_derivatives_are_those_of_the_whole(
     utilities: Callable[[cmt.Dataset], dict[str, Any]], individual: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def test_runs_together_are_runs_by_themselves(swissmetro: cmt.MNL, batch_size: i
     ],
     ids=lambda other: next(iter(other)),
 )
+@pytest.mark.slow_cases("optimizer1", "batch_size")
 def test_what_an_earlier_training_compiled_is_used_where_it_is_the_same(
     trips: pd.DataFrame, other: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -55,6 +55,7 @@ def test_programs_are_kept_in_the_folder_that_is_named(tmp_path: Path) -> None:
     assert found == asked == asked_again
 
 
+@pytest.mark.slow
 def test_damaged_programs_are_compiled_anew_with_a_word(tmp_path: Path) -> None:
     estimate, _, asked, _ = printed(PYCMTENSOR_CACHE=str(tmp_path))
     for k, path in enumerate(programs(tmp_path)):

@@ -50,6 +50,7 @@ def test_start_values_do_not_depend_on_units(mixed: cmt.MixedLogit) -> None:
     assert np.isclose(other[1], 100 * start[1], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_spread_ends_at_0() -> None:
     ds = panel(0.0, seed=2)
     found = []

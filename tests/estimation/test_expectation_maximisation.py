@@ -75,6 +75,7 @@ def test_the_hessian_of_the_complete_data_by_hand() -> None:
     np.testing.assert_allclose(at.hessian, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_three_classes_are_found_again_from_nothing(found: tuple[cmt.Results, NDArray]) -> None:
     results, classes = found
     assert str(results.outcome.ending) == "maximum"
@@ -99,6 +100,7 @@ def test_three_classes_are_found_again_from_nothing(found: tuple[cmt.Results, ND
     assert (membership.to_numpy()[:, order].argmax(axis=1) == classes).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_the_highest_maximum_does_not_depend_on_the_seed(found: tuple[cmt.Results, NDArray]) -> None:
     results, _ = found
     assert results.model is not None
@@ -136,6 +138,7 @@ def test_classes_with_random_tastes_contain_those_without() -> None:
     assert LocalEvaluator(mixed).value(results.fit.theta) == pytest.approx(results.llf, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_other_methods_do_not_begin_between_classes(found: tuple[cmt.Results, NDArray]) -> None:
     """They begin where somebody knows which class is which, as constraints need that say something of one of them."""
     from pycmtensor.optimizers import Adam

@@ -127,6 +127,7 @@ FAMILIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.slow_cases("classes")
 def test_an_alternative_that_nobody_chooses_with_a_covariate(family: str) -> None:
     with pytest.warns(NotConvergedWarning, match=r"along -(asc|d)_c\b.*nobody chooses c"):
         results = cmt.estimate(FAMILIES[family]())

@@ -53,6 +53,7 @@ def test_the_estimates_are_those_of_models_with_the_other_draws(panel: cmt.Datas
     assert f"Other draws move {names} by more than 0.2 standard errors: estimate with more draws" in str(noise)
 
 
+@pytest.mark.slow
 def test_many_draws_are_quiet(panel: cmt.Dataset) -> None:
     noise = cmt.estimate(mixed(panel, 256)).simulation_noise(draws=300, seed=9)
     assert noise.others == (cmt.Sampling(300), cmt.Sampling(256, seed=9))

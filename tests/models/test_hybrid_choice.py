@@ -63,6 +63,7 @@ def results() -> cmt.Results:
     return cmt.estimate(model(frame()))
 
 
+@pytest.mark.slow
 def test_simulated_likelihood_and_estimates_are_those_of_the_exact_integral(results: cmt.Results) -> None:
     assert results.outcome.converged
     data, names = frame(), list(results.params.index)
@@ -113,6 +114,7 @@ def test_a_continuous_answer_has_a_closed_form() -> None:
     assert found.value(theta) == pytest.approx(density + choices, abs=0.02)
 
 
+@pytest.mark.slow
 def test_predictions_leave_answers_out_and_conditional_estimates_use_them(results: cmt.Results) -> None:
     data, p = frame(), results.params
     z, w = np.polynomial.hermite_e.hermegauss(60)

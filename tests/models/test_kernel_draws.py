@@ -85,7 +85,7 @@ def by_hand(model: Model, theta: dict[str, float]) -> tuple[NDArray, NDArray]:
 
 @pytest.mark.parametrize("taste", [False, True])
 @pytest.mark.parametrize("within", [False, True])
-@pytest.mark.slow_cases("False-False", "True-False", "False-True")
+@pytest.mark.slow_cases("False-False", "True-False", "False-True", "True-True")
 def test_the_average_over_draws_of_the_kernel_by_hand(ds: cmt.Dataset, within: bool, taste: bool) -> None:
     model = specified(ds, within, taste)
     assert [d.name for d in model.draws] == (["taste", "zz"] if taste else ["zz"])

@@ -121,6 +121,7 @@ def test_one_number_for_each_individual(counts: cmt.LogLikelihood) -> None:
     assert evaluator_of(of_persons).value(theta) == pytest.approx(evaluator_of(counts).value(theta), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_what_needs_a_likelihood_only(results: cmt.Results, tmp_path: Path) -> None:
     assert results.outcome.converged
     assert results.conf_int(kind="profile").loc["b", "lower"] < results.params["b"]

@@ -58,6 +58,7 @@ def results() -> cmt.Results:
     return cmt.estimate(model(frame()))
 
 
+@pytest.mark.slow
 def test_estimates_are_those_of_the_exact_integral(results: cmt.Results) -> None:
     assert results.outcome.converged
     data, found = frame(), results.params[NAMES].to_numpy()
@@ -66,6 +67,7 @@ def test_estimates_are_those_of_the_exact_integral(results: cmt.Results) -> None
     np.testing.assert_allclose(found, best.x, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_probabilities(results: cmt.Results) -> None:
     P = results.predict().probabilities
     np.testing.assert_allclose(P.sum(axis=1), 1, atol=5e-3)

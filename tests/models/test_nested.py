@@ -191,6 +191,7 @@ def test_the_published_nested_logit(swissmetro: cmt.MNL) -> None:
     assert results.delta(1 / mu).std_err == pytest.approx(other.bse["lambda"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_published_cross_nested_logit(swissmetro: cmt.MNL) -> None:
     """Biogeme's published example: train belongs to the existing and to the public modes."""
     alpha, existing, public = (

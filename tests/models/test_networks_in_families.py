@@ -83,7 +83,7 @@ FAMILIES = [nested, mixed, mixed_taste, classes, membership]
 
 
 @pytest.mark.parametrize("make", FAMILIES)
-@pytest.mark.slow_cases("nested", "mixed_taste", "classes")
+@pytest.mark.slow_cases("nested", "mixed_taste", "classes", "membership")
 def test_networks_in_every_family(ds: cmt.Dataset, make: Callable[[cmt.Dataset, bool], Model]) -> None:
     classical, model = LocalEvaluator(make(ds, False)), LocalEvaluator(make(ds, True))
     start = np.concatenate([p.get_value().ravel() for p in model.program.free])

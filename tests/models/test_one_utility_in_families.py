@@ -48,7 +48,7 @@ def classes(ds: cmt.LongDataset, V: Any) -> cmt.ChoiceModel:
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested, heteroscedastic, ranked])
-@pytest.mark.slow_cases("cross_nested", "heteroscedastic", "ranked")
+@pytest.mark.slow_cases("cross_nested", "heteroscedastic", "ranked", "nested")
 def test_they_are_the_same(modechoice: cmt.LongDataset, make: Make) -> None:
     ds = modechoice
     one, each = (cmt.estimate(make(ds, V)) for V in (at_once(ds), one_by_one(ds)))

@@ -57,6 +57,7 @@ def test_likelihood_is_that_by_hand(link: str, seed: int, J: int) -> None:
     assert model.llnull() == pytest.approx(-15 * np.log(J), rel=1e-14)
 
 
+@pytest.mark.slow_cases("probit")
 def test_estimates_are_those_of_statsmodels(estimated: tuple[cmt.Results, dict[str, Any]]) -> None:
     results, truth = estimated
     assert results.outcome.converged
@@ -92,6 +93,7 @@ def exact(link: str, V: float, j: int) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("link", list(LINKS))
 @pytest.mark.parametrize("V", [-60.0, -30.0, -5.0, 0.0, 5.0, 30.0, 60.0])
+@pytest.mark.slow_cases("-60.0-probit")
 def test_tails_are_exact(link: str, V: float, tails: dict[str, LocalEvaluator]) -> None:
     at = tails[link].first_order(np.array([V])), tails[link].second_order(np.array([V]))
     with mpmath.workdps(1000):

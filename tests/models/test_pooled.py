@@ -70,6 +70,7 @@ def close(found: Any, truth: Any) -> None:
     np.testing.assert_allclose(np.asarray(found, float), np.asarray(truth, float), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_replicates_of_a_part_are_those_of_the_whole(pair: tuple[cmt.Results, cmt.Results]) -> None:
     found, _ = pair
     bootstrap = cmt.Bootstrap(10, seed=1)

@@ -81,7 +81,7 @@ def theta(model: ChoiceModel, **other: float) -> NDArray:
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-@pytest.mark.slow_cases("cross_nested")
+@pytest.mark.slow_cases("cross_nested", "nested")
 def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     model = make(panel, utilities(panel), Beta("mu", 1.7), draws=cmt.Sampling(30, "halton", seed=4))
     (z,) = (array for symbol, array in zip(model.inputs, model.arrays(), strict=True) if str(symbol) == "b")
@@ -94,7 +94,7 @@ def test_the_average_over_draws_by_hand(panel: cmt.LongDataset, make: Callable[.
 
 
 @pytest.mark.parametrize("make", [nested, cross_nested])
-@pytest.mark.slow_cases("cross_nested")
+@pytest.mark.slow_cases("cross_nested", "nested")
 def test_no_spread_is_the_model_without_draws(panel: cmt.LongDataset, make: Callable[..., ChoiceModel]) -> None:
     mixed = make(panel, utilities(panel), Beta("mu", 1.7), draws=8)
     fixed = make(panel, utilities(panel, random=False), Beta("mu", 1.7))

@@ -86,6 +86,7 @@ def test_weights_are_repeated_rows() -> None:
     assert np.allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_pipelines_searches_and_groups() -> None:
     classifier = cmt.ChoiceClassifier(costs)
     assert clone(classifier).get_params() == classifier.get_params()

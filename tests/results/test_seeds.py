@@ -114,6 +114,7 @@ def test_models_that_differ_in_more_than_start_values_are_not_alike(difference: 
 
 
 @pytest.mark.parametrize("together", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow_cases("True")
 def test_seeds_that_are_killed_go_on_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, together: bool
 ) -> None:

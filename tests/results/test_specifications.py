@@ -33,6 +33,7 @@ def found(ds: cmt.Dataset) -> Any:
     return cmt.specifications(lambda time, constant: model(ds, time, constant), CATALOGUE, folds=3, seed=1)
 
 
+@pytest.mark.slow
 def test_each_is_as_by_itself(ds: cmt.Dataset, found: Any) -> None:
     assert set(found.table.index) == {(t, c) for t in ("linear", "log") for c in ("with", "without")}
     for time, constant in found.table.index:

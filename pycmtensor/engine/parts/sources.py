@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.parquet import RowGroups
 from pycmtensor.dataset.scanned import ScannedDataset, place_of
-from pycmtensor.dataset.symbols import columns_in, name_of
 from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.models.base import Model
-from pycmtensor.models.choice import ChoiceModel
+from pycmtensor.models.choice import needed_columns
 
-__all__ = ["FromFile", "FromMemory", "Source", "hash_of", "needed_columns", "sources_of"]
+__all__ = ["FromFile", "FromMemory", "Source", "hash_of", "sources_of"]
 
 #: Parts that individuals in memory are divided into, ...
 FEWEST = 8
@@ -100,16 +99,6 @@ def sources_of(model: Model, data: Dataset) -> Sequence[Source]:
     number = min(data.n_individuals, max(FEWEST, data.nobs // SITUATIONS))
     shares: list[NDArray[np.integer]] = np.array_split(np.arange(data.n_individuals), number)
     return [FromMemory(data.take(share)) for share in shares]
-
-
-def needed_columns(model: Model) -> tuple[str, ...]:
-    """Names of the columns that a model is made of and checked with."""
-    expressions = [*model.inputs, *model.expressions()]
-    if isinstance(model, ChoiceModel):
-        given = [a for a in model.given_availability().values() if hasattr(a, "owner")]
-        expressions += [*given, *([] if model.available_where is None else [model.available_where])]
-    names = {name_of(symbol) for symbol in columns_in(expressions)}
-    return tuple(sorted(name for name in names if isinstance(name, str)))
 
 
 def hash_of(model: Model, source: Source) -> str:
