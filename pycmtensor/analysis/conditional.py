@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import graph_replace
 
 from pycmtensor.analysis.marginal import coefficients_of, marginal_utility
-from pycmtensor.analysis.parts import Moments, Rows, rows_of, summed
+from pycmtensor.analysis.parts import Moments, rows_of, summed
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Posterior
 from pycmtensor.exceptions import InferenceError, in_range
@@ -42,7 +42,7 @@ class ConditionalEstimates(Answer):
     summary: pd.DataFrame
     alpha: float
     n_individuals: int
-    _rows: Rows = field(repr=False)
+    _rows: Callable[[], pd.DataFrame] = field(repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -51,7 +51,7 @@ class ConditionalEstimates(Answer):
         Raises:
             InferenceError: They were written to a file, or are of scanned data.
         """
-        return self._rows.whole()
+        return self._rows()
 
     @property
     def means(self) -> pd.DataFrame:
@@ -141,7 +141,7 @@ def conditional_estimates(
         },
         index=list(given),
     )
-    return ConditionalEstimates(summary, alpha, asked.data.n_individuals, rows)
+    return ConditionalEstimates(summary, alpha, asked.data.n_individuals, rows.whole)
 
 
 def population_draws(results: Estimated, coefficient: str, number: int = 10_000) -> NDArray[np.floating]:

@@ -52,7 +52,7 @@ class Demand(Prediction):
         return self._of("quantity")
 
     def _of(self, what: str) -> pd.DataFrame:
-        rows = self._rows.whole()
+        rows = self._rows()
         return rows.loc[:, [what]].droplevel(0, axis=1)
 
     @property
@@ -137,7 +137,7 @@ def demand(
     with rows_of(ds, to) as rows:
         rows.add(ds, pd.DataFrame(found.T, ds.situation_labels, columns))
     table = intervals(results, means, names, alpha, kind)
-    return Demand(table, None, alpha, str(kind), note(results, means, kind), ds.nobs, rows)
+    return Demand(table, None, alpha, str(kind), note(results, means, kind), ds.nobs, rows.whole)
 
 
 def forecasts_on(results: Estimated, data: Any, draws: Sampling) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pycmtensor.analysis.dual import Dual, intervals, note
-from pycmtensor.analysis.parts import Rows, rows_of, summed
+from pycmtensor.analysis.parts import rows_of, summed
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.sampling import SampledDataset
 from pycmtensor.dataset.scanned import ScannedDataset
@@ -48,7 +49,7 @@ class Prediction(Answer):
     kind: str
     note: str
     nobs: int
-    _rows: Rows = field(repr=False)
+    _rows: Callable[[], pd.DataFrame] = field(repr=False)
 
     @property
     def probabilities(self) -> pd.DataFrame:
@@ -57,7 +58,7 @@ class Prediction(Answer):
         Raises:
             InferenceError: They were written to a file, or are of scanned data.
         """
-        return self._rows.whole()
+        return self._rows()
 
     @property
     def choices(self) -> pd.Series:
@@ -148,7 +149,9 @@ def predict(
         sums = summed(asked, ask)
     shares = sums["chosen"] / sums["weight"]
     table, about = intervals(results, shares, names, alpha, kind), note(results, shares, kind)
-    return Prediction(table, sums["llf"] if knows_choices else None, alpha, str(kind), about, asked.data.nobs, rows)
+    return Prediction(
+        table, sums["llf"] if knows_choices else None, alpha, str(kind), about, asked.data.nobs, rows.whole
+    )
 
 
 def problem_on(results: Estimated, data: Any, what: str) -> Problem:

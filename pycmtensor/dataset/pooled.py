@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class PooledDataset(Dataset):
         ends = np.cumsum([part.n_individuals for part in self.parts.values()])
         return dict(zip(self.parts, np.split(values, ends[:-1]), strict=True))
 
-    def take(self, individuals: NDArray[np.integer]) -> Dataset:
+    def take(self, individuals: NDArray[np.integer]) -> Self:
         """The data of some individuals, in their order within each part."""
         is_taken = np.zeros(self.n_individuals, bool)
         is_taken[individuals] = True
@@ -56,7 +56,7 @@ class PooledDataset(Dataset):
         empty = [name for name, taken in own.items() if not taken.any()]
         if empty:
             raise DatasetError(f"Nobody is left in {', '.join(empty)}. Take individuals of every part.")
-        return PooledDataset({name: part.take(np.flatnonzero(own[name])) for name, part in self.parts.items()})
+        return type(self)({name: part.take(np.flatnonzero(own[name])) for name, part in self.parts.items()})
 
     def groups(self, column: str) -> NDArray[np.integer]:
         """Number of the group that each individual belongs to, (N,); equal values are one group in all parts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,7 +202,7 @@ class ScannedDataset(Dataset, enters="scan"):
             labels.append(data.situation_values(column)[data.situations[0]])
         return np.unique(np.concatenate(labels), return_inverse=True)[1]
 
-    def counted(self) -> Dataset:
+    def counted(self) -> Self:
         """The data set itself: individuals of weight 0 are left out where parts are read."""
         return self
 
