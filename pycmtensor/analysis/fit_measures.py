@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from pycmtensor.analysis.dual import Dual, intervals
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.scenario import groups_of, segment_weights
 from pycmtensor.dataset import Dataset
+from pycmtensor.engine import Cluster, Evaluator, asked_of, evaluator_of
 from pycmtensor.engine.quantity import Probabilities
 from pycmtensor.estimation import Options, maximise
 from pycmtensor.estimation.journal import Answer as Numbers
@@ -20,7 +21,7 @@ from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.host.interruption import interruptible
 from pycmtensor.inference.protocol import Estimated, made_like, problem_of
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import RankedLogit
+from pycmtensor.models import Model, RankedLogit
 from pycmtensor.models.choice import choice_of
 from pycmtensor.report.answer import Answer, Part
 
@@ -210,6 +211,7 @@ def cross_validate(
     by: str = "individual",
     alpha: float = 0.05,
     checkpoint: Checkpoint = None,
+    on: Cluster | None = None,
 ) -> CrossValidation:
     r"""k-fold cross-validation: the log-likelihood of individuals who were not used to estimate.
 
@@ -224,8 +226,11 @@ def cross_validate(
         by: "individual", or a column whose equal values stay together, as in `Dataset.folds`.
         alpha: One minus the coverage of the interval, in (0, 1).
         checkpoint: As in `pycmtensor.estimate`.
+        on: A cluster, whose workers estimate the folds at the same time, each with its own data; None for one fold
+            after the other where the results were estimated.
 
     Raises:
+        ClusterError: The cluster was lost.
         DatasetError: There are fewer individuals than folds.
         IdentificationError: A fold cannot tell some parameters apart.
 
@@ -249,18 +254,12 @@ def cross_validate(
     rows: list[dict[str, float]] = []
     left_out = []
     run = run_after(fit, f"cross-validation of {folds} folds by {by}, seed {seed}")
+    parts = list(data.folds(folds, seed, by))
     with journal_of(problem, checkpoint, run) as journal:
-        evaluator = recorded(problem.evaluator, journal)
-        options = Options(start=start, constraints=list(fit.constraints), progress=False, on=made_like(evaluator))
-        for train, test in data.folds(folds, seed, by):
-
-            def find(train: Dataset = train, test: Dataset = test) -> Numbers:
-                part, _ = maximise(model, train, options=options)
-                part.outcome.must_have_ended()
-                found = evaluator.on(test).first_order(part.theta)
-                numbers = {"llf": part.llf, "llf left out": found.value, "converged": part.outcome.converged}
-                return {name: np.asarray(n) for name, n in numbers.items()} | {"logprob": found.logprob}
-
+        evaluator = None if on else recorded(problem.evaluator, journal)
+        options = Options(start=start, constraints=list(fit.constraints), progress=False)
+        finds = asked_of(on, _fold, [(model, *part, options, evaluator) for part in parts])
+        for (_, test), find in zip(parts, finds, strict=True):
             shapes = {"llf": (), "llf left out": (), "converged": (), "logprob": (test.n_individuals,)}
             found = journal.answer(f"fold {len(rows)}", [], shapes, find)
             left_out.append(test.individual_weights * found["logprob"])
@@ -271,3 +270,13 @@ def cross_validate(
     std_err = float(np.sqrt(len(each)) * each.std(ddof=1))
     table = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="fold"))
     return CrossValidation(table, float(each.sum()), std_err, data.nobs, alpha)
+
+
+def _fold(model: Model, train: Dataset, test: Dataset, options: Options, evaluator: Evaluator | None) -> Numbers:
+    """A fold: the likelihood of those left out, at estimates of the others; None evaluates in the plain way."""
+    on = None if evaluator is None else made_like(evaluator)
+    fit, _ = maximise(model, train, options=replace(options, on=on))
+    fit.outcome.must_have_ended()
+    found = (evaluator_of(model) if evaluator is None else evaluator).on(test).first_order(fit.theta)
+    numbers = {"llf": fit.llf, "llf left out": found.value, "converged": fit.outcome.converged}
+    return {name: np.asarray(n) for name, n in numbers.items()} | {"logprob": found.logprob}

@@ -27,7 +27,7 @@ from pycmtensor.analysis.simulator import Simulator, simulator
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
 from pycmtensor.dataset import Dataset
-from pycmtensor.engine import Evaluator
+from pycmtensor.engine import Cluster, Evaluator
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.exceptions import InferenceError, checked_class
@@ -557,6 +557,7 @@ class PostEstimation:
         by: str = "individual",
         alpha: float = 0.05,
         checkpoint: Checkpoint = None,
+        on: Cluster | None = None,
     ) -> CrossValidation:
         """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`.
 
@@ -566,6 +567,7 @@ class PostEstimation:
             by: As in `Dataset.split`.
             alpha: One minus the coverage of the interval, in (0, 1).
             checkpoint: As in `pycmtensor.estimate`.
+            on: A cluster, whose workers estimate the folds at the same time.
 
         Returns:
             Log-likelihoods of each part when left out, and their sum with its interval.
@@ -574,4 +576,4 @@ class PostEstimation:
             >>> results.cross_validate(folds=3, seed=1).table.shape[0]
             3
         """
-        return cross_validate(self, folds, seed, by, alpha, checkpoint)
+        return cross_validate(self, folds, seed, by, alpha, checkpoint, on)

@@ -25,6 +25,7 @@ from pycmtensor.engine.local import LocalEvaluator
 from pycmtensor.engine.parts.cluster import Cluster
 from pycmtensor.engine.parts.question import PoissonWeights
 from pycmtensor.engine.parts.streamed import Streaming
+from pycmtensor.engine.parts.tasks import asked_of
 from pycmtensor.engine.pooled import PooledEvaluator
 from pycmtensor.models.base import Model
 
@@ -47,6 +48,7 @@ __all__ = [
     "Streaming",
     "Trainer",
     "TrainingSettings",
+    "asked_of",
     "evaluator_of",
 ]
 

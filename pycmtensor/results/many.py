@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
-from pycmtensor.engine import Cluster, Problem, evaluator_of
+from pycmtensor.engine import Cluster, Problem, asked_of, evaluator_of
 from pycmtensor.estimation import Fit, Options, Stochastic, maximise
 from pycmtensor.exceptions import ModelError, PyCMTensorError, checked
 from pycmtensor.models import Model
@@ -74,13 +74,14 @@ def estimate_many(
     if strangers or not every:
         raise ModelError(f"estimate_many: models are models by name or a list of them, found {strangers or 'none'}.")
     names: list[Any] = list(models) if isinstance(models, Mapping) else list(range(len(every)))
-    tasks = [(model, method, starts, max_iterations) for model in every]
-    if on is None:
-        fits = [_fit(*task) for task in tasks]
-    else:
-        futures = [on.client.submit(_fit, *task, pure=False) for task in tasks]
-        fits = [_fetched(name, future, on) for name, future in zip(names, futures, strict=True)]
-    found = [_results(model, fit) for model, fit in zip(every, fits, strict=True)]
+    found = []
+    fits = asked_of(on, _fit, [(model, method, starts, max_iterations) for model in every])
+    for name, model, fit in zip(names, every, fits, strict=True):
+        try:
+            found.append(_results(model, fit()))
+        except PyCMTensorError as error:
+            error.add_note(f"It is of the model {name!r} of estimate_many.")
+            raise
     return dict(zip(names, found, strict=True)) if isinstance(models, Mapping) else found
 
 
@@ -94,19 +95,3 @@ def _results(model: Model, fit: Fit) -> Results:
     """Results of estimates that were found anywhere."""
     data = model.dataset.whole
     return Results(fit, *Problem(model, data, evaluator_of(model, data)))
-
-
-def _fetched(name: object, future: Any, cluster: Cluster) -> Fit:
-    """The estimates of a model from a worker.
-
-    Raises:
-        PyCMTensorError: As `estimate`, or the cluster was lost.
-    """
-    try:
-        fit: Fit = future.result()
-    except PyCMTensorError as error:
-        error.add_note(f"It is of the model {name!r} of estimate_many.")
-        raise
-    except Exception as error:  # of the network, of which Dask raises many kinds
-        raise cluster.lost(error) from None
-    return fit

@@ -11,13 +11,14 @@ from pytensor.graph.basic import Variable, equal_computations
 
 from pycmtensor.analysis import compare_held_out
 from pycmtensor.dataset import Dataset
-from pycmtensor.estimation import Options, Stochastic, maximise_together, start_values
+from pycmtensor.engine import Cluster, asked_of, evaluator_of
+from pycmtensor.estimation import Fit, Options, Stochastic, maximise, maximise_together, start_values
 from pycmtensor.exceptions import OptimizerError, checked, whole
 from pycmtensor.host.files import beside
 from pycmtensor.kernels.layers import dropped_in
 from pycmtensor.models import LatentClass, Model
 from pycmtensor.report.answer import Answer, Part
-from pycmtensor.results.results import Results, estimate, start_of
+from pycmtensor.results.results import Results, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +72,7 @@ def estimate_seeds(
     method: Stochastic,
     seeds: int | Sequence[int] = 5,
     start: Results | None = None,
+    on: Cluster | None = None,
 ) -> SeedRuns:
     """Train a model from several seeds and judge each run by data that none has seen.
 
@@ -86,6 +88,7 @@ def estimate_seeds(
             that are trained one after the other have a file each beside it.
         seeds: How many, from 0 on, or which.
         start: As in `estimate`.
+        on: A cluster, on whose workers each seed is trained by itself; None trains here.
 
     Returns:
         The runs: a ``table`` with one row per seed, and ``spread_of`` any figure.
@@ -113,18 +116,30 @@ def estimate_seeds(
     models = {seed: make(seed) for seed in numbers}
     first, *others = models.values()
     on_one_validation = method.validation is None or isinstance(method.validation, Dataset)
-    together = on_one_validation and method.time_limit is None and all(_is_alike(first, other) for other in others)
+    together = (
+        on is None
+        and on_one_validation
+        and method.time_limit is None
+        and all(_is_alike(first, other) for other in others)
+    )
     if together:
         starts = {seed: start_values(model, start_of(model, start) or {}) for seed, model in models.items()}
         fits, problem = maximise_together(first, starts, method, Options())
         results = {seed: Results(fit, *problem) for seed, fit in zip(numbers, fits, strict=True)}
     else:
         results = {}
-        for seed, model in models.items():
-            results[seed] = estimate(model, method=_of_seed(method, seed), start=start)
+        tasks = [(model, _of_seed(method, seed), start_of(model, start)) for seed, model in models.items()]
+        for (seed, model), fit in zip(models.items(), asked_of(on, _trained, tasks), strict=True):
+            data = model.dataset.whole
+            results[seed] = Results(fit(), model, data, evaluator_of(model, data))
             results[seed].outcome.must_have_ended()
     table = compare_held_out({str(seed): one for seed, one in results.items()}, held_out)
     return SeedRuns(results, table.set_axis(numbers), together)
+
+
+def _trained(model: Model, method: Stochastic, start: Mapping[str, Any] | None) -> Fit:
+    """The estimates of one seed."""
+    return maximise(model, None, method, Options(start=start, progress=False))[0]
 
 
 def _of_seed(method: Stochastic, seed: int) -> Stochastic:

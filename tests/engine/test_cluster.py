@@ -19,6 +19,7 @@ from pycmtensor.engine.parts.cluster import OnWorkers, balanced
 from pycmtensor.engine.parts.summed import SummedEvaluator
 from pycmtensor.exceptions import ClusterError, DatasetError, OptimizerError
 from pycmtensor.inference import ClusterRobust
+from pycmtensor.optimizers import SGD
 
 from .families import close, in_memory, in_parts, logit, mixed, persons
 
@@ -70,6 +71,20 @@ def test_whole_models_are_estimated_on_workers(cluster: cmt.Cluster, frame: pd.D
     with pytest.raises(cmt.exceptions.IdentificationError, match="twice") as caught:
         cmt.estimate_many([logit(ds), same], on=cluster)
     assert "1" in caught.value.__notes__[0]
+
+
+def test_folds_and_seeds_are_estimated_on_workers(cluster: cmt.Cluster, frame: pd.DataFrame, tmp_path: Path) -> None:
+    """As here one after the other; a checkpoint keeps the folds that are known."""
+    ds = in_memory(frame)
+    one, file = cmt.estimate(logit(ds)), tmp_path / "folds.cmt"
+    here, there = one.cross_validate(2), one.cross_validate(2, on=cluster, checkpoint=file)
+    close(there.table, here.table)
+    close(one.cross_validate(2, checkpoint=file).table, here.table)
+    method = cmt.Stochastic(SGD, lr=0.1, batch_size=40, epochs=2, tolerance=0)
+    runs = [cmt.estimate_seeds(lambda seed: logit(ds), ds, method, seeds=2, on=on) for on in (None, cluster)]
+    assert [run.together for run in runs] == [True, False]
+    for seed in (0, 1):
+        close(runs[1].results[seed].params, runs[0].results[seed].params)
 
 
 @pytest.mark.slow
