@@ -84,8 +84,11 @@ def killed_until_done(server: Server, kind: str, file: Path, kills: int, rng: ra
 def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_bits(
     server: Server, kind: str, kills: int, tmp_path: Path
 ) -> None:
-    """A short run may be at its end before all of the kills."""
-    file = tmp_path / "run.cmt"
-    killed = killed_until_done(server, kind, file, kills, random.Random(kills))
-    assert killed > 0
-    assert Path(f"{file}.given").read_text() == fingerprint(kind, str(tmp_path / "whole.cmt"))
+    """A short run is at its end before all of the kills, and begins anew until there were as many."""
+    rng, killed, runs = random.Random(kills), 0, 0
+    whole = fingerprint(kind, str(tmp_path / "whole.cmt"))
+    while killed < kills:
+        file, runs = tmp_path / f"{runs}.cmt", runs + 1
+        killed += killed_until_done(server, kind, file, kills - killed, rng)
+        assert Path(f"{file}.given").read_text() == whole
+        assert killed >= runs
