@@ -62,7 +62,13 @@ def to_text(summary: Contents, most: int | None = None, ends: int = 20) -> str:
 
     width = max(WIDTH, numbers + LONG)
     console = Console(
-        file=io.StringIO(), width=width, color_system=None, force_terminal=False, markup=False, emoji=False
+        file=io.StringIO(),
+        width=width,
+        color_system=None,
+        force_terminal=False,
+        force_jupyter=False,  # which would show the text where it is only asked for
+        markup=False,
+        emoji=False,
     )
     title = Text(one_line(summary.title), style="bold")
     console.print(Group(title, facts, table, *(Text(printable(note)) for note in notes)))

@@ -39,6 +39,14 @@ def test_a_summary_prints_on_every_terminal(named: cmt.Results, monkeypatch: pyt
     assert "----" in shown or "────" in shown
 
 
+def test_text_in_a_notebook_is_that_of_a_terminal(named: cmt.Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """rich shows what it prints at once in Jupyter, so that answers stood there twice, and their text was empty."""
+    at_a_terminal = str(named.summary())
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert str(named.summary()) == at_a_terminal
+    assert f"{named.params['時間']:.6f}" in at_a_terminal
+
+
 def test_letters_without_a_font_are_shown_by_their_codes(named: cmt.Results, tmp_path: Path) -> None:
     ax = named.plot_coefficients()
     ax.get_figure().savefig(tmp_path / "a.png")  # type: ignore[union-attr]
