@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import matplotlib.pyplot as plt
 import pytest
 
 import pycmtensor as cmt
 from pycmtensor.report import plots
-from tests.docs.test_pages import DOCS
+from tests.docs.cells import cells, run
 
-CELLS = re.findall(r"^```\{code-cell\} python\n(.*?)^```$", (DOCS / "gallery.md").read_text(), flags=re.M | re.S)
+CELLS = cells("gallery.md")
 
 
 def test_every_picture_of_results_is_in_the_gallery() -> None:
@@ -24,9 +21,7 @@ def test_every_picture_of_results_is_in_the_gallery() -> None:
 
 @pytest.mark.slow
 def test_the_cells_of_the_gallery_run() -> None:
-    namespace: dict[str, Any] = {}
-    for cell in CELLS:
-        exec(cell, namespace)
+    run(CELLS)
     drawn = [plt.figure(number) for number in plt.get_fignums()]
     plt.close("all")
     assert len(drawn) >= len(plots.__all__)
