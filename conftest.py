@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,6 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.DoctestItem) and any(item.name.endswith(f".{name}") for name in SLOW):
             item.add_marker(pytest.mark.slow)
+        if item.name.endswith(".to_marginaleffects") and find_spec("marginaleffects") is None:
+            item.add_marker(pytest.mark.skip("marginaleffects is not installed"))
 
 
 SHARED: dict[str, Callable[[], Any]] = {f.__name__: f for f in (results, mixed, classes, posterior)}

@@ -752,6 +752,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
         {"column": "x0"},
         {"column": [None, 3, "z"], "at": [None, 3, "median"], "method": [None, 3, "dyex"], "alpha": SHARE},
     ),
+    "to_marginaleffects": (of_results("to_marginaleffects"), {}, {"kind": [None, 3, "strange", [1]]}),
     "to_frame": (of_results("to_frame"), {}, {"kind": [None, 3, "strange", [1]], "alpha": [*SHARE, 0.0, 1.0]}),
     "predict": (
         of_results("predict"),

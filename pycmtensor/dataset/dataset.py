@@ -295,6 +295,19 @@ class Dataset(Divided):
 
     # ---- as frames --------------------------------------------------------------------------------------------
 
+    def to_wide(self) -> Any:
+        """The frame, which is wide already.
+
+        Returns:
+            The frame.
+
+        Examples:
+            >>> import pandas as pd
+            >>> Dataset(pd.DataFrame({"mode": [1, 2]}), "mode", {"car": 1, "bus": 2}).to_wide().shape
+            (2, 1)
+        """
+        return self._table.frame.to_native()
+
     def to_long(
         self, varying: Mapping[str, Mapping[str, str | float]], availability: Mapping[str, str] | None = None
     ) -> Any:

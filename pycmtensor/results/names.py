@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor.tensor as pt
@@ -258,6 +258,40 @@ class StatsmodelsNames(PostEstimation, Estimates):
         if method == "dydx":
             return self.marginal_effects(column, AT[at], alpha, kind)
         return self.elasticities(column, None, AT[at], alpha, kind)
+
+    def to_marginaleffects(self, kind: Kind = "classical") -> Any:
+        """These results for the functions of the package marginaleffects: predictions, comparisons, slopes, hypotheses.
+
+        A choice situation is a row, an alternative a group. Its errors are those of the delta method with differences
+        in place of derivatives, and agree with those of `predict` and `marginal_effects` to some digits.
+
+        Args:
+            kind: Kind of the covariance, unless ``vcov=`` names another one there.
+
+        Returns:
+            What the functions of marginaleffects take.
+
+        Raises:
+            InferenceError: The model is no choice, its data are long, or they are not at hand.
+            ImportError: marginaleffects is not installed.
+
+        References:
+            Arel-Bundock, Greifer & Heiss (2024), How to interpret statistical models using marginaleffects for R and
+            Python, doi:10.18637/jss.v111.i09.
+
+        Examples:
+            >>> import pandas as pd, pycmtensor as cmt, marginaleffects
+            >>> frame = pd.DataFrame({"mode": [1] * 30 + [2] * 10, "cost": [1.0, 2.0, 3.0, 4.0] * 10})
+            >>> ds = cmt.Dataset(frame, "mode", {"car": 1, "bus": 2})
+            >>> logit = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car") + cmt.Beta("b") * ds["cost"], "bus": 0}))
+            >>> slopes = marginaleffects.avg_slopes(logit.to_marginaleffects(), variables="cost")
+            >>> sorted(slopes["group"])
+            ['bus', 'car']
+        """
+        covariance = self.cov_params(kind)
+        from pycmtensor.results.marginal_effects import ChoiceProbabilities
+
+        return ChoiceProbabilities(self, covariance.to_numpy())
 
     def pred_table(self) -> pd.DataFrame:
         """Weighted counts by observed (rows) and most probable (columns) alternative: `confusion`.
