@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pycmtensor.analysis.marginal import unit_of
 from pycmtensor.analysis.predict import choices_on, situation_weights
 from pycmtensor.analysis.simulator.points import Points, grouped
-from pycmtensor.analysis.simulator.utilities import Key, LinearClass, attributes_of, classes_of, tree_of
+from pycmtensor.analysis.simulator.utilities import Key, LinearClass, attributes_of, classes_of, owners_of, tree_of
 from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Problem
 from pycmtensor.engine.quantity import Probabilities
@@ -42,6 +42,9 @@ EXACT = 1e-6
 
 #: Settings at which a file is compared with the model, beside today's.
 SETTINGS = 3
+
+#: Part by which a move changes an attribute, when points are alike in utilities and in what moves.
+MOVE = 0.5
 
 WAY_OUT = "Name in attributes=[...] only columns that enter linearly, or ask cmt.scenario."
 
@@ -155,6 +158,11 @@ class _Build:
     def data(self) -> Dataset:
         return self.asked.data
 
+    @property
+    def owners(self) -> list[str]:
+        """The alternative of each attribute, "" of those of several."""
+        return owners_of(choice_of(self.asked.model, "simulators"), self.keys)
+
     def values(self, theta: Array) -> list[Array]:
         """The parameters of the model at theta, as its symbols take them."""
         fit = self.results.fit
@@ -195,11 +203,12 @@ class _Build:
         theta, x, features = self.values(self.results.fit.theta), self.today(), []
         for of_class in self.classes:
             constant, slopes, share = of_class.linear(self.data, self.keys, theta)
-            features += [*constant.mean(axis=-1), share]
-            for slope, own in zip(slopes, x, strict=True):
-                mean = slope.mean(axis=-1)
-                features += [own * size for size in np.abs(mean).max(axis=1) if size > 0]
-                features += [b * np.abs(own).mean() for b in mean if np.ptp(b) > 0]
+            means = [slope.mean(axis=-1) for slope in slopes]
+            V = constant.mean(axis=-1) + sum(b * own for b, own in zip(means, x, strict=True))
+            features += [*V, share]
+            for mean, own in zip(means, x, strict=True):
+                features += [MOVE * own * size for size in np.abs(mean).max(axis=1) if size > 0]
+                features += [MOVE * b * np.abs(own).mean() for b in mean if np.ptp(b) > 0]
         strata = np.unique(np.vstack([groups, self.availability()]), axis=1, return_inverse=True)[1].ravel()
         w = self.data.of_situations(situation_weights(self.data))
         return grouped(np.stack(features, axis=1), strata, w, MOST_POINTS)
@@ -223,12 +232,13 @@ class _Build:
             "attributes": [
                 {
                     "name": _label(key),
+                    "of": of,
                     "unit": unit_of(ds, key if isinstance(key, str) else key[0]),
                     **_range(own),
                     "mean": float(np.average(own, weights=points.weights)),
                     "today": arrays.add(mean[:, None]),
                 }
-                for key, own, mean in zip(self.keys, x, means, strict=True)
+                for key, of, own, mean in zip(self.keys, self.owners, x, means, strict=True)
             ],
             "weights": arrays.add(points.totals[:, None]),
             "segments": names,

@@ -24,7 +24,7 @@ from pycmtensor.models.nested_logit import Nest
 from pycmtensor.terms.draws import Sampling, values_of
 from pycmtensor.terms.relations import ParameterFunction
 
-__all__ = ["Key", "LinearClass", "Tree", "attributes_of", "classes_of", "tree_of"]
+__all__ = ["Key", "LinearClass", "Tree", "attributes_of", "classes_of", "owners_of", "tree_of"]
 
 Array = NDArray[np.floating]
 
@@ -184,12 +184,21 @@ def attributes_of(model: ChoiceModel, ds: Dataset, asked: Sequence[str] | None) 
         names = list(asked) if asked else [name for name in known if np.ptp(ds.array(name), axis=0).any()]
         keys: list[Key] = [(name, alternative) for name in names for alternative in ds.alternatives]
     else:
-        of = {a: {name_of(s) for s in columns_in(V)} for a, V in _by_alternative(model).items()}
-        owners = {name: sum(name in held for held in of.values()) for name in known}
-        keys = list(asked) if asked else [name for name in known if owners[name] == 1]
+        owners = owners_of(model, known)
+        keys = list(asked) if asked else [name for name, owner in zip(known, owners, strict=True) if owner]
     if not keys:
         raise InferenceError("to_simulator: no attribute belongs to one alternative. Name columns in attributes=[...].")
     return keys
+
+
+def owners_of(model: ChoiceModel, keys: Sequence[Key]) -> list[str]:
+    """The only alternative that has each column in its utilities, "" where several have it."""
+    of = {a: {name_of(s) for s in columns_in(V)} for a, V in _by_alternative(model).items()}
+    found = []
+    for key in keys:
+        own = [a for a, names in of.items() if key in names] if isinstance(key, str) else [key[1]]
+        found.append(own[0] if len(own) == 1 else "")
+    return found
 
 
 def _by_alternative(model: ChoiceModel) -> dict[str, list[Variable]]:
