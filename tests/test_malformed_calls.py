@@ -817,7 +817,13 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, list[Any]]]
     "to_html": (
         of_results("to_html"),
         {"path": "r"},
-        {"path": [None, 3, "", "/no/such/folder/r.html", [1], Strange()]},
+        {
+            "path": [None, 3, "", "/no/such/folder/r.html", [1], Strange()],
+            "title": [3, [1], Strange()],
+            "description": [None, 3, Strange()],
+            "elasticities": [3, ["z"], [3], Strange()],
+            "answers": [3, {"value": 3}, Strange()],
+        },
     ),
     "to_simulator": (
         of_results("to_simulator"),

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from pycmtensor.host.escaping import printable
 from pycmtensor.report.contents import Contents
-from pycmtensor.report.html import facts, fragment, sentences, table, to_html
+from pycmtensor.report.html import facts, fragment, sentences, summary, table
 from pycmtensor.report.text import WIDTH, encodable, frame_text, to_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer"]
+__all__ = ["Answer", "within"]
 
 #: What an answer consists of: sentences, tables of numbers, and summaries.
 Part: TypeAlias = Union[str, "pd.DataFrame", "pd.Series", Contents]
@@ -65,11 +65,7 @@ class Answer(ABC):
         return str(self)
 
     def _repr_html_(self) -> str:
-        parts = list(self._shown())
-        shown = [self._html(part) for part in map(_plain, parts)]
-        if all(isinstance(part, str) for part in parts):
-            shown.append(facts({name: _number(value) for name, value in _numbers(self).items()}))
-        return fragment("".join(shown))
+        return fragment(within(self))
 
     def _text(self, part: Part) -> str:
         if isinstance(part, str):
@@ -82,7 +78,7 @@ class Answer(ABC):
         if isinstance(part, str):
             return sentences(part)
         if isinstance(part, Contents):
-            return to_html(part)
+            return summary(part)
         return table(_ends(part)) + "".join(map(sentences, self._word(part)))
 
     def _word(self, part: pd.DataFrame | pd.Series) -> list[str]:
@@ -91,6 +87,15 @@ class Answer(ABC):
             return []
         name = next((name for name, value in vars(self).items() if value is part), "table")
         return [f"The first and last {ENDS} of {len(part):,} rows; the attribute '{name}' holds all."]
+
+
+def within(answer: Answer) -> str:
+    """An answer as HTML without a style, for a page that has one."""
+    parts = list(answer._shown())
+    shown = [answer._html(part) for part in map(_plain, parts)]
+    if all(isinstance(part, str) for part in parts):
+        shown.append(facts({name: _number(value) for name, value in _numbers(answer).items()}))
+    return "".join(shown)
 
 
 def _ends(whole: pd.DataFrame | pd.Series) -> pd.DataFrame:

@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
+from pycmtensor.exceptions import PyCMTensorError, checked_class
+from pycmtensor.host.files import write
+from pycmtensor.report.html import Section, cells, page, sentences
 from pycmtensor.report.summary import Summary
 
-__all__ = ["compared", "levels", "stars"]
+__all__ = ["Comparison", "compared", "levels", "stars"]
 
 #: p values below which an estimate gets one star more.
 STARS = (0.1, 0.05, 0.01)
+
+
+@checked_class(PyCMTensorError)
+@dataclass(frozen=True)
+class Comparison(Summary):
+    """Several results side by side: ``print`` it, or let a notebook show it.
+
+    Attributes:
+        sections: What a page says of each.
+    """
+
+    sections: tuple[Section, ...] = field(default=(), repr=False)
+
+    def to_html(self, path: str | PathLike[str], title: str | None = None, description: str = "") -> Path:
+        """Write the table, and the utilities and the outcome of each model, as one HTML file that needs no other.
+
+        Args:
+            path: The file; its folder must exist.
+            title: Of the page; None for "Comparison".
+            description: Paragraphs below the title.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            FileError: The file cannot be written; one that stood there before is unchanged.
+
+        Examples:
+            >>> import pathlib, tempfile, pycmtensor as cmt
+            >>> both = cmt.compare({"first": results, "again": results})
+            >>> both.to_html(pathlib.Path(tempfile.mkdtemp()) / "models.html").name
+            'models.html'
+        """
+        notes = [sentences(note) for note in self.notes]
+        first = Section("Estimates and fit", [cells(self.columns, self.rows), *notes], broad=True)
+        return write(path, page(title or self.title, description, [first, *self.sections]))
 
 
 def compared(

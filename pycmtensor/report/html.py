@@ -1,93 +1,120 @@
-"""A summary as HTML: a fragment for notebooks, a page of its own for the browser."""
+"""Tables and sentences as HTML: fragments for notebooks, and pages of their own for the browser."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pycmtensor.host.escaping import html
+from pycmtensor.host.escaping import html, one_line, printable
 from pycmtensor.report.contents import Contents
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Environment
 
-__all__ = ["facts", "fragment", "page", "sentences", "table", "text", "to_html"]
-
-STYLE = """
-.cmt { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; }
-.cmt h2 { font-size: 1.25em; margin: 0 0 .6em; }
-.cmt dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(17em, 1fr)); gap: .15em 2.5em; }
-.cmt dl div { display: flex; justify-content: space-between; gap: 1em; border-bottom: 1px dotted #bbb; }
-.cmt dt { color: #555; }
-.cmt dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; text-align: right; }
-.cmt .wide { overflow-x: auto; }
-.cmt table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.cmt th, .cmt td { padding: .3em .8em; text-align: right; white-space: nowrap; border: 0; }
-.cmt th:first-child, .cmt td:first-child { text-align: left; padding-left: 0; }
-.cmt thead th { border-bottom: 1.5px solid #1a1a1a; }
-.cmt tbody tr:last-child td { border-bottom: 1.5px solid #1a1a1a; }
-.cmt p { margin: .7em 0; max-width: 48em; }
-.cmt img { max-width: 100%; height: auto; }
-.cmt h3 { font-size: 1.05em; margin: 1.8em 0 .5em; }
-.cmt figure { margin: 1.5em 0; }
-.cmt pre { font: 13px/1.4 ui-monospace, monospace; margin: 0; }
-.cmt math { padding: .3em 0; }
-"""
+__all__ = [
+    "Section",
+    "cells",
+    "environment",
+    "facts",
+    "figure",
+    "fragment",
+    "page",
+    "sentences",
+    "summary",
+    "table",
+    "text",
+    "to_html",
+]
 
 
-def to_html(summary: Contents) -> str:
-    """An HTML fragment with its own style."""
-    notes = "".join(f"<p>{html(note)}</p>" for note in summary.notes)
-    return fragment(
-        f"<h2>{html(summary.title)}</h2><dl>{_facts(summary.sample + summary.fit)}</dl>"
-        f"{_table(summary.columns, summary.rows)}{notes}"
+@dataclass(frozen=True)
+class Section:
+    """A part of a page.
+
+    Attributes:
+        title: Of it, in the contents too.
+        parts: HTML, as the functions of this module write it.
+        folded: Title -> HTML that is shown when it is asked for.
+        broad: Whether it needs the whole width of a wide screen.
+    """
+
+    title: str
+    parts: Sequence[str]
+    folded: Mapping[str, str] = field(default_factory=dict)
+    broad: bool = False
+
+
+@cache
+def environment() -> Environment:
+    """The templates: what is put into them is escaped, and what is missing is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("pycmtensor.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
+
+
+def summary(contents: Contents) -> str:
+    """Title, facts, table and notes."""
+    return _macro("summary", contents)
+
+
+def to_html(contents: Contents) -> str:
+    """A summary with its own style."""
+    return fragment(summary(contents))
 
 
 def fragment(content: str) -> str:
     """HTML with the style of the library, for a notebook."""
-    return f"<div class='cmt'><style>{STYLE}</style>{content}</div>"
+    style = environment().get_template("fragment.css").render()
+    return f"<div class='cmt'><style>{style}</style>{content}</div>"
 
 
-def page(summary: Contents, sections: Mapping[str, str], pictures: Mapping[str, bytes]) -> str:
-    """A whole HTML page that needs no other file.
+def page(title: str, description: str, sections: Sequence[Section]) -> str:
+    """A whole HTML page that needs no other file, and has no script."""
+    from markupsafe import Markup
 
-    Args:
-        summary: The tables at the top.
-        sections: Title -> HTML.
-        pictures: Caption -> PNG.
-    """
-    figures = "".join(
-        f"<figure><img alt='{html(caption)}' src='data:image/png;base64,{b64encode(png).decode()}'>"
-        f"<figcaption>{html(caption)}</figcaption></figure>"
-        for caption, png in pictures.items()
-    )
-    parts = "".join(f"<h3>{html(title)}</h3>{content}" for title, content in sections.items())
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{html(summary.title)}</title></head>"
-        "<body style='margin:0 auto;padding:1.5em 1.2em;max-width:62em;background:#fff'>"
-        f"{to_html(summary)}<div class='cmt'>{figures}{parts}</div></body></html>\n"
-    )
+    marked = [
+        Section(
+            own.title,
+            [Markup(part) for part in own.parts],
+            {name: Markup(part) for name, part in own.folded.items()},
+            own.broad,
+        )
+        for own in sections
+    ]
+    lines = [line for line in description.splitlines() if line.strip()]
+    return environment().get_template("report.html").render(title=one_line(title), description=lines, sections=marked)
 
 
-def table(frame: pd.DataFrame, digits: int = 6) -> str:
+def table(frame: pd.DataFrame, digits: int = 6, caption: str = "") -> str:
     """A table of numbers or texts, with its index as the first column."""
     columns = [_name(frame.index.names), *map(_name, frame.columns)]
     rows = [[_name(name), *(_cell(value, digits) for value in row)] for name, *row in frame.itertuples()]
-    return _table(columns, rows)
+    return cells(columns, rows, caption)
+
+
+def cells(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> str:
+    """A table of texts, and of records of what is drawn: see the macro."""
+    return _macro("table", columns, rows, caption)
 
 
 def facts(pairs: Mapping[str, str]) -> str:
     """Labels and values."""
-    return f"<dl>{_facts(pairs.items())}</dl>"
+    return _macro("facts", list(pairs.items()))
 
 
 def text(lines: str) -> str:
     """Lines as a terminal shows them."""
-    return f"<div class='wide'><pre>{html(lines)}</pre></div>"
+    return f"<pre>{html(lines)}</pre>"
 
 
 def sentences(lines: str) -> str:
@@ -95,14 +122,14 @@ def sentences(lines: str) -> str:
     return f"<p style='white-space: pre-wrap'>{html(lines)}</p>"
 
 
-def _facts(pairs: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"<div><dt>{html(label)}</dt><dd>{html(value)}</dd></div>" for label, value in pairs)
+def figure(svg: bytes, caption: str) -> str:
+    """A picture, and what it shows in words."""
+    source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
+    return f"<figure><img alt='{html(caption)}' src='{source}'><figcaption>{html(caption)}</figcaption></figure>"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th scope='col'>{html(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{html(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+def _macro(name: str, *values: Any) -> str:
+    return str(getattr(environment().get_template("macros.html").module, name)(*values))
 
 
 def _name(name: Any) -> str:

@@ -26,11 +26,39 @@ def equation(left: str, formula: str) -> str:
         formula: Arithmetic, as `pycmtensor.terms.relations.text_of` writes it.
     """
     try:
-        right = _set(ast.parse(formula, mode="eval").body)[0]
+        terms = [(sign, _within(term, 2)) for sign, term in signed_terms(ast.parse(formula, mode="eval").body)]
     except (SyntaxError, ValueError):
         return f"<pre>{html(left)} = {html(formula)}</pre>"
-    subject = f"<msub><mi>V</mi><mtext>{html(left)}</mtext></msub>"
-    return f"<div class='wide'><math displaystyle='true'>{subject}<mo>=</mo>{right}</math></div>"
+    subject = f"<msub><mi>V</mi><mtext>{html(left)}</mtext></msub><mo>=</mo>"
+    signed = [f"<mo form='infix'>{'−' if sign < 0 else '+'}</mo>{term}" for sign, term in terms]
+    first = signed[0] if terms[0][0] < 0 else terms[0][1]
+    blocks = " ".join(f"<math displaystyle='true'>{block}</math>" for block in (subject + first, *signed[1:]))
+    return f"<p class='equation'>{blocks}</p>"  # browsers break lines between formulas, never within one
+
+
+def signed_terms(node: ast.expr, sign: int = 1) -> list[tuple[int, ast.expr]]:
+    """The terms of a sum with their signs, 1 or -1; two signs become one.
+
+    Examples:
+        >>> [(sign, ast.unparse(term)) for sign, term in signed_terms(ast.parse("a - b * x + -c / 2").body[0].value)]
+        [(1, 'a'), (-1, 'b * x'), (-1, 'c / 2')]
+    """
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return signed_terms(left, sign) + signed_terms(right, sign)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right) if not _is_sum(right):
+            return signed_terms(left, sign) + signed_terms(right, -sign)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            return [*signed_terms(left, sign), (-sign, right)]
+        case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=first), op=ast.Mult() | ast.Div() as op, right=right):
+            return signed_terms(ast.BinOp(first, op, right), -sign)
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if not _is_sum(operand):
+            return signed_terms(operand, -sign)
+    return [(sign, node)]
+
+
+def _is_sum(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
 def _set(node: ast.expr) -> tuple[str, int]:

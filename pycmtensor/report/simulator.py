@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pycmtensor.host.escaping import printable
+from pycmtensor.report.html import environment
 
 __all__ = ["Packed", "page", "shares_of"]
 
@@ -70,12 +71,7 @@ def shares_of(payload: Mapping[str, Any], factors: Sequence[float]) -> Array:
 
 def page(payload: Mapping[str, Any]) -> str:
     """The page, which needs no other file and no network; names are data in it, never markup or script."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=PackageLoader("pycmtensor.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return templates.get_template("simulator.html").render(payload=_printable(payload), title=payload["title"])
+    return environment().get_template("simulator.html").render(payload=_printable(payload), title=payload["title"])
 
 
 def _unpacked(array: Mapping[str, Any]) -> Array:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +13,13 @@ from pycmtensor.estimation import Fit
 from pycmtensor.exceptions import InferenceError, PyCMTensorError, checked, checked_class
 from pycmtensor.expressions import networks_in
 from pycmtensor.host.files import write
-from pycmtensor.inference import Identification
 from pycmtensor.inference.normal import two_sided
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import ChoiceModel
 from pycmtensor.report import Summary
-from pycmtensor.report.compare import compared, levels
+from pycmtensor.report.compare import Comparison, compared, levels
 from pycmtensor.report.compare import stars as starred
+from pycmtensor.report.html import Section, sentences
 from pycmtensor.results.estimates import Estimates
 
 if TYPE_CHECKING:
@@ -36,13 +34,6 @@ class Presentation(Estimates):
     """Tables, pictures and files of `pycmtensor.Results`."""
 
     if TYPE_CHECKING:
-
-        @property
-        def provenance(self) -> dict[str, str]:
-            """See `pycmtensor.Results`."""
-
-        def identification(self) -> Identification:
-            """See `pycmtensor.Results`."""
 
         def cross_effects(self, layer: int = 1) -> pd.DataFrame:
             """See `pycmtensor.Results`."""
@@ -153,50 +144,6 @@ class Presentation(Estimates):
 
         return cross_effects(self.cross_effects(layer), ax)
 
-    def to_html(self, path: str | PathLike[str]) -> Path:
-        """Write a report as one HTML file that needs no other, with what an audit asks for.
-
-        It holds the summary, the utilities, covariances and correlations, the report on identification, the course of
-        the estimation, pictures of coefficients and convergence, and where the numbers come from.
-
-        Args:
-            path: The file; its folder must exist.
-
-        Returns:
-            The path of the file.
-
-        Raises:
-            FileError: The file cannot be written; one that stood there before is unchanged.
-
-        Examples:
-            >>> import pathlib, tempfile
-            >>> results.to_html(pathlib.Path(tempfile.mkdtemp()) / "logit.html").stat().st_size > 10_000
-            True
-        """
-        from pycmtensor.report import html
-
-        sections = {}
-        if isinstance(self.model, ChoiceModel):
-            sections["Utilities"] = self.model.equations.to_html()
-        sections["Identification"] = html.text(str(self.identification()))
-        shown = [label for label in self.fit.labels if label not in _networks(self.fit)[0]]
-        for title, matrix, digits in (
-            ("Classical covariance", self.cov_params("classical"), 6),
-            ("Robust covariance", self.cov_params("robust"), 6),
-            ("Correlations of the estimates", self.correlation(), 3),
-        ):
-            sections[title] = html.table(matrix.loc[shown, shown], digits)
-        sections["Iterations"] = html.table(self.history.set_index(self.history.columns[0]), digits=10)
-        if self.fit.constraints:
-            sections["Constraints"] = html.text("\n".join(self.fit.constraints))
-        about = {"method": self.fit.method, **self.provenance, "written": f"{datetime.now():%Y-%m-%d %H:%M}"}
-        sections["Where the numbers come from"] = html.facts(about)
-        pictures = {
-            "Estimates with their intervals": _png(lambda ax: self.plot_coefficients(ax=ax), 1.1 + 0.32 * len(shown)),
-            "Convergence": _png(lambda ax: self.plot_convergence(ax), 3.6),
-        }
-        return write(path, html.page(self.summary(), sections, pictures))
-
     def to_latex(self) -> str:
         """The summary as a table with the rules of the LaTeX package booktabs.
 
@@ -293,7 +240,7 @@ class Presentation(Estimates):
 
 
 @checked(InferenceError)
-def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: Kind = "classical") -> Summary:
+def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: Kind = "classical") -> Comparison:
     """Several results side by side: estimates with stars, standard errors in brackets, and how they fit.
 
     Args:
@@ -301,7 +248,7 @@ def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: 
         kind: Kind of the standard errors.
 
     Returns:
-        A table that prints, shows in a notebook, and has ``to_latex()`` and ``to_markdown()``.
+        A table that prints, shows in a notebook, and has ``to_latex()``, ``to_markdown()`` and ``to_html(path)``.
 
     Raises:
         PyCMTensorError: There is nothing to compare, or the results are of different choice situations.
@@ -339,17 +286,15 @@ def compare(results: Sequence[Presentation] | Mapping[str, Presentation], kind: 
         "AIC": [f"{r.aic:.2f}" for r in named.values()],
         "BIC": [f"{r.bic:.2f}" for r in named.values()],
     }
-    return compared(list(named), estimates, facts, str(kind), {name: _nulls(r.fit) for name, r in named.items()})
+    nulls = {name: _nulls(r.fit) for name, r in named.items()}
+    table = compared(list(named), estimates, facts, str(kind), nulls)
+    return Comparison(**vars(table), sections=tuple(_section(name, r) for name, r in named.items()))
 
 
-def _png(draw: Callable[[Axes], Axes], height: float) -> bytes:
-    """A picture that no window shows."""
-    from matplotlib.figure import Figure
-
-    picture, figure = io.BytesIO(), Figure(figsize=(5.6, height), layout="constrained")
-    draw(figure.add_subplot())
-    figure.savefig(picture, format="png", dpi=190)
-    return picture.getvalue()
+def _section(name: str, of: Presentation) -> Section:
+    """Utilities and outcome of one of several results."""
+    equations = [of.model.equations.to_html()] if isinstance(of.model, ChoiceModel) else []
+    return Section(name, [*equations, sentences(f"{of.fit.model}, by {of.fit.method}; {of.fit.outcome}")])
 
 
 def _networks(fit: Fit) -> tuple[set[str], list[str]]:

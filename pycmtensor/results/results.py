@@ -47,8 +47,7 @@ from pycmtensor.inference import (
 )
 from pycmtensor.inference.identification import of_fit
 from pycmtensor.models import Joint, Model
-from pycmtensor.results.names import StatsmodelsNames
-from pycmtensor.results.presentation import Presentation
+from pycmtensor.results.report import Report
 from pycmtensor.terms.relations import Expression, Relation, text_of
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def start_of(
 
 
 @checked_class(InferenceError)
-class Results(StatsmodelsNames, Presentation):
+class Results(Report):
     """Estimates with their uncertainty and fit.
 
     Names follow statsmodels, see `pycmtensor.results.names`. Standard errors, t and p values are classical unless a

@@ -87,6 +87,7 @@ ANSWERS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Equation": lambda r, m, g: r.model.equations[BAD],
     "Equations": lambda r, m, g: r.model.equations,
     "Simulator": lambda r, m, g: r.to_simulator(Path(tempfile.mkdtemp()) / "s.html"),
+    "Comparison": lambda r, m, g: cmt.compare([r, r]),
     "Summary": lambda r, m, g: r.summary(stars=True),
     "Description": lambda r, m, g: r.data.describe(),
     "Design": lambda r, m, g: cmt.design(lambda x: cmt.Beta("b", -0.5) * x[BAD], {BAD: [1, 2, 3]}, sets=3),
