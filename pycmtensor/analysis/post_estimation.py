@@ -30,11 +30,11 @@ from pycmtensor.dataset import Dataset
 from pycmtensor.engine import Cluster, Evaluator
 from pycmtensor.estimation import Fit
 from pycmtensor.estimation.recorded import Checkpoint
-from pycmtensor.exceptions import InferenceError, checked_class
+from pycmtensor.exceptions import InferenceError, ModelError, checked_class
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import MDCEV, CrossNestedLogit, Model, NestedLogit
-from pycmtensor.terms.relations import Expression
+from pycmtensor.terms.relations import Expression, ParameterFunction, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ class PostEstimation:
         return distribution(population_draws(self, coefficient), coefficient, ax)
 
     def plot_nests(self, ax: Axes | None = None) -> Axes:
-        """The nests of a `NestedLogit` or `CrossNestedLogit`, as its ``plot`` shows them.
+        """The nests of a `NestedLogit` or `CrossNestedLogit` with the estimates of their scales.
 
         Args:
             ax: Where to draw; None makes a figure.
@@ -100,7 +100,17 @@ class PostEstimation:
         model = problem_of(self, "nests").model
         if not isinstance(model, (NestedLogit, CrossNestedLogit)):
             raise InferenceError(f"{model.name} has no nests.")
-        return model.plot(ax)
+        fit = self.fit
+
+        def estimated(scale: Expression) -> str:
+            """What a scale is called, and its estimate where it is one number."""
+            try:
+                number = ParameterFunction.of(scale, fit.labels, fit.fixed).at(fit.theta)
+            except ModelError:  # it depends on columns
+                return text_of(scale)
+            return f"{text_of(scale)} = {float(number):.3g}"
+
+        return model.plot(ax, estimated)
 
     def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
         """Observed and predicted shares by segment; see `pycmtensor.report.plots.shares`.

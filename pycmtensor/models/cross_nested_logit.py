@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -162,15 +162,20 @@ class CrossNestedLogit(ChoiceModel):
         ]
         return super().domains() + [nest.domain for nest in self.nests] + allocations
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """The nests with their scales and allocations; see `pycmtensor.report.plots.cross_nests`."""
+    def plot(self, ax: Axes | None = None, text: Callable[[Expression], str] = text_of) -> Axes:
+        """The nests with their scales and allocations; see `pycmtensor.report.plots.cross_nests`.
+
+        Args:
+            ax: Where to draw; None makes a figure.
+            text: What is written of a scale or a part that is no number, such as its estimate.
+        """
         from pycmtensor.report.plots import cross_nests
 
-        def text(of: Expression | None) -> str:
-            return "rest" if of is None else f"{of:g}" if isinstance(of, (int, float)) else text_of(of)
+        def shown(of: Expression | None) -> str:
+            return "rest" if of is None else f"{of:g}" if isinstance(of, (int, float)) else text(of)
 
         labels = {
-            f"{nest.name}\nscale {text(nest.scale)}": {name: text(part) for name, part in nest.allocations.items()}
+            f"{nest.name}\nscale {shown(nest.scale)}": {name: shown(part) for name, part in nest.allocations.items()}
             for nest in self.nests
         }
         return cross_nests(labels, self.alternatives, ax)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -191,15 +191,20 @@ class NestedLogit(ChoiceModel):
     def _scale_domains(self) -> list[Domain]:
         return [nest.domain for nest in self.root.walk() if nest is not self.root]
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """The tree of the nests with their scales; see `pycmtensor.report.plots.nests`."""
+    def plot(self, ax: Axes | None = None, text: Callable[[Expression], str] = text_of) -> Axes:
+        """The tree of the nests with their scales; see `pycmtensor.report.plots.nests`.
+
+        Args:
+            ax: Where to draw; None makes a figure.
+            text: What is written of a scale that is no number, such as its estimate.
+        """
         from pycmtensor.report.plots import nests
 
         def branch(nest: Nest) -> Branch:
             label = nest.name
             if nest is not self.root:
                 scale = nest.scale
-                label += f"\nscale {scale:g}" if isinstance(scale, (int, float)) else f"\nscale {text_of(scale)}"
+                label += f"\nscale {scale:g}" if isinstance(scale, (int, float)) else f"\nscale {text(scale)}"
             return label, [branch(m) if isinstance(m, Nest) else (str(m), ()) for m in nest.members]
 
         return nests(branch(self.root), ax)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -115,6 +116,36 @@ def test_nests_that_share_alternatives() -> None:
     expected = ["1", "1", "alpha", "car", "existing\nscale mu", "public\nscale 1.2", "rest", "sm", "train"]
     assert labels == expected
     assert len(ax.lines) == 4
+
+
+def test_results_show_the_estimates_of_scales() -> None:
+    """Of two alike alternatives: the scale that the analytic likelihood of their nest has."""
+    import pandas as pd
+
+    ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3, 3]}), "mode", {"train": 1, "car": 2, "sm": 3})
+    nest = cmt.Nest("old", ["train", "car"], scale=1 / Beta("half", 0.5, status=1))
+    ax = cmt.estimate(cmt.NestedLogit(ds, {"train": 0, "car": 0, "sm": Beta("asc")}, nests=[nest, "sm"])).plot_nests()
+    assert "old\nscale 1 / half = 2" in {text.get_text() for text in ax.texts}
+
+
+def test_ten_lines_differ_in_grey_and_in_form() -> None:
+    import pandas as pd
+    from matplotlib.colors import to_rgb
+
+    from pycmtensor.report.plots import partial_dependence
+
+    index = pd.MultiIndex.from_product([[1.0, 2.0], [f"mode {j}" for j in range(10)]], names=["cost, CHF", "of"])
+    table = pd.DataFrame({"estimate": [0.1] * 20, "lower": 0.05, "upper": 0.15}, index=index)
+    ax = partial_dependence(table)
+    channels = np.array([to_rgb(line.get_color()) for line in ax.lines])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)  # sRGB
+    lightness = 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16  # CIELAB, of the luminance
+    assert np.diff(np.sort(lightness)).min() > 5
+    assert len({(str(line.get_linestyle()), str(line.get_marker())) for line in ax.lines}) == 10
+    ax.figure.canvas.draw()
+    boxes = sorted((text.get_window_extent().y0, text.get_window_extent().y1) for text in ax.texts)
+    assert len(boxes) == 10
+    assert all(above[0] >= below[1] - 3 for below, above in pairwise(boxes))  # no name on another
 
 
 def test_residual_weights_are_readable_without_colour() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 
 from pycmtensor.host.escaping import picture
-from pycmtensor.report.plots.style import LINES, axes, drawn
+from pycmtensor.report.plots.style import LINES, axes, drawn, named_at_end
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ __all__ = ["partial_dependence"]
 
 @drawn
 def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """A line for each alternative, which line styles and markers tell apart, with its interval where there is one.
+    """A line for each alternative with its name and its interval; colours, line styles and markers differ.
 
     Args:
         table: Columns 'estimate', 'lower' and 'upper', rows by value of the column and alternative, as
@@ -32,14 +32,13 @@ def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         >>> len(partial_dependence(table).lines) >= 4  # one for each alternative
         True
     """
-    ax = axes(ax)
+    ax, ends = axes(ax), []
     for k, (alternative, own) in enumerate(table.groupby(level=1, sort=False)):
         x, style = own.index.get_level_values(0), LINES[k % len(LINES)]
-        label = picture(str(alternative))
-        label = f" {label}" if label.startswith("_") else label  # which legends leave out
-        (line,) = ax.plot(x, own["estimate"], ms=4, label=label, **style)
-        ax.fill_between(x, own["lower"], own["upper"], color=line.get_color(), alpha=0.15, lw=0)
+        ax.plot(x, own["estimate"], ms=4, **style)
+        ax.fill_between(x, own["lower"], own["upper"], color=style["color"], alpha=0.15, lw=0)
+        ends.append((float(x[-1]), float(own["estimate"].iloc[-1]), picture(str(alternative))))
+    named_at_end(ax, ends)
     ax.set_xlabel(picture(str(table.index.names[0])))
     ax.set_ylabel("average probability")
-    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return ax

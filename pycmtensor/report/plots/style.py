@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any, ParamSpec
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-__all__ = ["DARK", "LIGHT", "LINES", "MIDDLE", "axes", "drawn"]
+__all__ = ["DARK", "LIGHT", "LINES", "MIDDLE", "axes", "drawn", "named_at_end"]
 
 P = ParamSpec("P")
 
 DARK, MIDDLE, LIGHT = "#1b4f72", "#b9770e", "#d6dbdf"
 
-#: Lines that can be told apart without colour.
+#: Ten colours whose lightness in CIELAB differs by six or more, neighbours by more, so that they differ in grey too.
+COLOURS = ["#043255", "#c16126", "#9a1622", "#47b25d", "#4e2785", "#ea5b90", "#2b6900", "#d7aa3d", "#0275a0", "#0ad6db"]
+
+#: Lines that can be told apart without colour: each of the ten has a marker of its own.
+DASHES = ["-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2))] * 2
 LINES: list[dict[str, Any]] = [
-    {"color": color, "ls": dashes, "marker": marker}
-    for dashes, marker, color in zip(
-        ["-", "--", "-.", ":"] * 2, "os^Dvx*+", [DARK, MIDDLE, "#52796f", "#7b241c"] * 2, strict=True
-    )
+    {"color": colour, "ls": dashes, "marker": marker}
+    for colour, dashes, marker in zip(COLOURS, DASHES, "os^Dvx*+P<", strict=True)
 ]
 
 
@@ -58,6 +61,16 @@ def _letters(families: tuple[str, ...]) -> frozenset[str]:
     """What the fonts of these families can show."""
     fonts = {findfont(FontProperties(family=[family])) for family in families}
     return frozenset(chr(code) for font in fonts for code in get_font(font).get_charmap())
+
+
+def named_at_end(ax: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
+    """Names beside the ends (x, y, name) of lines, as far apart as letters are high."""
+    low, high = ax.get_ylim()
+    height = ax.get_window_extent().height / ax.figure.dpi  # inches
+    apart, below = (high - low) * 0.17 / height, -np.inf
+    for x, y, name in sorted(ends, key=lambda end: end[1]):
+        below = max(y, below + apart)
+        ax.annotate(name, (x, below), xytext=(6, 0), textcoords="offset points", va="center")
 
 
 def axes(ax: Axes | None, height: float = 3.6, width: float = 7.0) -> Axes:
