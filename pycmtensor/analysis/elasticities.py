@@ -74,10 +74,21 @@ class Responses(Answer):
         return self._rows()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals; see `pycmtensor.report.plots.intervals`."""
-        from pycmtensor.report.plots import intervals
+        """The estimates with their intervals, as lines or, of attributes of several alternatives, as a heat map.
 
-        return intervals(self.table, self._heading, ax)
+        See `pycmtensor.report.plots.intervals` and `pycmtensor.report.plots.cross_effects`.
+        """
+        from pycmtensor.report.plots import cross_effects, intervals
+
+        if self.table.index.unique(0).size == 1:
+            return intervals(self.table, self._heading, ax)
+        matrix, lower, upper = self.matrix, *(self.table[end].unstack(sort=False) for end in ("lower", "upper"))
+
+        def text(i: int, j: int) -> str:
+            interval = f"\n{lower.iloc[i, j]:.2f} to {upper.iloc[i, j]:.2f}" if np.isfinite(lower.iloc[i, j]) else ""
+            return f"{matrix.iloc[i, j]:.2f}{interval}"
+
+        return cross_effects(matrix, ax, self._heading, text)
 
     @property
     def _heading(self) -> str:

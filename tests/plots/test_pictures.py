@@ -57,6 +57,17 @@ def test_answers(swissmetro_results: cmt.Results) -> None:
         scenario.plot("surplus")
 
 
+def test_elasticities_of_several_alternatives_are_a_heat_map(modechoice_results: cmt.Results) -> None:
+    answer = modechoice_results.elasticities("gc")
+    ax = answer.plot()
+    [image] = ax.images
+    np.testing.assert_allclose(np.asarray(image.get_array()), answer.matrix)
+    assert names(ax) == ["air", "train", "bus", "car"]
+    own = answer.table.loc[("car", "car")]
+    assert f"{own['estimate']:.2f}\n{own['lower']:.2f} to {own['upper']:.2f}" in {text.get_text() for text in ax.texts}
+    assert ax.figure.axes[1].get_ylabel() == "Elasticities"
+
+
 def test_shares(swissmetro_results: cmt.Results) -> None:
     table, ax = swissmetro_results.shares_by("MALE"), swissmetro_results.plot_shares("MALE")
     np.testing.assert_allclose(

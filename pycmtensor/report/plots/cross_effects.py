@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -22,12 +23,19 @@ READABLE = 12
 
 
 @drawn
-def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """A heat map of the residual matrix of a layer, white at 0, with its numbers as far as they can be read.
+def cross_effects(
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    label: str = "residual weight",
+    text: Callable[[int, int], str] | None = None,
+) -> Axes:
+    """A heat map of a matrix of alternatives, white at 0, with its numbers as far as they can be read.
 
     Args:
-        table: As `Results.cross_effects` gives it, (J, J).
+        table: Residual weights as `Results.cross_effects` gives them, or elasticities, (J, J).
         ax: Where to draw; None makes a figure.
+        label: What the numbers are.
+        text: What a cell says, by row and column; None for the number.
 
     Returns:
         The Axes.
@@ -39,16 +47,17 @@ def cross_effects(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ['car', 'bus']
     """
     if ax is None:
-        _, ax = plt.subplots(figsize=(4.6, 3.8), layout="constrained")
-    largest = float(table.abs().to_numpy().max()) or 1.0
-    image = ax.imshow(table.to_numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
-    places = range(len(table))
+        across = max(4.6, 1.8 + (0.7 if text is None else 1.1) * table.shape[1])
+        _, ax = plt.subplots(figsize=(across, max(3.8, 1.2 + 0.6 * len(table))), layout="constrained")
+    largest = float(np.nanmax(table.abs().to_numpy())) or 1.0
+    image = ax.imshow(table.to_numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
     for (i, j), weight in np.ndenumerate(table.to_numpy() if len(table) <= READABLE else np.empty((0, 0))):
-        ink = "white" if abs(weight) > 0.6 * largest else "black"
-        ax.text(j, i, f"{weight:.2g}", ha="center", va="center", color=ink)
-    ax.set_xticks(places, [picture(str(name)) for name in table.columns], rotation=45, ha="right")
-    ax.set_yticks(places, [picture(str(name)) for name in table.index])
+        if np.isfinite(weight):
+            ink = "white" if abs(weight) > 0.6 * largest else "black"
+            ax.text(j, i, text(i, j) if text else f"{weight:.2g}", ha="center", va="center", color=ink)
+    ax.set_xticks(range(table.shape[1]), [picture(str(name)) for name in table.columns], rotation=45, ha="right")
+    ax.set_yticks(range(len(table)), [picture(str(name)) for name in table.index])
     ax.set_xlabel(picture(str(table.columns.name)))
     ax.set_ylabel(picture(str(table.index.name)))
-    ax.figure.colorbar(image, ax=ax, label="residual weight")
+    ax.figure.colorbar(image, ax=ax, label=picture(label))
     return ax
