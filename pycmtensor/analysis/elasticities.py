@@ -82,13 +82,15 @@ class Responses(Answer):
 
         if self.table.index.unique(0).size == 1:
             return intervals(self.table, self._heading, ax)
-        matrix, lower, upper = self.matrix, *(self.table[end].unstack(sort=False) for end in ("lower", "upper"))
+        estimate, lower, upper = (
+            self.table[what].unstack(sort=False).to_numpy() for what in ("estimate", "lower", "upper")
+        )
 
         def text(i: int, j: int) -> str:
-            interval = f"\n{lower.iloc[i, j]:.2f} to {upper.iloc[i, j]:.2f}" if np.isfinite(lower.iloc[i, j]) else ""
-            return f"{matrix.iloc[i, j]:.2f}{interval}"
+            interval = f"\n{lower[i, j]:.2f} to {upper[i, j]:.2f}" if np.isfinite(lower[i, j]) else ""
+            return f"{estimate[i, j]:.2f}{interval}"
 
-        return cross_effects(matrix, ax, self._heading, text)
+        return cross_effects(self.matrix, ax, self._heading, text)
 
     @property
     def _heading(self) -> str:

@@ -63,8 +63,8 @@ def test_elasticities_of_several_alternatives_are_a_heat_map(modechoice_results:
     [image] = ax.images
     np.testing.assert_allclose(np.asarray(image.get_array()), answer.matrix)
     assert names(ax) == ["air", "train", "bus", "car"]
-    own = answer.table.loc[("car", "car")]
-    assert f"{own['estimate']:.2f}\n{own['lower']:.2f} to {own['upper']:.2f}" in {text.get_text() for text in ax.texts}
+    estimate, lower, upper = answer.table[["estimate", "lower", "upper"]].xs(("car", "car"))
+    assert f"{estimate:.2f}\n{lower:.2f} to {upper:.2f}" in {text.get_text() for text in ax.texts}
     assert ax.figure.axes[1].get_ylabel() == "Elasticities"
 
 
