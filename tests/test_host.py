@@ -139,12 +139,18 @@ import sys, warnings
 import multiprocessing as mp
 import pandas as pd, pycmtensor as cmt
 
-def estimated(k):
+def results(k):
     ds = cmt.Dataset(pd.DataFrame({"y": [1, 1, 1, 2] * k}), "y", {"a": 1, "b": 2})
+    return cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("asc"), "b": 0}))
+
+def estimated(k):
     try:
-        return cmt.estimate(cmt.MNL(ds, {"a": cmt.Beta("asc"), "b": 0})).params["asc"]
+        return results(k).params["asc"]
     except cmt.exceptions.ForkError as error:
         return str(error)
+
+def share(found):
+    return found.predict().shares["a"]
 """
 
 
@@ -177,7 +183,14 @@ def test_spawned_processes_estimate(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_joblib_estimates(tmp_path: Path) -> None:
+def test_joblib_estimates_and_asks_results_there(tmp_path: Path) -> None:
+    """Estimates are log 3, and results that travel to a process and back predict three of four there and here."""
     pytest.importorskip("joblib")
-    main = "estimated(1)\nimport joblib\nprint(*joblib.Parallel(2)(joblib.delayed(estimated)(k) for k in (1, 2)))"
-    assert list(map(float, in_processes(tmp_path, main).split())) == pytest.approx([1.0986122886681098] * 2)
+    main = """import joblib
+delayed, own = joblib.delayed, results(1)
+with joblib.Parallel(2) as processes:
+    print(*processes(delayed(estimated)(k) for k in (1, 2)))
+    print(*processes(delayed(share)(found) for found in (own, own)))
+    print(*map(share, processes(delayed(results)(k) for k in (1, 2))))"""
+    numbers = list(map(float, in_processes(tmp_path, main).split()))
+    assert numbers == pytest.approx([1.0986122886681098] * 2 + [0.75] * 4)
