@@ -35,6 +35,12 @@ def test_all_python_of_a_page_is_run(page: str) -> None:
             assert code.endswith("\n\n"), f"{page}: doctest takes the fence for output without a blank line: {code}"
 
 
+def test_nothing_tells_to_install_the_package_from_an_index() -> None:
+    """It is installed from its sources; what goes by its name on an index is another version."""
+    texts = [*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md"), *(DOCS.parent / "pycmtensor").rglob("*.py")]
+    assert [path.name for path in texts if re.search(r"pip install ['\"]?pycmtensor", path.read_text("utf-8"))] == []
+
+
 def test_slow_pages_are_pages() -> None:
     assert set(PAGES) >= SLOW
 
