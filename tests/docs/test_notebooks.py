@@ -127,5 +127,7 @@ def test_large_data_end_with_what_their_text_says(whole: dict[str, Any]) -> None
     np.testing.assert_allclose(ratio, np.sqrt(20), rtol=1e-6)
     assert len(whole["scanned"].parts) > len(whole["other"].parts) > 1
     np.testing.assert_allclose(whole["again"].params, whole["large"].params, atol=1e-8)
+    of_one = cmt.scenario(whole["one"], None, whole["dearer"], kind="robust").changes["estimate"]
+    np.testing.assert_allclose(whole["changes"]["estimate"], of_one, rtol=1e-8)  # as copies have the same shares
     robust, bootstrap = whole["errors"].values()
     assert (bootstrap / robust).between(0.75, 1.3).all()  # a hundred replicates tell a spread to 7%
