@@ -35,16 +35,19 @@ def own(x: Any) -> Any:
     return x + 1
 
 
+def inverse(x: Variable) -> Variable:
+    """An operation that no version of PyTensor gives to JAX."""
+    return pt.gammaincinv(1.5, x)
+
+
 def inner(x: Variable) -> Variable:
     z = pt.dtensor3("z")
-    return OpFromGraph([z], [pt.erfcinv(z)])(x)
+    return OpFromGraph([z], [inverse(z)])(x)
 
 
 #: Name in the message -> how it is made of a column.
 WITHOUT: dict[str, Callable[[Variable], Variable]] = {
-    "erfcinv": pt.erfcinv,
-    "erfcx": pt.erfcx,
-    "gammaincinv": lambda x: pt.gammaincinv(1.5, x),
+    "gammaincinv": inverse,
     "betaincinv": lambda x: pt.betaincinv(2.0, 3.0, x),
     "kve": lambda x: pt.kv(1.0, x),
     "j0": pt.j0,
@@ -62,18 +65,18 @@ def test_an_operation_without_a_form_is_named(ds: cmt.Dataset, name: str) -> Non
 def test_wherever_it_stands(ds: cmt.Dataset) -> None:
     b, mean, x = Beta("b", 0.2), Beta("mean"), ds["x"]
     makers: list[Callable[[], object]] = [
-        lambda: cmt.MNL(ds, {"a": b, "b": 0}, {"b": pt.erfcinv(x) > -9}),
+        lambda: cmt.MNL(ds, {"a": b, "b": 0}, {"b": inverse(x) > -9}),
         lambda: cmt.MNL(ds, {"a": b * inner(x), "b": 0}),
-        lambda: cmt.MixedLogit(ds, {"a": pt.erfcinv(normal("t", mean, 1.0)), "b": 0}, draws=9),
-        lambda: cmt.NestedLogit(ds, {"a": b, "b": 0}, nests=[cmt.Nest("n", ["a", "b"], 1 + pt.erfcinv(b()))]),
-        lambda: cmt.LatentClass(ds, {"one": {"a": b, "b": 0}, "two": {"a": mean * pt.erfcinv(x), "b": 0}}),
+        lambda: cmt.MixedLogit(ds, {"a": inverse(normal("t", mean, 1.0)), "b": 0}, draws=9),
+        lambda: cmt.NestedLogit(ds, {"a": b, "b": 0}, nests=[cmt.Nest("n", ["a", "b"], 1 + inverse(b()))]),
+        lambda: cmt.LatentClass(ds, {"one": {"a": b, "b": 0}, "two": {"a": mean * inverse(x), "b": 0}}),
     ]
     for make in makers:
-        with pytest.raises(ModelError, match="depends on erfcinv of PyTensor"):
+        with pytest.raises(ModelError, match="depends on gammaincinv of PyTensor"):
             make()
     results = cmt.estimate(cmt.MNL(ds, {"a": b * x, "b": 0}))
-    with pytest.raises(ModelError, match="An expression depends on erfcinv of PyTensor"):
-        results.wtp(b * pt.erfcinv(x), "b")
+    with pytest.raises(ModelError, match="An expression depends on gammaincinv of PyTensor"):
+        results.wtp(b * inverse(x), "b")
 
 
 @pytest.mark.parametrize(
@@ -101,5 +104,5 @@ def test_operations_with_a_form_are_computed(
 
 def test_what_is_lowered_without_a_model_is_named_too() -> None:
     x = pt.dtensor3("x")
-    with pytest.raises(ModelError, match="An expression depends on erfcinv of PyTensor"):
-        lower([x], [pt.erfcinv(x)])
+    with pytest.raises(ModelError, match="An expression depends on gammaincinv of PyTensor"):
+        lower([x], [inverse(x)])
