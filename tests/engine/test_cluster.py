@@ -29,7 +29,7 @@ distributed = pytest.importorskip("distributed")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[cmt.Cluster]:
     """Two workers in threads of this process; `test_cluster_processes.py` has some in processes."""
-    options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    options = {"threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(n_workers=2, **options) as local, distributed.Client(local) as client:
         yield cmt.Cluster(client)
 

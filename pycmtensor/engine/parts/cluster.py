@@ -62,7 +62,7 @@ class Cluster:
         self._own: Any = None
         if workers is not None:
             whole("Cluster", "workers", workers, least=1)
-            local = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 40}
+            local = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 40}
             self._own = distributed.LocalCluster(n_workers=workers, **local)
             client = distributed.Client(self._own)
         elif not isinstance(client, distributed.Client):
