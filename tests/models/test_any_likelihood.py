@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,8 @@ def test_a_model_and_what_was_compiled_for_it_go_together(ds: cmt.Dataset) -> No
     of_model, of_program = estimated()
     gc.collect()
     assert of_model() is None
+    if (3, 13) <= sys.version_info < (3, 13, 2):
+        pytest.skip("functools.singledispatchmethod of this Python keeps what it is called on, mended in 3.13.2")
     assert of_program() is None
 
 
