@@ -35,7 +35,7 @@ def partial_dependence(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax, ends = axes(ax), []
     for k, (alternative, own) in enumerate(table.groupby(level=1, sort=False)):
         x, style = own.index.get_level_values(0), LINES[k % len(LINES)]
-        ax.plot(x, own["estimate"], ms=4, **style)
+        ax.plot(x, own["estimate"], ms=4, label=str(alternative), **style)
         ax.fill_between(x, own["lower"], own["upper"], color=style["color"], alpha=0.15, lw=0)
         ends.append((float(x[-1]), float(own["estimate"].iloc[-1]), picture(str(alternative))))
     named_at_end(ax, ends)
