@@ -177,9 +177,13 @@ def _shares(results: Report) -> Iterator[Section]:
     """Predicted and observed shares of models of choices whose data are here."""
     if results.data is None or not isinstance(results.model, ChoiceModel):
         return
-    observed = results.confusion().sum(axis=1)
+    title = "Predicted against observed shares"
+    try:
+        observed, predicted = results.confusion().sum(axis=1), results.predict().table
+    except InferenceError as error:  # of data in parts
+        yield Section(title, [html.sentences(str(error))])
+        return
     observed /= observed.sum()
-    predicted = results.predict().table
     rows: list[tuple[Any, ...]] = [
         (
             str(name),
@@ -191,7 +195,7 @@ def _shares(results: Report) -> Iterator[Section]:
         for name, row in zip(predicted.index, predicted.to_dict("records"), strict=True)
     ]
     columns = ("Alternative", "Observed", "Predicted", "95% interval", "Predicted, with a line at observed")
-    yield Section("Predicted against observed shares", [html.cells(columns, rows)])
+    yield Section(title, [html.cells(columns, rows)])
 
 
 def _elasticities(results: Report, columns: Sequence[str | tuple[str, str]]) -> Section:

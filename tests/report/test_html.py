@@ -91,6 +91,16 @@ def test_a_report_shows_what_is_asked_for(swissmetro_results: cmt.Results, tmp_p
     assert "script" not in source
 
 
+def test_a_report_of_data_in_parts_says_what_it_lacks(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    pd.DataFrame({"mode": [1, 2, 2] * 4, "x": [1.0, 2, 3] * 4}).to_parquet(tmp_path / "trips.parquet")
+    ds = cmt.Dataset.scan(str(tmp_path / "trips.parquet"), choice="mode", alternatives={"car": 1, "bus": 2})
+    results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc"), "bus": 0}))
+    page = read(results.to_html(tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "-0.693147" in page.text  # log(1 / 2)
+    assert "need all rows in memory" in page.text
+
+
 def test_bars_are_as_long_as_t_values(swissmetro_results: cmt.Results, tmp_path: Path) -> None:
     source = swissmetro_results.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
     bars = re.findall(r'"length" style="left: ([\d.]+)%; width: ([\d.]+)%', source)[:4]
