@@ -9,7 +9,8 @@ import collections.abc
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, wraps
 from numbers import Integral, Real
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
@@ -276,6 +277,16 @@ def _is_quoted(value: Any, text: str) -> bool:
         return True
     kinds = (f"found {type(value).__name__}", f"found {value!r}", f"alternative {value!r}", f"set '{value}'")
     return any(kind in text for kind in kinds)
+
+
+@contextmanager
+def noted(where: str) -> Iterator[None]:
+    """A block to whose errors of this library a note is added, such as where the rows that they name are."""
+    try:
+        yield
+    except PyCMTensorError as fault:
+        fault.add_note(where)
+        raise
 
 
 def checked_class(error: type[PyCMTensorError]) -> Callable[[type[C]], type[C]]:

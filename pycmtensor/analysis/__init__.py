@@ -1,11 +1,11 @@
-"""PostEstimation after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
+"""Answers after an estimation: predictions, elasticities, scenarios, values of time, tastes of individuals."""
 
 from pycmtensor.analysis.calibrate import calibrated
 from pycmtensor.analysis.calibration import calibration
 from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.cross_effects import cross_effects
 from pycmtensor.analysis.design import Design, DesignOptions, design
-from pycmtensor.analysis.elasticities import Responses, elasticities, marginal_effects
+from pycmtensor.analysis.elasticities import elasticities, marginal_effects
 from pycmtensor.analysis.fit_measures import (
     CrossValidation,
     confusion,
@@ -19,6 +19,7 @@ from pycmtensor.analysis.partial_dependence import partial_dependence
 from pycmtensor.analysis.post_estimation import PostEstimation
 from pycmtensor.analysis.predict import Prediction, predict
 from pycmtensor.analysis.pricing import Pricing, pricing
+from pycmtensor.analysis.responses import Responses
 from pycmtensor.analysis.scenario import Scenarios, scenario
 from pycmtensor.analysis.segments import Segments
 from pycmtensor.analysis.simulate import simulate

@@ -2,103 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias, overload
 
-import numpy as np
-from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 
 from pycmtensor.analysis.demand import SAMPLING, forecasts_on
-from pycmtensor.analysis.dual import Dual, intervals, note, stacked
 from pycmtensor.analysis.marginal import owners, unit_of
-from pycmtensor.analysis.parts import summed
-from pycmtensor.analysis.predict import choices_on, situation_weights
+from pycmtensor.analysis.predict import choices_on
+from pycmtensor.analysis.responses import Moving, Responses
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.symbols import check_origin, column_of
-from pycmtensor.engine import Evaluator, Problem
-from pycmtensor.engine.quantity import Demands, Observed, Probabilities, Quantity, Slopes
 from pycmtensor.exceptions import InferenceError, in_range
 from pycmtensor.inference.protocol import Estimated, problem_of
 from pycmtensor.inference.resampling import Kind
 from pycmtensor.models import MDCEV, Model
-from pycmtensor.models.choice import choice_of
-from pycmtensor.models.mdcev import Forecast
-from pycmtensor.report.answer import Answer, Part
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-__all__ = ["Moved", "Responses", "elasticities", "marginal_effects"]
-
-Array = NDArray[np.floating]
+__all__ = ["Moved", "elasticities", "marginal_effects"]
 
 #: A column by name or as ``ds["cost"]``; of one alternative of long data ("cost", "car") or ``ds["cost", "car"]``.
 Moved: TypeAlias = str | tuple[str, str] | Variable
-
-
-@dataclass(frozen=True, eq=False)
-class Responses(Answer):
-    """Elasticities or marginal effects of choice probabilities with respect to a column.
-
-    Attributes:
-        title: What they are.
-        table: Of the sample, or at the means: estimate, standard error and confidence interval. Rows are named by the
-            alternative whose attribute changes and the alternative whose probability responds.
-        alpha: One minus the coverage of the intervals.
-        kind: Kind of the covariance of the estimates.
-        note: Why there are no standard errors, empty when there are.
-        unit: Of the column that marginal effects are derivatives with, as far as the data know it; elasticities have
-            none.
-    """
-
-    title: str
-    table: pd.DataFrame
-    alpha: float
-    kind: str
-    note: str
-    _rows: Callable[[], pd.DataFrame] = field(repr=False)
-    unit: str = ""
-
-    @property
-    def matrix(self) -> pd.DataFrame:
-        """Estimates, one row per attribute that changes, one column per probability."""
-        return self.table["estimate"].unstack(sort=False)
-
-    @cached_property
-    def by_situation(self) -> pd.DataFrame:
-        """The responses of each choice situation; missing where an alternative is unavailable."""
-        return self._rows()
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """The estimates with their intervals, as lines or, of attributes of several alternatives, as a heat map.
-
-        See `pycmtensor.report.plots.intervals` and `pycmtensor.report.plots.cross_effects`.
-        """
-        from pycmtensor.report.plots import cross_effects, intervals
-
-        if self.table.index.unique(0).size == 1:
-            return intervals(self.table, self._heading, ax)
-        estimate, lower, upper = (
-            self.table[what].unstack(sort=False).to_numpy() for what in ("estimate", "lower", "upper")
-        )
-
-        def text(i: int, j: int) -> str:
-            interval = f"\n{lower[i, j]:.2f} to {upper[i, j]:.2f}" if np.isfinite(lower[i, j]) else ""
-            return f"{estimate[i, j]:.2f}{interval}"
-
-        return cross_effects(self.matrix, ax, self._heading, text)
-
-    @property
-    def _heading(self) -> str:
-        return f"{self.title}, per {self.unit}" if self.unit else self.title
-
-    def _shown(self) -> list[Part]:
-        about = f"{1 - self.alpha:.4g} intervals, {self.kind} covariance"
-        return [self._heading, self.table, about, *filter(None, [self.note])]
 
 
 @overload
@@ -186,13 +110,12 @@ def elasticities(
         return {_name(one): elasticities(results, one, change, at, alpha, kind, data) for one in column}
     asked = _asked(results, column, at, data)
     if change is None:
-        P, _, relative, _ = asked.totals()
-        return asked.responses("Elasticities", relative, asked.point, alpha, kind, P)
+        return asked.responses("Elasticities", asked.elasticities(), asked.point, alpha, kind)
     in_range("elasticities", "change", change, "(-1, inf)", "Write 0.1 for a rise by 10%.", error=InferenceError)
     if change == 0:
         raise InferenceError("A change by 0 has no arc elasticity. Write 0.1 for a rise by 10%.")
     title = f"Arc elasticities of a change by {change:g}"
-    return asked.responses(title, asked.total_arc(change), partial(asked.arc, change), alpha, kind)
+    return asked.responses(title, asked.arc_elasticities(change), partial(asked.arc, change), alpha, kind)
 
 
 @overload
@@ -258,9 +181,7 @@ def marginal_effects(
     if isinstance(column, list):
         return {_name(one): marginal_effects(results, one, at, alpha, kind, data) for one in column}
     asked = _asked(results, column, at, data)
-    _, response, _, weight = asked.totals()
-    response = response / weight
-    answer = asked.responses("Marginal effects", response, asked.slopes, alpha, kind)
+    answer = asked.responses("Marginal effects", asked.marginal_effects(), asked.slopes, alpha, kind)
     return replace(answer, unit=unit_of(asked.problem.data, asked.column))
 
 
@@ -281,7 +202,7 @@ def _name(column: Moved) -> str:
     return name if alternative is None else f"{name} of {alternative}"
 
 
-def _asked(results: Estimated, column: Moved, at: str, data: Any) -> _Asked:
+def _asked(results: Estimated, column: Moved, at: str, data: Any) -> Moving:
     """The question, after a look at whether it has an answer."""
     if at not in ("individuals", "means"):
         raise InferenceError(f"at is 'individuals' or 'means', found {at!r}.")
@@ -292,7 +213,7 @@ def _asked(results: Estimated, column: Moved, at: str, data: Any) -> _Asked:
         origins = problem.model.origins | {problem.data.origin}
         check_origin(f"The column {name}", [column], origins, problem.data, InferenceError)
     moved = _moved(problem.model, problem.data, name, alternative)
-    return _Asked(results, problem if at == "individuals" else problem.on(problem.data.at_means()), name, moved, at)
+    return Moving(results, problem if at == "individuals" else problem.on(problem.data.at_means()), name, moved, at)
 
 
 def _moved(model: Model, ds: Dataset, column: str, alternative: str | None) -> dict[str, str | None]:
@@ -311,128 +232,3 @@ def _moved(model: Model, ds: Dataset, column: str, alternative: str | None) -> d
     if not ds.varies(column):
         return {", ".join(own): None}
     return {name: name for name in (ds.alternatives if own == ["all"] else own)}
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A column that changes for I alternatives, one after the other, and data that respond."""
-
-    results: Estimated
-    problem: Problem
-    column: str
-    moved: dict[str, str | None]
-    at: str
-
-    def totals(self) -> tuple[Dual, Dual, Dual, float]:
-        """Weighted sums of P, dP / dx and x dP / dx, each (I J), and of 1."""
-        quantity, theta = Slopes(self.column, tuple(self.moved.values())), self.results.fit.theta
-
-        def ask(part: Problem) -> dict[str, Any]:
-            w = situation_weights(part.data)
-            return {"of": Dual(*part.evaluator.totals(quantity, w[None], theta))[0], "weight": w.sum()}
-
-        sums = summed(self.problem, ask)
-        return (*self._split(sums["of"]), sums["weight"])
-
-    def slopes(self) -> Array:
-        """dP / dx of the choice situations, (I J, S)."""
-        P, slopes, _ = self._by_situation()
-        return np.where(P > 0, slopes, np.nan)
-
-    def point(self) -> Array:
-        """Elasticities of the choice situations, (I J, S)."""
-        P, _, relative = self._by_situation()
-        return np.divide(relative, P, out=np.full_like(P, np.nan), where=P > 0)
-
-    def total_arc(self, change: float) -> Dual:
-        """Arc elasticities of the shares, (I J)."""
-        theta, J = self.results.fit.theta, len(self.responding)
-
-        def ask(part: Problem) -> dict[str, Any]:
-            w, level = situation_weights(part.data)[None], self._level(part.data)
-            states = enumerate(self._changed(part, change))
-            return {str(i): Dual(*state.totals(level, w, theta))[0][:J] for i, state in states}
-
-        before, *after = summed(self.problem, ask).values()
-        nobody = np.where(self.chosen_from, 0.0, np.nan)
-        before = Dual(before.value + nobody, before.slope)
-        return stacked([_arc(before, moved, change) for moved in after])
-
-    def arc(self, change: float) -> Array:
-        """Arc elasticities of the choice situations, (I J, S)."""
-        J, level = len(self.responding), self._level(self.problem.data)
-        before, *after = (
-            self.problem.data.of_situations(state.by_situation(level, self.results.fit.theta)[:J])
-            for state in self._changed(self.problem, change)
-        )
-        with np.errstate(invalid="ignore"):  # 0 / 0 where an alternative is unavailable
-            return np.concatenate([_arc(before, moved, change) for moved in after])
-
-    @cached_property
-    def chosen_from(self) -> NDArray[np.bool_]:
-        """The alternatives that somebody can choose, (J,)."""
-        if isinstance(self.problem.model, Forecast):
-            return np.ones(len(self.responding), dtype=bool)
-        model = choice_of(self.problem.model, "elasticities")
-
-        def ask(part: Problem) -> dict[str, Any]:
-            return {"situations": np.sum(model.available(part.data), axis=(1, 2))}
-
-        return summed(self.problem, ask)["situations"] > 0
-
-    @property
-    def responding(self) -> list[str]:
-        """The alternatives or goods."""
-        model = self.problem.model
-        return list(model.alternatives if isinstance(model, Forecast) else self.problem.data.alternatives)
-
-    def responses(
-        self, title: str, of: Dual, rows: Callable[[], Array], alpha: float, kind: Kind, over: Dual | None = None
-    ) -> Responses:
-        """The answer, of the alternatives that somebody can choose; ``over`` divides it."""
-        import pandas as pd
-
-        what = "quantity of" if isinstance(self.problem.model, Forecast) else "probability of"
-        levels = [f"{self.column} of", what]
-        here, J = self.chosen_from, self.responding
-        nobody = [name for name, somebody in zip(J, here, strict=True) if not somebody]
-        moving = [name not in nobody for name in self.moved]
-        kept = np.flatnonzero(np.outer(moving, here))
-        names = pd.MultiIndex.from_product([list(self.moved), J], names=levels)[kept]
-        of = of[kept] if over is None else of[kept] / over[kept]
-        table = intervals(self.results, of, names, alpha, kind)
-        title = title + " at the means of columns" * (self.at == "means")
-
-        def by_situation() -> pd.DataFrame:
-            return pd.DataFrame(rows()[kept].T, index=self.problem.data.situation_labels, columns=names)
-
-        left_out = f"Without {', '.join(nobody)}, which nobody can choose." if nobody else ""
-        about = " ".join(filter(None, [note(self.results, of, kind), left_out]))
-        return Responses(title, table, alpha, str(kind), about, by_situation)
-
-    def _level(self, data: Dataset) -> Quantity:
-        """What responds: probabilities, or quantities of goods with the budget of before a change."""
-        return Demands(beside=Observed(data)) if isinstance(self.problem.model, Forecast) else Probabilities()
-
-    def _by_situation(self) -> tuple[Array, Array, Array]:
-        quantity = Slopes(self.column, tuple(self.moved.values()))
-        found = self.problem.evaluator.by_situation(quantity, self.results.fit.theta)
-        return self._split(self.problem.data.of_situations(found))
-
-    def _split(self, stacked: Any) -> tuple[Any, Any, Any]:
-        """P, once for each of the I that move, dP / dx and x dP / dx, each (I J)."""
-        J = len(self.responding)
-        end = (1 + len(self.moved)) * J
-        return stacked[np.tile(np.arange(J), len(self.moved))], stacked[J:end], stacked[end:]
-
-    def _changed(self, part: Problem, change: float) -> Iterator[Evaluator]:
-        """The evaluator of a part before, and after each of the I changes."""
-        yield part.evaluator
-        for alternative in self.moved.values():
-            key = self.column if alternative is None else (self.column, alternative)
-            yield part.evaluator.on(part.data.with_columns({key: lambda x: (1 + change) * x}))
-
-
-def _arc(before: Any, after: Any, change: float) -> Any:
-    """(P1 - P0) / ((P1 + P0) / 2) divided by (x1 - x0) / ((x1 + x0) / 2)."""
-    return (after - before) / (after + before) * ((2 + change) / change)

@@ -6,181 +6,34 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from pycmtensor.analysis.calibration import calibration
-from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates, population_draws
+from pycmtensor.analysis.conditional import ConditionalEstimates, conditional_estimates
 from pycmtensor.analysis.cross_effects import cross_effects
 from pycmtensor.analysis.demand import demand
-from pycmtensor.analysis.elasticities import Moved, Responses, elasticities, marginal_effects
-from pycmtensor.analysis.fit_measures import (
-    CrossValidation,
-    confusion,
-    cross_validate,
-    hit_rate,
-    llconstants,
-    shares_by,
-)
+from pycmtensor.analysis.elasticities import Moved, elasticities, marginal_effects
 from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.partial_dependence import partial_dependence
+from pycmtensor.analysis.pictures import Pictures
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.responses import Responses
 from pycmtensor.analysis.simulate import simulate
 from pycmtensor.analysis.simulator import Simulator, simulator
 from pycmtensor.analysis.tastes import regularity, tastes
 from pycmtensor.analysis.wtp import WillingnessToPay, wtp
-from pycmtensor.dataset import Dataset
-from pycmtensor.engine import Cluster, Evaluator
-from pycmtensor.estimation import Fit
-from pycmtensor.estimation.recorded import Checkpoint
-from pycmtensor.exceptions import InferenceError, ModelError, checked_class
+from pycmtensor.exceptions import InferenceError, checked_class
 from pycmtensor.inference.protocol import problem_of
 from pycmtensor.inference.resampling import Kind
-from pycmtensor.models import MDCEV, CrossNestedLogit, Model, NestedLogit
-from pycmtensor.terms.relations import Expression, ParameterFunction, text_of
+from pycmtensor.models import MDCEV
+from pycmtensor.terms.relations import Expression
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 __all__ = ["PostEstimation"]
 
 
 @checked_class(InferenceError)
-class PostEstimation:
-    """PostEstimation of `pycmtensor.Results`; each method calls the function of its name."""
-
-    fit: Fit
-    model: Model | None
-    data: Dataset | None
-    evaluator: Evaluator | None
-
-    if TYPE_CHECKING:
-
-        def cov_params(self, kind: Kind = "classical", groups: Any = None) -> pd.DataFrame:
-            """See `pycmtensor.Results`."""
-
-    def plot_distribution(self, coefficient: str, ax: Axes | None = None) -> Axes:
-        """The distribution of a random coefficient in the population; see `pycmtensor.report.plots.distribution`.
-
-        Args:
-            coefficient: Its name, as `pycmtensor.coefficients` was given it.
-            ax: Where to draw; None makes a figure.
-
-        Returns:
-            The Axes.
-
-        Examples:
-            `mixed` are results of a `MixedLogit` with the random coefficients cl and loc:
-
-            >>> mixed.plot_distribution("cl").get_xlabel()
-            'cl'
-        """
-        from pycmtensor.report.plots import distribution
-
-        return distribution(population_draws(self, coefficient), coefficient, ax)
-
-    def plot_nests(self, ax: Axes | None = None) -> Axes:
-        """The nests of a `NestedLogit` or `CrossNestedLogit` with the estimates of their scales.
-
-        Args:
-            ax: Where to draw; None makes a figure.
-
-        Returns:
-            The Axes.
-
-        Raises:
-            InferenceError: The model has no nests.
-
-        Examples:
-            >>> import pandas as pd, pycmtensor as cmt
-            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1, 2, 3, 3]}), "mode", {"train": 1, "car": 2, "sm": 3})
-            >>> V, old = {"train": 0, "car": 0, "sm": cmt.Beta("asc_sm")}, cmt.Nest("old", ["train", "car"], scale=2)
-            >>> ax = cmt.estimate(cmt.NestedLogit(ds, V, nests=[old, "sm"])).plot_nests()
-            >>> sorted({text.get_text() for text in ax.texts})[-2:]
-            ['sm', 'train']
-        """
-        model = problem_of(self, "nests").model
-        if not isinstance(model, (NestedLogit, CrossNestedLogit)):
-            raise InferenceError(f"{model.name} has no nests.")
-        fit = self.fit
-
-        def estimated(scale: Expression) -> str:
-            """What a scale is called, and its estimate where it is one number."""
-            try:
-                number = ParameterFunction.of(scale, fit.labels, fit.fixed).at(fit.theta)
-            except ModelError:  # it depends on columns
-                return text_of(scale)
-            return f"{text_of(scale)} = {float(number):.3g}"
-
-        return model.plot(ax, estimated)
-
-    def plot_shares(self, segment: str, ax: Axes | None = None) -> Axes:
-        """Observed and predicted shares by segment; see `pycmtensor.report.plots.shares`.
-
-        Args:
-            segment: A column by whose values shares are shown.
-            ax: Where to draw; None makes a figure.
-
-        Returns:
-            The Axes.
-
-        Examples:
-            >>> results.plot_shares("psize").get_ylabel()
-            'share'
-        """
-        from pycmtensor.report.plots import shares
-
-        return shares(self.shares_by(segment), ax)
-
-    def plot_calibration(
-        self, data: Any = None, alternative: str = "all", bins: int = 10, ax: Axes | None = None
-    ) -> Axes:
-        """Predicted probabilities and observed frequencies; see `pycmtensor.report.plots.calibration`.
-
-        Args:
-            data: As in `calibration`.
-            alternative: Its name, or "all" for all of them together.
-            bins: How many.
-            ax: Where to draw; None makes a figure.
-
-        Returns:
-            The Axes.
-
-        Examples:
-            >>> results.plot_calibration(bins=4).get_xlabel()
-            'predicted probability (all)'
-        """
-        from pycmtensor.report.plots import calibration as plot
-
-        table = self.calibration(data, bins)
-        known = table.index.unique("alternative")
-        if alternative not in known:
-            raise InferenceError(f"There is no alternative '{alternative}' here. Ask for one of {', '.join(known)}.")
-        return plot(table.loc[[alternative]], alternative, ax)
-
-    def plot_partial_dependence(
-        self,
-        column: str | tuple[str, str],
-        values: Sequence[float] | int = 20,
-        data: Any = None,
-        ax: Axes | None = None,
-    ) -> Axes:
-        """Average probabilities along a column; see `pycmtensor.report.plots.partial_dependence`.
-
-        Args:
-            column: As in `partial_dependence`.
-            values: As in `partial_dependence`.
-            data: As in `partial_dependence`.
-            ax: Where to draw; None makes a figure.
-
-        Returns:
-            The Axes.
-
-        Examples:
-            >>> len(results.plot_partial_dependence(("gc", "car"), values=[20, 60]).lines) >= 4
-            True
-        """
-        from pycmtensor.report.plots import partial_dependence as plot
-
-        return plot(self.partial_dependence(column, values, data), ax)
+class PostEstimation(Pictures):
+    """Answers of `pycmtensor.Results`; each method calls the function of its name."""
 
     def predict(
         self,
@@ -359,22 +212,6 @@ class PostEstimation:
         """
         return conditional_estimates(self, coefficients, alpha, to)
 
-    def calibration(self, data: Any = None, bins: int = 10) -> pd.DataFrame:
-        """Predicted probabilities and observed frequencies; see `pycmtensor.analysis.calibration`.
-
-        Args:
-            data: A frame, a path or a Dataset, best of individuals who were not used to estimate.
-            bins: How many, of equal width.
-
-        Returns:
-            One row per alternative and bin.
-
-        Examples:
-            >>> results.calibration(bins=4).columns.tolist()
-            ['predicted', 'observed', 'weight']
-        """
-        return calibration(self, data, bins)
-
     def partial_dependence(
         self,
         column: str | tuple[str, str],
@@ -500,90 +337,3 @@ class PostEstimation:
             True
         """
         return simulator(self, path, attributes, prices, rows, segment, kind)
-
-    @property
-    def hit_rate(self) -> float:
-        """Share of the choice situations in which the most probable alternative was chosen.
-
-        Examples:
-            >>> round(float(results.hit_rate), 3)
-            0.695
-        """
-        return hit_rate(self)
-
-    @property
-    def llconstants(self) -> float:
-        """Log-likelihood of a logit with constants only; see `pycmtensor.analysis.llconstants`.
-
-        Examples:
-            >>> round(results.llconstants, 4)
-            -283.7588
-        """
-        return llconstants(self)
-
-    @property
-    def rho2_constants(self) -> float:
-        """Rho-squared against constants only, 1 - LL / LL(constants).
-
-        Examples:
-            >>> round(results.rho2_constants, 4)
-            0.2953
-        """
-        return 1 - self.fit.llf / self.llconstants
-
-    def confusion(self) -> pd.DataFrame:
-        """Observed and most probable alternatives; see `pycmtensor.analysis.confusion`.
-
-        Returns:
-            Weighted counts (J, J), observed in rows.
-
-        Examples:
-            >>> float(results.confusion().loc["car", "car"])
-            38.0
-        """
-        return confusion(self)
-
-    def shares_by(self, segment: str, alpha: float = 0.05, kind: Kind = "classical") -> pd.DataFrame:
-        """Observed and predicted shares by the values of a column; see `pycmtensor.analysis.shares_by`.
-
-        Args:
-            segment: A column by whose values shares are told.
-            alpha: One minus the coverage of the intervals, in (0, 1).
-            kind: Kind of the covariance of the estimates.
-
-        Returns:
-            Columns observed, estimate, std_err, lower, upper; one row per value and alternative.
-
-        Examples:
-            >>> results.shares_by("psize").loc[1, "observed"].round(3).to_dict()
-            {'air': 0.298, 'train': 0.307, 'bus': 0.202, 'car': 0.193}
-        """
-        return shares_by(self, segment, alpha, kind)
-
-    def cross_validate(
-        self,
-        folds: int = 5,
-        seed: int = 0,
-        by: str = "individual",
-        alpha: float = 0.05,
-        checkpoint: Checkpoint = None,
-        on: Cluster | None = None,
-    ) -> CrossValidation:
-        """Log-likelihood of individuals who were not used to estimate; see `pycmtensor.analysis.cross_validate`.
-
-        Args:
-            folds: How many parts.
-            seed: Of the draw of parts.
-            by: As in `Dataset.split`.
-            alpha: One minus the coverage of the interval, in (0, 1).
-            checkpoint: As in `pycmtensor.estimate`.
-            on: A cluster, whose workers estimate the folds at the same time.
-
-        Returns:
-            Log-likelihoods of each part when left out, and their sum with its interval.
-
-        Examples:
-            >>> results.cross_validate(folds=3, seed=1).table.shape[0]
-            3
-        """
-        return cross_validate(self, folds, seed, by, alpha, checkpoint, on)

@@ -35,7 +35,7 @@ Array = NDArray[np.floating]
 @checked_class(InferenceError)
 @dataclass(frozen=True, eq=False)
 class Scenarios(Answer):
-    """PostEstimation to what-if questions; every table has estimate, standard error and confidence interval.
+    """Answers to what-if questions; every table has estimate, standard error and confidence interval.
 
     Rows are named by scenario, by segment if there are any, and by alternative.
 

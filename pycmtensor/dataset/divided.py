@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ __all__ = ["Divided"]
 
 
 @checked_class(DatasetError)
-class Divided(Columns):
+class Divided(Columns, ABC):
     """Base of data sets, which gives parts of them, in which individuals keep their numbers."""
 
     def take(self, individuals: NDArray[np.integer]) -> Self:
@@ -190,6 +191,6 @@ class Divided(Columns):
         """Units that are drawn: individuals, or groups of them, as numbers (N,)."""
         return np.arange(self.n_individuals) if by == "individual" else self.groups(by)
 
+    @abstractmethod
     def _made_of(self, frame: Any, choice: str | None, alternatives: Mapping[str, Hashable] | None = None) -> Self:
-        """A data set of this kind and with these options and units of another frame."""
-        raise NotImplementedError
+        """A data set of this kind and with these options and units of another frame, which may tell its own units."""

@@ -13,7 +13,7 @@ from pycmtensor.dataset.dataset import Dataset
 from pycmtensor.dataset.describe import Description
 from pycmtensor.dataset.parquet import Paths, RowGroups, check_names, files_of, parts_of, read
 from pycmtensor.dataset.tally import Tally
-from pycmtensor.exceptions import DatasetError, checked_class, seed_of, whole
+from pycmtensor.exceptions import DatasetError, checked_class, noted, seed_of, whole
 
 if TYPE_CHECKING:
     from pytensor.graph.basic import Variable
@@ -257,11 +257,8 @@ class ScannedDataset(Dataset, enters="scan"):
 
     def _of_part(self, table: Any, part: RowGroups) -> Dataset:
         """The data set of the rows of a part."""
-        try:
+        with noted(place_of(part)):
             made = self._made(table)
-        except DatasetError as error:
-            error.add_note(place_of(part))
-            raise
         made.individual_numbers = part.first + np.arange(made.n_individuals, dtype=np.int64)
         made.draw_situations, made.origin = self.draw_situations, self.origin
         return made

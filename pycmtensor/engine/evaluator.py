@@ -22,7 +22,7 @@ from pycmtensor.engine.individuals import ByIndividual, Individuals
 from pycmtensor.engine.quantity import Probabilities, Quantity
 from pycmtensor.engine.types import Theta
 from pycmtensor.engine.xla import in_64_bits
-from pycmtensor.exceptions import DatasetError, InferenceError, OptimizerError
+from pycmtensor.exceptions import InferenceError, OptimizerError, noted
 from pycmtensor.host.interruption import stop_if_asked
 from pycmtensor.models.base import Model
 from pycmtensor.models.choice import needed_columns
@@ -319,11 +319,8 @@ class Problem(NamedTuple):
             data = self.data.part(rows, [*needed_columns(self.model), *columns])
             if data is not None:
                 part = self.on(data)
-                try:
+                with noted(place_of(rows)):
                     (part.model.check if data.choices_known else part.model.check_to_predict)(data)
-                except DatasetError as error:
-                    error.add_note(place_of(rows))
-                    raise
                 yield part
 
 
@@ -341,7 +338,7 @@ class _OfParts:
         if name.startswith("__"):
             raise AttributeError(name)
         raise InferenceError(
-            f"This answer needs all rows in memory ({name}), and the data are scanned. Ask about some of them, "
+            "This answer needs all rows in memory, and the data are scanned. Ask about some of them, "
             "data=ds.sample(individuals=100_000)."
         )
 

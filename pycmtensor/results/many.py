@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from pycmtensor.engine import Cluster, Problem, asked_of, evaluator_of
 from pycmtensor.estimation import Fit, Options, Stochastic, maximise
-from pycmtensor.exceptions import ModelError, PyCMTensorError, checked
+from pycmtensor.exceptions import ModelError, checked, noted
 from pycmtensor.models import Model
 from pycmtensor.results.results import Results
 
@@ -77,11 +77,8 @@ def estimate_many(
     found = []
     fits = asked_of(on, _fit, [(model, method, starts, max_iterations) for model in every])
     for name, model, fit in zip(names, every, fits, strict=True):
-        try:
+        with noted(f"It is of the model {name!r} of estimate_many."):
             found.append(_results(model, fit()))
-        except PyCMTensorError as error:
-            error.add_note(f"It is of the model {name!r} of estimate_many.")
-            raise
     return dict(zip(names, found, strict=True)) if isinstance(models, Mapping) else found
 
 

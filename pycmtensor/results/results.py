@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,38 +13,28 @@ from pycmtensor.analysis import Segments, calibrated
 from pycmtensor.analysis.predict import choices_on
 from pycmtensor.dataset import Dataset
 from pycmtensor.dataset.pooled import PooledDataset
-from pycmtensor.engine import Evaluator, MakesEvaluator, Problem, evaluator_of
-from pycmtensor.estimation import Fit, Options, Outcome, Starts, Stochastic, load_fit, maximise, save_fit
-from pycmtensor.estimation.fit import SummedIndividuals
+from pycmtensor.engine import MakesEvaluator, Problem
+from pycmtensor.estimation import Options, Outcome, Starts, Stochastic, maximise
 from pycmtensor.estimation.recorded import Checkpoint
 from pycmtensor.exceptions import (
     InferenceError,
     NotConvergedWarning,
     OptimizerError,
-    PyCMTensorError,
     checked,
     checked_class,
 )
 from pycmtensor.host.escaping import printed
 from pycmtensor.inference import (
-    DerivedQuantities,
-    DerivedQuantity,
-    HypothesisTest,
     Identification,
-    Kind,
-    SimulatedQuantity,
     SimulationNoise,
     class_shares,
-    delta,
-    krinsky_robb,
     membership,
     simulation_noise,
-    wald,
 )
 from pycmtensor.inference.identification import of_fit
 from pycmtensor.models import Joint, Model
-from pycmtensor.results.report import Report
-from pycmtensor.terms.relations import Expression, Relation, text_of
+from pycmtensor.results.saved import Saved
+from pycmtensor.terms.relations import Relation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +124,7 @@ def start_of(
 
 
 @checked_class(InferenceError)
-class Results(Report):
+class Results(Saved):
     """Estimates with their uncertainty and fit.
 
     Names follow statsmodels, see `pycmtensor.results.names`. Standard errors, t and p values are classical unless a
@@ -165,17 +151,6 @@ class Results(Report):
         >>> results.params.round(4).to_dict()
         {'asc_air': 5.7764, 'asc_train': 3.923, 'asc_bus': 3.2107, 'b_cost': -0.0158, 'b_wait': -0.0971}
     """
-
-    def __init__(
-        self,
-        fit: Fit,
-        model: Model | None = None,
-        data: Dataset | None = None,
-        evaluator: Evaluator | None = None,
-        provenance: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(fit, model, data, evaluator)
-        self._provenance = provenance
 
     def identification(self) -> Identification:
         """Report on identification: rank, flat and weak directions, sizes of parameters; prints as text.
@@ -335,92 +310,6 @@ class Results(Report):
         """
         return class_shares(self)
 
-    # ---- functions of estimates, and hypotheses ---------------------------------------------------------------
-
-    @overload
-    def delta(
-        self, expression: Mapping[str, Expression], alpha: float = 0.05, kind: Kind = "classical"
-    ) -> DerivedQuantities: ...
-
-    @overload
-    def delta(self, expression: Expression, alpha: float = 0.05, kind: Kind = "classical") -> DerivedQuantity: ...
-
-    def delta(
-        self, expression: Expression | Mapping[str, Expression], alpha: float = 0.05, kind: Kind = "classical"
-    ) -> DerivedQuantity | DerivedQuantities:
-        """A function of parameters with its standard error; see `pycmtensor.inference.delta`.
-
-        Args:
-            expression: Symbols such as ``b_time / b_cost``, text such as "b_time / b_cost", or a dict of several.
-            alpha: One minus the coverage of the interval.
-            kind: Kind of the covariance.
-
-        Returns:
-            The function; several, with their joint covariance and a ``table``, when ``expression`` is a dict.
-
-        Examples:
-            >>> import pandas as pd, pycmtensor as cmt
-            >>> frame = pd.DataFrame({"mode": [1] * 30 + [2] * 10})
-            >>> ds = cmt.Dataset(frame, choice="mode", alternatives={"car": 1, "bus": 2})
-            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
-            >>> print(results.delta("exp(asc_car)"))  # the odds are 3, with the variance 3**2 (1 / 30 + 1 / 10)
-            exp(asc_car): 3, classical std err 1.095, z 2.74, p 0.0062, 0.95 interval [0.852967, 5.14703]
-        """
-        if isinstance(expression, Mapping):
-            if not expression:
-                raise InferenceError("delta: expression is a dict without entries. Write {'ratio': 'b_time / b_cost'}.")
-            return delta(self, expression, alpha, kind)
-        name = text_of(expression)
-        return delta(self, {name: expression}, alpha, kind)[name]
-
-    def krinsky_robb(
-        self,
-        expression: Expression,
-        draws: int = 10_000,
-        seed: int = 0,
-        alpha: float = 0.05,
-        kind: Kind = "classical",
-    ) -> SimulatedQuantity:
-        """The simulated distribution of a function of parameters; see `pycmtensor.inference.krinsky_robb`.
-
-        Args:
-            expression: As in `delta`, one function.
-            draws: How many.
-            seed: Of the draws.
-            alpha: One minus the coverage of the interval, in (0, 1).
-            kind: Kind of the covariance.
-
-        Returns:
-            Draws of the function, with their quantiles.
-
-        Examples:
-            >>> ratio = results.krinsky_robb("b_wait / b_cost", draws=1000)
-            >>> bool(ratio.lower < ratio.estimate < ratio.upper)
-            True
-        """
-        return krinsky_robb(self, expression, draws, seed, alpha, kind)
-
-    def wald(
-        self, hypotheses: str | Variable | Relation | Sequence[str | Variable | Relation], kind: Kind = "classical"
-    ) -> HypothesisTest:
-        """Test linear hypotheses such as "b_time = b_cost, asc_car = 0"; see `pycmtensor.inference.wald`.
-
-        Args:
-            hypotheses: As in `pycmtensor.inference.wald`.
-            kind: Kind of the covariance of the estimates.
-
-        Returns:
-            The test.
-
-        Examples:
-            >>> print(results.wald("b_cost = 0"))
-            Wald test
-            H0: b_cost = 0
-            statistic 12.9694, chi-squared(1), p = 0.0003166
-            With the classical covariance.
-        """
-        return wald(self, hypotheses, kind)
-
     # ---- the estimation -------------------------------------------------------------------------------------------
 
     @property
@@ -445,102 +334,6 @@ class Results(Report):
         import pandas as pd
 
         return pd.DataFrame(self.fit.starts).sort_values("llf", ascending=False) if self.fit.starts else pd.DataFrame()
-
-    # ---- files ------------------------------------------------------------------------------------------------
-
-    @property
-    def provenance(self) -> dict[str, str]:
-        """Facts for an audit: versions of the libraries, the draws, and the SHA-256 of the data.
-
-        Examples:
-            >>> list(results.provenance)
-            ['Python', 'pycmtensor', 'pytensor', 'jax', 'numpy', 'data (SHA-256)']
-        """
-        if self._provenance is not None:
-            return dict(self._provenance)
-        (model, _, evaluator), versions = self._problem("provenance"), {"Python": platform.python_version()}
-        versions |= {name: version(name) for name in ("pycmtensor", "pytensor", "jax", "numpy")}
-        draws = {"draws": str(model.sampling)} if model.sampling else {}
-        return versions | draws | {"data (SHA-256)": evaluator.data_hash()}
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Write the results to a file that `load` reads; no pickle. What evaluates the likelihood again is left out.
-
-        Args:
-            path: The file; its folder must exist.
-
-        Returns:
-            The path of the file.
-
-        Raises:
-            FileError: The file cannot be written; one that stood there before is unchanged.
-
-        Examples:
-            >>> import pathlib, tempfile
-            >>> results.save(pathlib.Path(tempfile.mkdtemp()) / "logit.cmt").name
-            'logit.cmt'
-        """
-        return save_fit(path, self.fit, self.provenance)
-
-    def remove_data(self) -> Results:
-        """These results without model, data and contributions of individuals: small to pickle, whatever the sample.
-
-        Estimates, fit, tests, and classical, robust and BHHH errors stay. What needs the data or each individual, such
-        as predictions, clustered errors and `save`, is an error.
-
-        Returns:
-            Other results; these stay as they are.
-
-        Examples:
-            >>> import pickle
-            >>> small = results.remove_data()
-            >>> len(pickle.dumps(small)) < len(pickle.dumps(results)) / 2
-            True
-            >>> bool((small.standard_errors("robust") == results.standard_errors("robust")).all())
-            True
-        """
-        individuals = SummedIndividuals({power: self.fit.individuals.outer_product(power) for power in (1, 2)})
-        return Results(replace(self.fit, individuals=individuals), provenance=self.provenance)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str], model: Model | None = None, data: Dataset | None = None) -> Results:
-        """Results that `save` wrote.
-
-        Args:
-            path: The file.
-            model: The model that was estimated; with it the results answer everything again.
-            data: Its data, when they are not those that the model was made with.
-
-        Returns:
-            The results.
-
-        Raises:
-            PyCMTensorError: The file is foreign, of another version, damaged or changed, or of another model or data.
-
-        Examples:
-            >>> import tempfile, pathlib, pandas as pd, pycmtensor as cmt
-            >>> ds = cmt.Dataset(pd.DataFrame({"mode": [1] * 30 + [2] * 10}), "mode", {"car": 1, "bus": 2})
-            >>> results = cmt.estimate(cmt.MNL(ds, {"car": cmt.Beta("asc_car"), "bus": 0}))
-            >>> path = results.save(pathlib.Path(tempfile.mkdtemp()) / "logit.cmt")
-            >>> cmt.Results.load(path).llf == results.llf
-            True
-        """
-        fit, provenance = load_fit(path)
-        if model is None:
-            return cls(fit, provenance=provenance)
-        data = (model.dataset.whole if data is None else data).counted()
-        evaluator = evaluator_of(model, data)
-        if evaluator.labels != fit.labels:
-            raise PyCMTensorError(
-                f"{path} holds estimates of {', '.join(fit.labels)}; the model's parameters are "
-                f"{', '.join(evaluator.labels)}. Give the model that was estimated."
-            )
-        if evaluator.data_hash() != provenance["data (SHA-256)"]:
-            raise PyCMTensorError(
-                f"{path} holds estimates from other data or fixed values than those of the model. Give the data with "
-                "data=..., or load without a model."
-            )
-        return cls(fit, model, data, evaluator, provenance)
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()

@@ -116,19 +116,16 @@ def estimate_seeds(
     models = {seed: make(seed) for seed in numbers}
     first, *others = models.values()
     on_one_validation = method.validation is None or isinstance(method.validation, Dataset)
-    together = (
-        on is None
-        and on_one_validation
-        and method.time_limit is None
-        and all(_is_alike(first, other) for other in others)
-    )
+    alone = on is not None or not on_one_validation or method.time_limit is not None
+    together = not alone and all(_is_alike(first, other) for other in others)
     if together:
         starts = {seed: start_values(model, start_of(model, start) or {}) for seed, model in models.items()}
         fits, problem = maximise_together(first, starts, method, Options())
         results = {seed: Results(fit, *problem) for seed, fit in zip(numbers, fits, strict=True)}
     else:
         results = {}
-        tasks = [(model, _of_seed(method, seed), start_of(model, start)) for seed, model in models.items()]
+        progress = None if on is None else False
+        tasks = [(model, _of_seed(method, seed), start_of(model, start), progress) for seed, model in models.items()]
         for (seed, model), fit in zip(models.items(), asked_of(on, _trained, tasks), strict=True):
             data = model.dataset.whole
             results[seed] = Results(fit(), model, data, evaluator_of(model, data))
@@ -137,9 +134,9 @@ def estimate_seeds(
     return SeedRuns(results, table.set_axis(numbers), together)
 
 
-def _trained(model: Model, method: Stochastic, start: Mapping[str, Any] | None) -> Fit:
+def _trained(model: Model, method: Stochastic, start: Mapping[str, Any] | None, progress: bool | None) -> Fit:
     """The estimates of one seed."""
-    return maximise(model, None, method, Options(start=start, progress=False))[0]
+    return maximise(model, None, method, Options(start=start, progress=progress))[0]
 
 
 def _of_seed(method: Stochastic, seed: int) -> Stochastic:

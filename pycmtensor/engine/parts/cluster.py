@@ -20,7 +20,7 @@ from pycmtensor.engine.parts.prepared import Members, PreparedPart, Preparer, Sh
 from pycmtensor.engine.parts.question import Question
 from pycmtensor.engine.parts.sources import FromFile, Source, hash_of, sources_of
 from pycmtensor.engine.parts.summed import SummedEvaluator
-from pycmtensor.exceptions import ClusterError, OptimizerError, PyCMTensorError, checked_class, whole
+from pycmtensor.exceptions import ClusterError, OptimizerError, PyCMTensorError, checked_class, noted, whole
 from pycmtensor.host.interruption import stop_if_asked
 from pycmtensor.models.base import Model
 
@@ -363,13 +363,10 @@ class Held:
 
 def _load(setup: bytes, rows: Any, columns: tuple[str, ...]) -> Held:
     """A part, on the worker that holds it."""
-    try:
-        return Held(setup, rows, columns)
-    except PyCMTensorError as error:
-        from distributed import get_worker
+    from distributed import get_worker
 
-        error.add_note(f"On the worker {get_worker().address}.")
-        raise
+    with noted(f"On the worker {get_worker().address}."):
+        return Held(setup, rows, columns)
 
 
 def _answers(held: Sequence[Held], questions: Sequence[Question] | Question) -> tuple[str, list[Any]]:

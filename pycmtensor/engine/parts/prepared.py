@@ -24,7 +24,7 @@ from pycmtensor.engine.parts.question import PoissonWeights, Question, added
 from pycmtensor.engine.parts.sources import Source
 from pycmtensor.engine.program import Program
 from pycmtensor.engine.xla import WIDE, compile_with_xla, in_64_bits
-from pycmtensor.exceptions import PyCMTensorError
+from pycmtensor.exceptions import noted
 from pycmtensor.models.base import Model
 
 __all__ = ["Members", "PreparedPart", "Preparer", "Shape"]
@@ -134,11 +134,8 @@ class Preparer:
         Raises:
             DatasetError: The model cannot be estimated with the data.
         """
-        try:
+        with noted(source.place):
             self.model.check(data)
-        except PyCMTensorError as error:
-            error.add_note(source.place)
-            raise
         chunks = self.prepared(columns_of(self.program, data), data)
         number = self.blocks(data.n_individuals).per_part
         kept: Kept | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pycmtensor.analysis.elasticities import Moved, Responses, elasticities
+from pycmtensor.analysis.elasticities import Moved, elasticities
 from pycmtensor.analysis.marginal import Marginal
 from pycmtensor.analysis.predict import Prediction, predict
+from pycmtensor.analysis.responses import Responses
 from pycmtensor.analysis.scenario import Scenarios, scenario
 from pycmtensor.analysis.wtp import WillingnessToPay, is_one_number, ratio_of, wtp
 from pycmtensor.dataset import Dataset
@@ -33,7 +35,7 @@ Array = NDArray[np.floating]
 
 
 @checked_class(InferenceError)
-class PosteriorAnswers:
+class PosteriorAnswers(ABC):
     """Answers about draws of parameters, evaluated at some of them; base of `pycmtensor.Posterior`."""
 
     fit: Fit
@@ -42,9 +44,9 @@ class PosteriorAnswers:
     data: Dataset | None
     evaluator: Evaluator | None
 
+    @abstractmethod
     def cov_params(self) -> pd.DataFrame:
         """Covariance of the parameters (K, K)."""
-        raise NotImplementedError
 
     def predict(self, data: Any = None, conditional: bool = False, alpha: float = 0.05, draws: int = 200) -> Prediction:
         """Choice probabilities, most probable choices and shares; see `pycmtensor.analysis.predict`.
